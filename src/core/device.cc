@@ -1,0 +1,135 @@
+#include "core/device.h"
+
+#include <algorithm>
+
+#include "core/names.h"
+
+namespace juggler {
+namespace {
+
+constexpr std::array<Named<ProcessorKind>, 3> kKinds{{{ProcessorKind::Cpu, "cpu"},
+                                                      {ProcessorKind::Gpu, "gpu"},
+                                                      {ProcessorKind::Dla, "dla"}}};
+
+// A profile that claims more than this is a mistake of unit, not a slow board.
+constexpr Micros kLatencyMax = seconds(600);
+constexpr Microjoules kEnergyMax{10'000'000'000};  // 10 kJ for one batch
+
+Error bad(const DeviceFacts& facts, const std::string& what) {
+  return fail(ErrorCode::InvalidArgument, "hello of device '" + facts.id + "': " + what);
+}
+
+template <class T, class Key>
+bool strictly_ascending(const std::vector<T>& items, Key key) {
+  return std::adjacent_find(items.begin(), items.end(), [&](const T& a, const T& b) {
+           return !(key(a) < key(b));
+         }) == items.end();
+}
+
+Result<void> check_point(const DeviceFacts& facts, const std::string& where,
+                         const ProfilePoint& point) {
+  const bool latency_sane = point.latency_mean > Micros{0} &&
+                            point.latency_p95 >= point.latency_mean &&
+                            point.latency_p95 <= kLatencyMax;
+  if (point.batch < 1 || !latency_sane) {
+    return bad(facts, where + ": needs batch >= 1 and 0 < latency mean <= p95 <= 600 s");
+  }
+  if (point.energy.has_value()) {
+    const EnergyFigure& e = *point.energy;
+    if (e.low < Microjoules{0} || e.value < e.low || e.high < e.value || e.high > kEnergyMax) {
+      return bad(facts, where + ": energy needs 0 <= low <= value <= high <= 10 kJ");
+    }
+  }
+  return {};
+}
+
+Result<void> check_profile(const DeviceFacts& facts, const Processor& processor,
+                           const Profile& profile) {
+  const std::string where = processor.id + "/" + profile.variant;
+  if (facts.find_variant(profile.variant) == nullptr) {
+    return bad(facts, where + ": profile of a variant that is not announced");
+  }
+  if (profile.points.empty() || profile.points.size() > kProfilePointsMax ||
+      profile.points.front().batch != 1 ||
+      !strictly_ascending(profile.points, [](const ProfilePoint& p) { return p.batch; })) {
+    return bad(facts, where + ": needs 1 to 16 batch sizes, ascending from 1");
+  }
+  if (profile.memory < Bytes{0} || profile.load < Micros{0}) {
+    return bad(facts, where + ": negative memory or load time");
+  }
+  for (const ProfilePoint& point : profile.points) {
+    if (Result<void> ok = check_point(facts, where, point); !ok) {
+      return ok;
+    }
+  }
+  return {};
+}
+
+Result<void> check_processor(const DeviceFacts& facts, const Processor& processor) {
+  if (!valid_device_id(processor.id)) {
+    return bad(facts, "processor id '" + processor.id + "' is not [a-z0-9-]{1,63}");
+  }
+  if (processor.window_batches < 1 || processor.window_batches > 64 || processor.batch_max < 1 ||
+      processor.batch_max > 1024) {
+    return bad(facts, processor.id + ": window must be 1 to 64 batches, batch_max 1 to 1024");
+  }
+  if (!strictly_ascending(processor.profiles, [](const Profile& p) { return p.variant; })) {
+    return bad(facts, processor.id + ": profiles must be sorted by variant, one each");
+  }
+  for (const Profile& profile : processor.profiles) {
+    if (Result<void> ok = check_profile(facts, processor, profile); !ok) {
+      return ok;
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+const Variant* DeviceFacts::find_variant(std::string_view variant) const {
+  const auto at =
+      std::lower_bound(variants.begin(), variants.end(), variant,
+                       [](const Variant& v, std::string_view wanted) { return v.id < wanted; });
+  return at != variants.end() && at->id == variant ? &*at : nullptr;
+}
+
+bool valid_device_id(std::string_view id) {
+  return !id.empty() && id.size() <= 63 && std::all_of(id.begin(), id.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+  });
+}
+
+Result<void> validate(const DeviceFacts& facts) {
+  if (!valid_device_id(facts.id)) {
+    return fail(ErrorCode::InvalidArgument, "hello: device id is not [a-z0-9-]{1,63}");
+  }
+  if (facts.variants.size() > kVariantsMax || facts.processors.size() > kProcessorsMax) {
+    return bad(facts, "more than 256 variants or 32 processors");
+  }
+  if (facts.to_board_input.factor_permille < 100 || facts.to_board_input.factor_permille > 10'000) {
+    return bad(facts, "the factor to the board's input must be 0.1 to 10");
+  }
+  if (!strictly_ascending(facts.variants, [](const Variant& v) { return v.id; }) ||
+      !strictly_ascending(facts.processors, [](const Processor& p) { return p.id; })) {
+    return bad(facts, "variants and processors must be sorted by id, one each");
+  }
+  for (const Variant& variant : facts.variants) {
+    if (variant.id.empty() || variant.id.size() > 128 || variant.accuracy < MilliPercent{0} ||
+        variant.accuracy > MilliPercent{100'000}) {
+      return bad(facts, "variant '" + variant.id + "': id of 1 to 128 bytes, accuracy 0 to 100 %");
+    }
+  }
+  for (const Processor& processor : facts.processors) {
+    if (Result<void> ok = check_processor(facts, processor); !ok) {
+      return ok;
+    }
+  }
+  return {};
+}
+
+std::string_view to_string(ProcessorKind kind) { return name_of(kKinds, kind); }
+std::optional<ProcessorKind> parse_processor_kind(std::string_view name) {
+  return value_of(kKinds, name);
+}
+
+}  // namespace juggler

@@ -1,0 +1,80 @@
+#pragma once
+// The ports to what computes: an engine runs one batch on the thread that calls it; an executor
+// runs batches on its own threads and hands back what became of them.
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/result.h"
+#include "core/task.h"
+#include "core/units.h"
+#include "wire/envelope.h"
+
+namespace juggler {
+
+// One task of a batch, with its bytes.
+struct EngineInput {
+  PayloadRef payload;
+  wire::Body bytes;
+  int top_k = 5;
+};
+
+// What became of it.
+struct EngineOutput {
+  AttemptStatus status = AttemptStatus::Error;
+  std::string reason;  // for all but Ok
+  std::vector<Label> labels;
+  bool synthetic_labels = false;
+};
+
+struct BatchReport {
+  std::vector<EngineOutput> outputs;   // one per input, in order
+  Micros compute;                      // decode, preprocess and run
+  std::optional<EnergyFigure> energy;  // of the whole batch, above idle; absent if unknown
+};
+
+// Runs networks. Real implementations: ONNX Runtime, twin, no-op.
+class InferenceEngine {
+ public:
+  virtual ~InferenceEngine() = default;
+
+  // Makes `variant` ready to run; loading one that is loaded does nothing.
+  virtual Result<void> load(const std::string& variant) = 0;
+  virtual void unload(const std::string& variant) = 0;
+
+  // Runs one batch. A bad input fails alone; the others of its batch are answered.
+  //
+  // requires  load(variant) succeeded
+  // thread    one at a time, any
+  virtual BatchReport run(const std::string& variant, std::span<const EngineInput> inputs) = 0;
+};
+
+// A batch to run on one processor. `id` comes back with its report.
+struct BatchJob {
+  std::uint64_t id = 0;
+  std::string processor;
+  std::string variant;
+  std::vector<EngineInput> inputs;
+};
+
+struct BatchDone {
+  std::uint64_t id = 0;
+  BatchReport report;
+};
+
+// Runs batches beside the thread that owns the brain. A processor runs its batches in order.
+class Executor {
+ public:
+  virtual ~Executor() = default;
+
+  virtual void start(BatchJob job) = 0;
+
+  // Appends what has finished since the last call. Whoever made the executor told it how to wake
+  // the owner.
+  virtual void collect(std::vector<BatchDone>& done) = 0;
+};
+
+}  // namespace juggler

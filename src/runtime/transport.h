@@ -1,0 +1,95 @@
+#pragma once
+// The port to the broker. Two implementations: AMQP (src/amqp) and in-process (runtime/loopback.h);
+// the simulator brings the third.
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/result.h"
+#include "core/units.h"
+#include "wire/envelope.h"
+
+namespace juggler {
+
+// The publisher's own number for a publish; the settlement names it.
+using PublishId = std::uint64_t;
+
+// A delivery that waits for its ack. It is void once its connection is gone: acks of an older
+// incarnation are dropped, because on a new channel they would settle another message.
+struct DeliveryId {
+  std::uint64_t incarnation = 0;
+  std::uint64_t tag = 0;
+
+  friend auto operator<=>(const DeliveryId&, const DeliveryId&) = default;
+};
+
+struct TransportConnected {
+  std::uint64_t incarnation = 0;
+  std::int64_t epoch = 0;  // greater than every earlier leader's; 0 where the session takes none
+  std::string reply_queue;  // the session's own exclusive queue; empty where it has none
+};
+
+struct TransportDisconnected {
+  std::string reason;
+};
+
+// The broker has stopped taking messages (memory or disk alarm), or takes them again.
+struct TransportBlocked {
+  bool blocked = false;
+  std::string reason;
+};
+
+struct TransportDelivery {
+  DeliveryId id;
+  std::string queue;  // the queue of the subscription it came by
+  bool redelivered = false;
+  wire::Envelope envelope;
+};
+
+enum class PublishEnd {
+  Confirmed,  // the broker has it
+  Returned,   // no queue takes it (mandatory)
+  Refused,    // negative acknowledgement: queue full
+  Unknown,    // the connection ended first: it may or may not be there
+};
+
+struct TransportSettled {
+  PublishId id = 0;
+  PublishEnd end = PublishEnd::Unknown;
+};
+
+using TransportEvent = std::variant<TransportConnected, TransportDisconnected, TransportBlocked,
+                                    TransportDelivery, TransportSettled>;
+
+class Transport {
+ public:
+  virtual ~Transport() = default;
+
+  // Queues a message. Never blocks; every publish is settled exactly once, in any order.
+  virtual void publish(PublishId id, wire::Envelope message) = 0;
+
+  // Settles a delivery. Void if its connection is gone.
+  virtual void ack(DeliveryId delivery) = 0;
+  virtual void reject(DeliveryId delivery, bool requeue) = 0;
+
+  // Makes the queues of a device, so that it can join. Idempotent; runs apart from the working
+  // connection, and a failure is logged and tried again at the device's next hello.
+  virtual void enrol(const std::string& device) = 0;
+
+  // Sends what is queued, appends what has happened to `events`, and waits for at most `wait_max`
+  // if nothing has.
+  //
+  // Reconnects by itself, with jittered back-off.
+  // thread  the owner's; so are publish, ack and reject.
+  virtual void poll(Micros wait_max, std::vector<TransportEvent>& events) = 0;
+
+  // Makes a waiting poll() return. thread: any.
+  virtual void wake() = 0;
+
+  // Sends and settles what is queued, for at most `wait_max`, then closes the connection.
+  virtual void close(Micros wait_max) = 0;
+};
+
+}  // namespace juggler
