@@ -7,9 +7,8 @@
 namespace juggler {
 namespace {
 
-constexpr std::array<Named<ProcessorKind>, 3> kKinds{{{ProcessorKind::Cpu, "cpu"},
-                                                      {ProcessorKind::Gpu, "gpu"},
-                                                      {ProcessorKind::Dla, "dla"}}};
+constexpr std::array<Named<ProcessorKind>, 3> kKinds{
+    {{ProcessorKind::Cpu, "cpu"}, {ProcessorKind::Gpu, "gpu"}, {ProcessorKind::Dla, "dla"}}};
 
 // A profile that claims more than this is a mistake of unit, not a slow board.
 constexpr Micros kLatencyMax = seconds(600);

@@ -43,9 +43,9 @@ struct Profile {
 struct Processor {
   std::string id;  // "cpu0", "gpu0", "dla1"
   ProcessorKind kind = ProcessorKind::Cpu;
-  std::string runtime;      // e.g. "ONNX Runtime 1.30.0, CPU, 2 threads"
-  int window_batches = 2;   // batches in flight at most: one runs while the next arrives
-  int batch_max = 1;        // tasks per batch at most
+  std::string runtime;            // e.g. "ONNX Runtime 1.30.0, CPU, 2 threads"
+  int window_batches = 2;         // batches in flight at most: one runs while the next arrives
+  int batch_max = 1;              // tasks per batch at most
   std::vector<Profile> profiles;  // sorted by variant id
 
   friend bool operator==(const Processor&, const Processor&) = default;
@@ -63,9 +63,9 @@ struct DeviceFacts {
   std::string id;
   std::string board;  // e.g. "jetson-orin-nano", "x86-64"
   std::string title;
-  bool twin = false;            // takes its times and power from a profile
+  bool twin = false;             // takes its times and power from a profile
   std::int64_t incarnation = 0;  // grows with each start of the consumer
-  Bytes memory;                 // usable for inference
+  Bytes memory;                  // usable for inference
   std::optional<Milliwatts> idle;
   ScopeConversion to_board_input;
   std::vector<Variant> variants;      // sorted by id

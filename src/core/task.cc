@@ -5,11 +5,12 @@
 namespace juggler {
 namespace {
 
-constexpr std::array<Named<PayloadKind>, 5> kPayloadKinds{{{PayloadKind::Jpeg, "jpeg"},
-                                                           {PayloadKind::Png, "png"},
-                                                           {PayloadKind::RawRgb, "raw-rgb"},
-                                                           {PayloadKind::FloatTensor, "float-tensor"},
-                                                           {PayloadKind::Opaque, "opaque"}}};
+constexpr std::array<Named<PayloadKind>, 5> kPayloadKinds{
+    {{PayloadKind::Jpeg, "jpeg"},
+     {PayloadKind::Png, "png"},
+     {PayloadKind::RawRgb, "raw-rgb"},
+     {PayloadKind::FloatTensor, "float-tensor"},
+     {PayloadKind::Opaque, "opaque"}}};
 constexpr std::array<Named<AttemptStatus>, 5> kStatuses{{{AttemptStatus::Ok, "ok"},
                                                          {AttemptStatus::Error, "error"},
                                                          {AttemptStatus::BadPayload, "bad-payload"},

@@ -27,7 +27,7 @@ struct PayloadRef {
   std::uint64_t handle = 0;
   Bytes size;
   PayloadKind kind = PayloadKind::Opaque;
-  int width = 0;   // pixels, for pictures and RawRgb
+  int width = 0;  // pixels, for pictures and RawRgb
   int height = 0;
 
   friend bool operator==(const PayloadRef&, const PayloadRef&) = default;
@@ -62,7 +62,7 @@ struct Requirements {
 
 struct Submission {
   TaskKey key;
-  std::string reply_to;        // empty: nobody waits for the outcome
+  std::string reply_to;  // empty: nobody waits for the outcome
   std::string correlation_id;
   Requirements requirements;
   PayloadRef payload;
@@ -88,7 +88,7 @@ struct Dispatch {
   std::string variant;
   std::int64_t batch = 0;  // dispatches with one batch number are meant to run together
   int batch_size = 1;      // how many belong to it
-  Micros budget;           // left until the deadline when it was sent; device clocks are not trusted
+  Micros budget;  // left until the deadline when it was sent; device clocks are not trusted
   int priority = 0;
   int top_k = 5;
   PayloadRef payload;
@@ -122,8 +122,8 @@ struct AttemptResult {
   std::string reason;  // for all but Ok
   std::vector<Label> labels;
   bool synthetic_labels = false;  // from synthetic weights: meaningless
-  Micros queued;    // on the device, from receipt to start
-  Micros compute;   // decode, preprocess and run, of its batch
+  Micros queued;                  // on the device, from receipt to start
+  Micros compute;                 // decode, preprocess and run, of its batch
   int batch_size = 1;
   std::optional<EnergyFigure> energy;  // this task's share, above idle
   bool redelivered = false;

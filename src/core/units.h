@@ -22,10 +22,10 @@ struct Quantity {
   constexpr Quantity& operator-=(Quantity b) { return count -= b.count, *this; }
 };
 
-using Micros = Quantity<struct MicrosTag>;             // a duration
-using Microjoules = Quantity<struct MicrojoulesTag>;   // an energy
-using Milliwatts = Quantity<struct MilliwattsTag>;     // a power
-using Bytes = Quantity<struct BytesTag>;               // a size
+using Micros = Quantity<struct MicrosTag>;              // a duration
+using Microjoules = Quantity<struct MicrojoulesTag>;    // an energy
+using Milliwatts = Quantity<struct MilliwattsTag>;      // a power
+using Bytes = Quantity<struct BytesTag>;                // a size
 using MilliPercent = Quantity<struct MilliPercentTag>;  // an accuracy: 75.1 % is 75'100
 
 constexpr Micros milliseconds(std::int64_t count) { return {count * 1'000}; }

@@ -7,27 +7,16 @@
 #include <variant>
 #include <vector>
 
+#include "core/handles.h"
 #include "core/result.h"
 #include "core/units.h"
 #include "wire/envelope.h"
 
 namespace juggler {
 
-// The publisher's own number for a publish; the settlement names it.
-using PublishId = std::uint64_t;
-
-// A delivery that waits for its ack. It is void once its connection is gone: acks of an older
-// incarnation are dropped, because on a new channel they would settle another message.
-struct DeliveryId {
-  std::uint64_t incarnation = 0;
-  std::uint64_t tag = 0;
-
-  friend auto operator<=>(const DeliveryId&, const DeliveryId&) = default;
-};
-
 struct TransportConnected {
   std::uint64_t incarnation = 0;
-  std::int64_t epoch = 0;  // greater than every earlier leader's; 0 where the session takes none
+  std::int64_t epoch = 0;   // greater than every earlier leader's; 0 where the session takes none
   std::string reply_queue;  // the session's own exclusive queue; empty where it has none
 };
 
@@ -46,13 +35,6 @@ struct TransportDelivery {
   std::string queue;  // the queue of the subscription it came by
   bool redelivered = false;
   wire::Envelope envelope;
-};
-
-enum class PublishEnd {
-  Confirmed,  // the broker has it
-  Returned,   // no queue takes it (mandatory)
-  Refused,    // negative acknowledgement: queue full
-  Unknown,    // the connection ended first: it may or may not be there
 };
 
 struct TransportSettled {
