@@ -97,6 +97,8 @@ class Leg:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+            if process.stdout:
+                process.stdout.close()
         self.processes = []
 
 

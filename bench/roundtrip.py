@@ -86,22 +86,33 @@ def label(point):
 
 def tune_celery(python, broker, options):
     """Celery's best settings on this machine, so that it is not beaten for a bad choice of ours."""
-    if options.celery_multiplier and options.celery_serializer:
-        return options.celery_multiplier, options.celery_serializer, []
-    tried = []
-    for serializer in [options.celery_serializer] if options.celery_serializer else ["pickle", "json"]:
-        for multiplier in [options.celery_multiplier] if options.celery_multiplier else [1, 4, 16]:
-            leg = legs.Celery(python, "celery", False, multiplier, serializer)
-            with contextlib.ExitStack() as stack:
-                stack.callback(leg.stop)
-                leg.start(broker)
-                rates = [leg.measure({"payload_bytes": size, "outstanding": 16, "min_s": 1.5,
-                                      "min_count": 200})["tasks_per_s"] for size in PAYLOADS]
-            tried.append({"serializer": serializer, "multiplier": multiplier, "tasks_per_s": rates})
-            say(f"  Celery {serializer}, multiplier {multiplier}: "
-                + ", ".join(f"{rate:.0f}/s" for rate in rates))
-    best = max(tried, key=lambda one: statistics.geometric_mean(one["tasks_per_s"]))
-    return best["multiplier"], best["serializer"], tried
+    serializers = [options.celery_serializer] if options.celery_serializer else ["pickle", "json"]
+    multipliers = [options.celery_multiplier] if options.celery_multiplier else [1, 4, 16]
+    candidates = [{"serializer": serializer, "multiplier": multiplier}
+                  for serializer in serializers for multiplier in multipliers]
+    if len(candidates) == 1:
+        return candidates[0], []
+    say("Choosing Celery's settings (about a minute) ...")
+    with contextlib.ExitStack() as stack:
+        for number, candidate in enumerate(candidates):
+            leg = legs.Celery(python, f"celery-{number}", False, candidate["multiplier"],
+                              candidate["serializer"])
+            stack.callback(leg.stop)
+            leg.start(broker)
+            candidate["rates"] = [[], []]
+            candidate["leg"] = leg
+        for _ in range(3):  # Interleaved, as the series itself.
+            for candidate in candidates:
+                for size, rates in zip(PAYLOADS, candidate["rates"]):
+                    point = {"payload_bytes": size, "outstanding": 16, "warmup_s": 0.2,
+                             "min_s": 0.8, "min_count": 100}
+                    rates.append(candidate["leg"].measure(point)["tasks_per_s"])
+    for candidate in candidates:
+        del candidate["leg"]
+        candidate["tasks_per_s"] = [statistics.median(rates) for rates in candidate.pop("rates")]
+        say(f"  {candidate['serializer']}, multiplier {candidate['multiplier']}: "
+            + ", ".join(f"{rate:.0f}/s" for rate in candidate["tasks_per_s"]))
+    return max(candidates, key=lambda one: statistics.geometric_mean(one["tasks_per_s"])), candidates
 
 
 def make_legs(options, floor_binary, broker, notes):
@@ -113,8 +124,8 @@ def make_legs(options, floor_binary, broker, notes):
         made.append(legs.Floor(floor_binary, "floor-window", WINDOW))
     if "celery" in chosen or "celery-confirm" in chosen:
         python = legs.celery_python(ROOT)
-        say("Choosing Celery's settings ...")
-        multiplier, serializer, tried = tune_celery(python, broker, options)
+        best, tried = tune_celery(python, broker, options)
+        multiplier, serializer = best["multiplier"], best["serializer"]
         notes["celery"] = {"multiplier": multiplier, "serializer": serializer, "tried": tried,
                            "version": machine.first_line(
                                [python, "-c", "import celery; print(celery.__version__)"])}
@@ -135,7 +146,8 @@ def make_legs(options, floor_binary, broker, notes):
 
 def run_series(options, floor_binary, notes):
     """Returns {point label: {leg: [figures of each round]}}."""
-    vhosts = ["floor", "floor-window", "celery", "celery-confirm", "juggler"]
+    vhosts = ["floor", "floor-window", "celery", "celery-confirm", "juggler",
+              *(f"celery-{number}" for number in range(6))]
     results = {}
     say("Starting a private RabbitMQ (3 to 10 s) ...")
     with PrivateBroker(vhosts, ["submitter", "controller", legs.DEVICE]) as broker, \

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <fstream>
 #include <iterator>
@@ -69,7 +70,8 @@ class Client final : public Handler {
         warmup_count_(static_cast<std::size_t>(options.number("warmup-count", 50))),
         min_s_(options.number("min-s", 2)),
         min_count_(static_cast<std::size_t>(options.number("min-count", 500))),
-        batch_(static_cast<std::size_t>(options.number("batch", 0))) {
+        batch_(static_cast<std::size_t>(options.number("batch", 0))),
+        stall_s_(options.number("stall-s", 20)) {
     std::random_device entropy;
     run_id_ = std::to_string(::getpid()) + "-" + std::to_string(entropy());
     reply_queue_ = "bench.reply." + run_id_;
@@ -98,9 +100,9 @@ class Client final : public Handler {
     fill();
     while (!stopped_ || answered_ < tasks_.size() || connection_.unconfirmed() > 0) {
       step();
-      if (seconds_between(last_progress_, Clock::now()) > kStall) {
-        fail("no outcome for 20 s; " + std::to_string(tasks_.size() - answered_) + " of " +
-             std::to_string(tasks_.size()) + " tasks unanswered");
+      if (seconds_between(last_progress_, Clock::now()) > stall_s_) {
+        fail("lost: " + std::to_string(tasks_.size() - answered_) + " of " +
+             std::to_string(tasks_.size()) + " tasks without an outcome");
       }
     }
     // Anything that still comes is an answer too many, and on_delivery refuses it.
@@ -141,8 +143,6 @@ class Client final : public Handler {
   void on_confirmed(std::uint64_t) override {}
 
  private:
-  static constexpr double kStall = 20;  // Seconds without an outcome: something was lost.
-
   struct Task {
     Clock::time_point submitted;
     bool answered;
@@ -215,7 +215,7 @@ class Client final : public Handler {
 
   double percentile(double share) {
     const std::size_t last = latencies_us_.size() - 1;
-    const auto at = static_cast<std::ptrdiff_t>(share * static_cast<double>(last) + 0.5);
+    const auto at = std::lround(share * static_cast<double>(last));
     std::nth_element(latencies_us_.begin(), latencies_us_.begin() + at, latencies_us_.end());
     return latencies_us_[static_cast<std::size_t>(at)];
   }
@@ -245,6 +245,7 @@ class Client final : public Handler {
   double min_s_;
   std::size_t min_count_;
   std::size_t batch_;  // Not 0: submit so many at once, collect all, stop.
+  double stall_s_;     // So long without an outcome: something was lost.
 
   std::string run_id_;
   std::string reply_queue_;

@@ -19,6 +19,7 @@ namespace {
 constexpr std::size_t kReportSize = 1024;  // About what Juggler's result and outcome weigh.
 constexpr std::string_view kLabel = "\"label\":\"";
 constexpr std::size_t kAnswerSize = 16;
+constexpr std::uint64_t kFaultAt = 100;  // The message that a planted fault hits.
 
 // A result or an outcome: JSON of kReportSize bytes with the answer as its one label.
 void write_report(std::string& out, std::string_view id, std::string_view answer) {
@@ -46,10 +47,11 @@ void announce(Connection& connection, Handler& handler, int consumers) {
 
 class FloorController final : public Handler {
  public:
-  FloorController(const Options& options)
+  explicit FloorController(const Options& options)
       : connection_(options.text("broker"), "floor controller"),
         device_(options.text("id")),
-        window_(static_cast<std::size_t>(options.number("window", 1e6))) {
+        window_(static_cast<std::size_t>(options.number("window", 1e6))),
+        fault_(options.text("fault", "")) {
     const std::string device_queue = "juggler.device." + device_;
     connection_.declare_exchange(kSubmitExchange, "direct");
     connection_.declare_exchange(kDispatchExchange, "direct");
@@ -132,16 +134,13 @@ class FloorController final : public Handler {
     }
     const Task& task = found->second;
     write_report(report_, found->first, read_answer(text_of(delivery.body)));
-    text_.assign(found->first).append(".outcome");
-    const std::uint64_t sequence = connection_.publish({.exchange = {},
-                                                        .routing_key = task.reply_to,
-                                                        .content_type = "application/json",
-                                                        .type = "juggler.outcome.v1",
-                                                        .message_id = text_,
-                                                        .correlation_id = task.correlation_id,
-                                                        .reply_to = {},
-                                                        .body = bytes_of(report_)});
-    outcomes_.insert({sequence, {task.tag, delivery.tag}});
+    const bool faulty = ++results_ == kFaultAt;
+    if (!faulty || fault_ != "silent") {
+      outcomes_.insert({publish_outcome(found->first, task), {task.tag, delivery.tag}});
+    }
+    if (faulty && fault_ == "twice") {
+      publish_outcome(found->first, task);
+    }
     tasks_.erase(found);
     --in_flight_;
     if (!waiting_.empty()) {
@@ -150,10 +149,24 @@ class FloorController final : public Handler {
     }
   }
 
+  std::uint64_t publish_outcome(const std::string& id, const Task& task) {
+    text_.assign(id).append(".outcome");
+    return connection_.publish({.exchange = {},
+                                .routing_key = task.reply_to,
+                                .content_type = "application/json",
+                                .type = "juggler.outcome.v1",
+                                .message_id = text_,
+                                .correlation_id = task.correlation_id,
+                                .reply_to = {},
+                                .body = bytes_of(report_)});
+  }
+
   Connection connection_;
   std::string device_;
   std::size_t window_;  // Dispatches without a result, at most: 1e6 means dispatch at once.
+  std::string fault_;
   std::size_t in_flight_ = 0;
+  std::uint64_t results_ = 0;
   std::unordered_map<std::string, Task> tasks_;
   std::deque<std::pair<std::string, std::vector<std::uint8_t>>> waiting_;
   // Outcome published as number → tags of its submission and its result.
@@ -165,9 +178,10 @@ class FloorController final : public Handler {
 
 class FloorConsumer final : public Handler {
  public:
-  FloorConsumer(const Options& options)
+  explicit FloorConsumer(const Options& options)
       : connection_(options.text("broker"), "floor consumer"),
-        routing_key_("result." + options.text("id")) {
+        routing_key_("result." + options.text("id")),
+        fault_(options.text("fault", "")) {
     connection_.consume(("juggler.device." + options.text("id")).c_str(), "dispatch",
                         static_cast<std::uint16_t>(options.number("prefetch", 1024)));
   }
@@ -181,7 +195,14 @@ class FloorConsumer final : public Handler {
   }
 
   void on_delivery(const Delivery& delivery) override {
-    write_report(report_, delivery.correlation_id, answer_for(delivery.body));
+    std::string answer = answer_for(delivery.body);
+    if (delivery.tag == kFaultAt && fault_ == "wrong") {
+      answer[0] = answer[0] == '0' ? '1' : '0';
+    } else if (delivery.tag == kFaultAt && fault_ == "swapped") {
+      answer.swap(previous_answer_);
+    }
+    write_report(report_, delivery.correlation_id, answer);
+    previous_answer_ = std::move(answer);
     text_.assign(delivery.message_id).append(".result");
     const std::uint64_t sequence = connection_.publish({.exchange = kUpExchange,
                                                         .routing_key = routing_key_,
@@ -201,6 +222,8 @@ class FloorConsumer final : public Handler {
  private:
   Connection connection_;
   std::string routing_key_;
+  std::string fault_;
+  std::string previous_answer_;
   Acks acks_;
   std::string text_;
   std::string report_;

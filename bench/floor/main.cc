@@ -44,12 +44,14 @@ int main(int count, char** words) {
   if (role != "controller" && role != "consumer" && role != "client") {
     std::fputs(
         "usage: juggler-bench-floor controller --broker URL --id DEVICE [--window N]\n"
+        "           [--fault silent|twice]\n"
         "       juggler-bench-floor consumer   --broker URL --id DEVICE [--prefetch N]\n"
+        "           [--fault wrong|swapped]\n"
         "       juggler-bench-floor client     --broker URL [--outstanding N] [--batch N]\n"
         "           [--payload-bytes N | --payload-file FILE] [--content-type TYPE] [--model "
         "NAME]\n"
         "           [--deadline-ms N] [--check sha256|none] [--warmup-s S] [--warmup-count N]\n"
-        "           [--min-s S] [--min-count N]\n",
+        "           [--min-s S] [--min-count N] [--stall-s S]\n",
         stderr);
     return 1;
   }
