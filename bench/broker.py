@@ -1,7 +1,7 @@
-"""A private RabbitMQ node for one benchmark: own name, ports, data and cookie; loopback only; gone afterwards.
+"""A private RabbitMQ node for one benchmark: own name, ports, data, cookie; loopback only.
 
-Needs RabbitMQ's scripts (Debian: rabbitmq-server) and no root. The system's own broker, if there is one, is
-neither used nor touched.
+Needs RabbitMQ's scripts (Debian: rabbitmq-server) and no root. The system's own broker, if there is
+one, is neither used nor touched.
 """
 
 import base64
@@ -17,7 +17,7 @@ import subprocess
 import tempfile
 import time
 
-SCRIPTS = "/usr/lib/rabbitmq/bin"  # The wrappers in /usr/sbin refuse everybody but root and rabbitmq.
+SCRIPTS = "/usr/lib/rabbitmq/bin"  # Those in /usr/sbin refuse everybody but root and rabbitmq.
 PR_SET_PDEATHSIG = 1
 
 
@@ -40,7 +40,7 @@ def password_hash(password):
 class PrivateBroker:
     """`with PrivateBroker(vhosts=["a"], users=["u"]) as broker:` then `broker.url("u", "a")`.
 
-    Every user may do everything on every vhost: permissions are no part of what the benchmark compares.
+    Every user may do everything on every vhost: permissions are no part of the comparison.
     """
 
     def __init__(self, vhosts, users, parent="/var/tmp", start_timeout_s=60):
@@ -112,7 +112,8 @@ class PrivateBroker:
 
     def _start(self):
         self.port, self.epmd_port = free_port(), free_port()
-        self._write("home/.erlang.cookie", base64.b64encode(secrets.token_bytes(24)).decode(), 0o400)
+        cookie = base64.b64encode(secrets.token_bytes(24)).decode()
+        self._write("home/.erlang.cookie", cookie, 0o400)
         definitions = self._write("etc/definitions.json", self._definitions())
         self._write("etc/advanced.config", "[].\n")
         self._write("etc/enabled_plugins", "[].\n")

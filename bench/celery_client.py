@@ -1,4 +1,4 @@
-"""The load for Celery: as bench/floor/client.cc, with the same options and the same line of JSON at the end.
+"""The load for Celery: as bench/floor/client.cc, with the same options and the same line of JSON.
 
 Results are collected oldest first, which is the order in which one worker process answers.
 """
@@ -92,7 +92,7 @@ def main():
     options = parse_arguments()
     load = Load(options)
     if options.batch:
-        noop.apply_async((load.payloads[0],)).get(timeout=30)  # Connections are part of the warm-up.
+        noop.apply_async((load.payloads[0],)).get(timeout=30)  # Connects: part of the warm-up.
     seconds = load.batch() if options.batch else load.window()
     values = sorted(load.latencies_us)
     print(json.dumps({

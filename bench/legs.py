@@ -1,7 +1,7 @@
 """The systems that the round trip compares: how each is started, loaded and stopped.
 
-A leg is started once per series and lies idle while the others are measured. Each has its own vhost, so that
-none sees another's queues.
+A leg is started once per series and lies idle while the others are measured. Each has its own
+vhost, so that none sees another's queues.
 """
 
 import json
@@ -103,7 +103,7 @@ class Leg:
 
 
 class Floor(Leg):
-    """The least that the four hops cost; `window` bounds the dispatches in flight, None sends at once."""
+    """The least that the four hops cost; `window` bounds the dispatches in flight."""
 
     def __init__(self, binary, name="floor", window=None):
         super().__init__()
@@ -137,7 +137,8 @@ class Juggler(Leg):
 
     def start(self, broker):
         self.url = broker.url("submitter", self.vhost)
-        self._spawn([self.controller, "controller", "--broker", broker.url("controller", self.vhost)])
+        self._spawn([self.controller, "controller",
+                     "--broker", broker.url("controller", self.vhost)])
         self._spawn([self.consumer, "--broker", broker.url(DEVICE, self.vhost), "--id", DEVICE,
                      "--engine", "noop"])
         self._await_first_answer(30)
@@ -159,7 +160,7 @@ class Juggler(Leg):
 
 
 class Celery(Leg):
-    """One prefork worker process, acks late, rpc results (transient and unconfirmed: Celery's way)."""
+    """One prefork worker process, acks late, rpc results (transient: Celery's way)."""
 
     def __init__(self, python, name, confirm, multiplier, serializer):
         super().__init__()
@@ -168,7 +169,8 @@ class Celery(Leg):
                          "BENCH_MULTIPLIER": str(multiplier), "BENCH_SERIALIZER": serializer}
 
     def start(self, broker):
-        # C_FORCE_ROOT: Celery's worker refuses pickle as root otherwise, and containers often have no other user.
+        # C_FORCE_ROOT: as root the worker refuses pickle otherwise, and a container often has
+        # no other user.
         self.environment = {**os.environ, **self.settings, "C_FORCE_ROOT": "1",
                             "PYTHONDONTWRITEBYTECODE": "1", "PYTHONWARNINGS": "ignore",
                             "BENCH_BROKER": broker.url("submitter", self.vhost)}

@@ -1,4 +1,4 @@
-"""What a figure needs beside it: the machine, the software, the build, and what a disk write costs here."""
+"""What a figure needs beside it: machine, software, build, and what a disk write costs here."""
 
 import os
 import platform

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""The round trip: client -> controller -> consumer (no-op engine) -> controller -> client, over a real RabbitMQ.
+"""The round trip: client -> controller -> consumer (no-op engine) -> controller -> client.
 
-Juggler beside the floor (the same four hops by a minimal program) and Celery, interleaved point by point on one
-private broker. Rules and reading: bench/README.md. Standard library only; Celery gets a virtual environment.
+Juggler beside the floor (the same four hops by a minimal program) and Celery, interleaved point by
+point on one private, real RabbitMQ. Rules and reading: bench/README.md. Standard library only;
+Celery gets a virtual environment.
 """
 
 import argparse
@@ -31,7 +32,8 @@ WINDOW = 2  # A device's slot and one dispatch waiting for it: the price of bind
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--quick", action="store_true", help="one short round: does everything run?")
+    parser.add_argument("--quick", action="store_true",
+                        help="one short round: does everything run?")
     parser.add_argument("--legs", default="floor,floor-window,celery,celery-confirm,juggler")
     parser.add_argument("--floor", help="juggler-bench-floor, if already built")
     parser.add_argument("--juggler", default=os.path.join(ROOT, "build", "release"),
@@ -39,7 +41,8 @@ def parse_arguments():
     parser.add_argument("--min-s", type=float, default=2.0, help="least seconds per point")
     parser.add_argument("--min-count", type=int, default=500, help="least tasks per point")
     parser.add_argument("--celery-multiplier", type=int, help="default: the best of 1, 4, 16")
-    parser.add_argument("--celery-serializer", choices=("pickle", "json"), help="default: the better")
+    parser.add_argument("--celery-serializer", choices=("pickle", "json"),
+                        help="default: the better")
     parser.add_argument("--output", help="JSON file (default: bench/results/roundtrip-<time>.json)")
     options = parser.parse_args()
     if options.quick:
@@ -58,8 +61,8 @@ def build_floor():
     folder = os.path.join(ROOT, "build", "bench")
     if not os.path.exists(os.path.join(folder, "CMakeCache.txt")):
         folder = os.path.join(ROOT, "var", "bench-build")
-        subprocess.run(["cmake", "-S", HERE, "-B", folder, "-DCMAKE_BUILD_TYPE=Release"], check=True,
-                       stdout=subprocess.DEVNULL)
+        subprocess.run(["cmake", "-S", HERE, "-B", folder, "-DCMAKE_BUILD_TYPE=Release"],
+                       check=True, stdout=subprocess.DEVNULL)
     subprocess.run(["cmake", "--build", folder, "--target", "juggler-bench-floor"], check=True,
                    stdout=subprocess.DEVNULL)
     for path in (os.path.join(folder, "bench"), folder):
@@ -112,7 +115,8 @@ def tune_celery(python, broker, options):
         candidate["tasks_per_s"] = [statistics.median(rates) for rates in candidate.pop("rates")]
         say(f"  {candidate['serializer']}, multiplier {candidate['multiplier']}: "
             + ", ".join(f"{rate:.0f}/s" for rate in candidate["tasks_per_s"]))
-    return max(candidates, key=lambda one: statistics.geometric_mean(one["tasks_per_s"])), candidates
+    best = max(candidates, key=lambda one: statistics.geometric_mean(one["tasks_per_s"]))
+    return best, candidates
 
 
 def make_legs(options, floor_binary, broker, notes):
@@ -210,7 +214,7 @@ def print_table(results):
     titles += ["fleet CPU us", "broker CPU us"]
     rows = [titles, *summary_rows(results)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(titles))]
-    print("Round trip on a real broker, real processes, no-op engine: median [min-max] of the rounds")
+    print("Round trip, real broker and processes, no-op engine: median [min-max] of the rounds")
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
 
@@ -239,15 +243,16 @@ def check_targets(results):
 
 def print_notes(notes, verdicts):
     here = notes["machine"]
-    print(f"\n{here['cpu']}, {here['cores']} cores, {here['memory_gib']} GiB, kernel {here['kernel']}; "
-          f"{here['file_system']}, fdatasync of 4 KiB p50 {spread(notes['fdatasync_us_per_round'])} us; "
+    print(f"\n{here['cpu']}, {here['cores']} cores, {here['memory_gib']} GiB, "
+          f"kernel {here['kernel']}; {here['file_system']}, fdatasync of 4 KiB p50 "
+          f"{spread(notes['fdatasync_us_per_round'])} us; "
           f"load {here['load_before']:.1f} before, {notes['load_after']:.1f} after")
     print(f"commit {here['commit']}; {notes['build']['compiler']}; {notes['build']['flags']}; "
           f"RabbitMQ {notes['rabbitmq']}; Python {here['python']}")
     if "celery" in notes:
         chosen = notes["celery"]
-        print(f"Celery {chosen['version']}: prefork -c 1, acks late, rpc results, prefetch multiplier "
-              f"{chosen['multiplier']}, {chosen['serializer']}")
+        print(f"Celery {chosen['version']}: prefork -c 1, acks late, rpc results, "
+              f"prefetch multiplier {chosen['multiplier']}, {chosen['serializer']}")
     print(f"command: {notes['command']}")
     for point, target, value, met in verdicts:
         print(f"{'met   ' if met else 'MISSED'}  {point}: {target}: {value}")

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs the benchmarks one after another; `make bench` calls this. Each prints its table, writes its JSON to
-# bench/results/, and fails by itself if a run lost or mixed up anything: then it has no figure.
+# Runs the benchmarks one after another; `make bench` calls this. Each prints its table, writes its
+# JSON to bench/results/, and fails if a run lost or mixed up anything: then it has no figure.
 #
 #   bench/run.sh           the full series (about 12 minutes)
 #   bench/run.sh --quick   does everything run? (about a minute; no figures to keep)

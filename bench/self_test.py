@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Does the benchmark notice what it must not count? Each planted fault has to end a run without a figure.
+"""Does the benchmark notice what must not count? Each planted fault has to end without a figure.
 
 usage: bench/self_test.py [path of juggler-bench-floor]
 """
