@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/consumer_messages.h"
 #include "core/result.h"
 #include "core/task.h"
 #include "core/units.h"
@@ -20,20 +21,6 @@ struct EngineInput {
   PayloadRef payload;
   wire::Body bytes;
   int top_k = 5;
-};
-
-// What became of it.
-struct EngineOutput {
-  AttemptStatus status = AttemptStatus::Error;
-  std::string reason;  // for all but Ok
-  std::vector<Label> labels;
-  bool synthetic_labels = false;
-};
-
-struct BatchReport {
-  std::vector<EngineOutput> outputs;   // one per input, in order
-  Micros compute;                      // decode, preprocess and run
-  std::optional<EnergyFigure> energy;  // of the whole batch, above idle; absent if unknown
 };
 
 // Runs networks. Real implementations: ONNX Runtime, twin, no-op.

@@ -1,0 +1,394 @@
+#include "core/consumer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/check.h"
+
+namespace juggler {
+namespace {
+
+// A batch's energy divided among its tasks.
+std::optional<EnergyFigure> share(const std::optional<EnergyFigure>& energy, std::size_t tasks) {
+  if (!energy.has_value()) {
+    return std::nullopt;
+  }
+  EnergyFigure part = *energy;
+  const auto n = static_cast<std::int64_t>(tasks);
+  part.value = part.value / n;
+  part.low = part.low / n;
+  part.high = part.high / n;
+  return part;
+}
+
+}  // namespace
+
+Consumer::Consumer(ConsumerConfig config, DeviceFacts facts)
+    : config_(config), facts_(std::move(facts)), lanes_(facts_.processors.size()) {}
+
+void Consumer::step(Time now, const ConsumerEvent& event, std::vector<ConsumerAction>& actions) {
+  JUGGLER_CHECK(now >= now_, "time does not run backwards");
+  now_ = now;
+  actions_ = &actions;
+  std::visit([this](const auto& e) { on(e); }, event);
+  leave_if_done();
+  actions_ = nullptr;
+}
+
+Time Consumer::next_timer() const { return linked_ ? next_beat_ : Time::never(); }
+
+void Consumer::on(const LinkUp& /*event*/) {
+  linked_ = true;
+  actions_->emplace_back(SendHello{});
+  beat();
+  // What was computed meanwhile, or sent and not confirmed.
+  for (auto& [attempt, sent] : results_) {
+    if (!sent.confirmed) {
+      send(sent);
+    }
+  }
+}
+
+void Consumer::on(const LinkDown& /*event*/) {
+  linked_ = false;
+  publishes_.clear();
+  for (Lane& lane : lanes_) {
+    for (Job& job : lane.waiting) {
+      job.delivery.reset();
+    }
+    if (lane.running.has_value()) {
+      for (Job& job : lane.running->jobs) {
+        job.delivery.reset();
+      }
+    }
+  }
+  for (auto& [attempt, sent] : results_) {
+    sent.delivery.reset();
+    sent.publish = 0;
+  }
+}
+
+// Whether this attempt is here already, waiting, running or answered; then it is not run again.
+bool Consumer::recognise(const DispatchArrived& event) {
+  const AttemptId& id = event.dispatch.attempt;
+  const auto answered = results_.find(id);
+  if (answered != results_.end()) {
+    stats_.repeated += 1;
+    answered->second.delivery = event.delivery;
+    if (answered->second.publish == 0) {
+      send(answered->second);
+    }
+    return true;
+  }
+  const auto same = [&](const Job& job) { return job.dispatch.attempt == id; };
+  for (Lane& lane : lanes_) {
+    const auto waiting = std::find_if(lane.waiting.begin(), lane.waiting.end(), same);
+    if (waiting != lane.waiting.end()) {
+      waiting->delivery = event.delivery;
+      return true;
+    }
+    if (lane.running.has_value()) {
+      const auto running = std::find_if(lane.running->jobs.begin(), lane.running->jobs.end(), same);
+      if (running != lane.running->jobs.end()) {
+        running->delivery = event.delivery;
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+// Why a dispatch cannot be taken at all; empty if it can.
+std::string Consumer::refusal(const Dispatch& dispatch) const {
+  if (dispatch.attempt.epoch < epoch_) {
+    return fmt::format("stale epoch {}: a controller with epoch {} leads", dispatch.attempt.epoch,
+                       epoch_);
+  }
+  for (std::size_t l = 0; l < lanes_.size(); ++l) {
+    const Processor& processor = facts_.processors[l];
+    if (processor.id != dispatch.processor) {
+      continue;
+    }
+    const bool served =
+        std::any_of(processor.profiles.begin(), processor.profiles.end(),
+                    [&](const Profile& profile) { return profile.variant == dispatch.variant; });
+    if (!served) {
+      return fmt::format("{} does not serve variant '{}'", processor.id, dispatch.variant);
+    }
+    if (lanes_[l].waiting.size() >= config_.queue_max) {
+      return fmt::format("{} has {} tasks waiting, its bound", processor.id, config_.queue_max);
+    }
+    return {};
+  }
+  return fmt::format("there is no processor '{}'", dispatch.processor);
+}
+
+void Consumer::on(const DispatchArrived& event) {
+  stats_.received += 1;
+  if (recognise(event)) {
+    actions_->emplace_back(DropPayload{event.dispatch.payload.handle});
+    return;
+  }
+  Job job{.dispatch = event.dispatch,
+          .delivery = event.delivery,
+          .redelivered = event.redelivered,
+          .received = now_,
+          .started = now_,
+          .expires = now_ + event.dispatch.budget};
+  if (std::string reason = refusal(event.dispatch); !reason.empty()) {
+    stats_.refused += 1;
+    AttemptResult refused = result_for(job, AttemptStatus::Refused, std::move(reason));
+    finish(std::move(job), std::move(refused));
+    return;
+  }
+  epoch_ = std::max(epoch_, event.dispatch.attempt.epoch);
+  for (std::size_t l = 0; l < lanes_.size(); ++l) {
+    if (facts_.processors[l].id == event.dispatch.processor) {
+      lanes_[l].waiting.push_back(std::move(job));
+      start_next(l);
+      return;
+    }
+  }
+}
+
+Micros Consumer::predicted(const Processor& processor, const std::string& variant,
+                           int batch) const {
+  for (const Profile& profile : processor.profiles) {
+    if (profile.variant == variant) {
+      // Between measured sizes the larger one counts; beyond the largest, in proportion.
+      for (const ProfilePoint& point : profile.points) {
+        if (point.batch >= batch) {
+          return point.latency_p95;
+        }
+      }
+      const ProfilePoint& largest = profile.points.back();
+      return largest.latency_p95 * batch / largest.batch;
+    }
+  }
+  return Micros{0};
+}
+
+// The next tasks to run together: the first that waits and others of its variant, as long as none
+// of them would miss its deadline for it.
+std::vector<Consumer::Job> Consumer::take_batch(std::size_t lane_index) {
+  Lane& lane = lanes_[lane_index];
+  const Processor& processor = facts_.processors[lane_index];
+  std::vector<Job> batch;
+  while (batch.empty() && !lane.waiting.empty()) {
+    Job first = std::move(lane.waiting.front());
+    lane.waiting.pop_front();
+    if (first.expires <= now_) {
+      stats_.expired += 1;
+      AttemptResult expired =
+          result_for(first, AttemptStatus::Expired, "its deadline passed while it waited");
+      finish(std::move(first), std::move(expired));
+    } else {
+      batch.push_back(std::move(first));
+    }
+  }
+  Time earliest = batch.empty() ? now_ : batch.front().expires;
+  for (auto at = lane.waiting.begin();
+       at != lane.waiting.end() && static_cast<int>(batch.size()) < processor.batch_max;) {
+    const Time with_it = std::min(earliest, at->expires);
+    const bool same = !batch.empty() && at->dispatch.variant == batch.front().dispatch.variant;
+    if (same &&
+        now_ + predicted(processor, at->dispatch.variant, static_cast<int>(batch.size()) + 1) <=
+            with_it) {
+      earliest = with_it;
+      batch.push_back(std::move(*at));
+      at = lane.waiting.erase(at);
+    } else {
+      ++at;
+    }
+  }
+  return batch;
+}
+
+void Consumer::start_next(std::size_t lane_index) {
+  Lane& lane = lanes_[lane_index];
+  if (lane.running.has_value()) {
+    return;
+  }
+  std::vector<Job> jobs = take_batch(lane_index);
+  if (jobs.empty()) {
+    return;
+  }
+  StartBatch start;
+  start.batch = ++last_batch_;
+  start.processor = facts_.processors[lane_index].id;
+  start.variant = jobs.front().dispatch.variant;
+  for (Job& job : jobs) {
+    job.started = now_;
+    start.items.push_back({job.dispatch.payload, job.dispatch.top_k});
+  }
+  stats_.batches += 1;
+  lane.running = Batch{start.batch, std::move(jobs)};
+  actions_->emplace_back(std::move(start));
+}
+
+AttemptResult Consumer::result_for(const Job& job, AttemptStatus status, std::string reason) const {
+  AttemptResult result;
+  result.attempt = job.dispatch.attempt;
+  result.device = facts_.id;
+  result.processor = job.dispatch.processor;
+  result.variant = job.dispatch.variant;
+  result.status = status;
+  result.reason = std::move(reason);
+  result.redelivered = job.redelivered;
+  result.queued = job.started - job.received;
+  return result;
+}
+
+void Consumer::on(const BatchFinished& event) {
+  for (std::size_t l = 0; l < lanes_.size(); ++l) {
+    Lane& lane = lanes_[l];
+    if (!lane.running.has_value() || lane.running->id != event.batch) {
+      continue;
+    }
+    std::vector<Job> jobs = std::move(lane.running->jobs);
+    lane.running.reset();
+    JUGGLER_CHECK(jobs.size() == event.report.outputs.size(), "an engine answers every input");
+    start_next(l);  // the processor first, the paperwork beside it
+    const std::optional<EnergyFigure> energy = share(event.report.energy, jobs.size());
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+      const EngineOutput& output = event.report.outputs[i];
+      AttemptResult result = result_for(jobs[i], output.status, output.reason);
+      result.labels = output.labels;
+      result.synthetic_labels = output.synthetic_labels;
+      result.compute = event.report.compute;
+      result.batch_size = static_cast<int>(jobs.size());
+      result.energy = energy;
+      (output.status == AttemptStatus::Ok ? stats_.completed : stats_.failed) += 1;
+      finish(std::move(jobs[i]), std::move(result));
+    }
+    return;
+  }
+}
+
+void Consumer::finish(Job job, AttemptResult result) {
+  actions_->emplace_back(DropPayload{job.dispatch.payload.handle});
+  const AttemptId id = job.dispatch.attempt;
+  SentResult& sent = results_[id];
+  sent.result = std::move(result);
+  sent.delivery = job.delivery;
+  results_order_.push_back(id);
+  send(sent);
+  forget_old_results();
+}
+
+void Consumer::send(SentResult& sent) {
+  if (!linked_) {
+    return;  // LinkUp sends it
+  }
+  sent.publish = ++last_publish_;
+  publishes_.emplace(sent.publish, sent.result.attempt);
+  actions_->emplace_back(SendResult{sent.publish, sent.result});
+}
+
+// Unconfirmed results are never forgotten; there are at most as many as dispatches in flight.
+void Consumer::forget_old_results() {
+  while (results_order_.size() > config_.results_max) {
+    const auto oldest = results_.find(results_order_.front());
+    if (oldest != results_.end() && !oldest->second.confirmed) {
+      return;
+    }
+    if (oldest != results_.end()) {
+      results_.erase(oldest);
+    }
+    results_order_.pop_front();
+  }
+}
+
+void Consumer::on(const PublishSettled& event) {
+  const auto publish = publishes_.find(event.id);
+  if (publish == publishes_.end()) {
+    return;
+  }
+  const auto at = results_.find(publish->second);
+  publishes_.erase(publish);
+  if (at == results_.end() || at->second.publish != event.id) {
+    return;
+  }
+  SentResult& sent = at->second;
+  sent.publish = 0;
+  if (event.end == PublishEnd::Confirmed) {
+    sent.confirmed = true;
+    if (sent.delivery.has_value()) {
+      actions_->emplace_back(AckDelivery{*sent.delivery});
+      sent.delivery.reset();
+    }
+  }
+  // Otherwise the next heartbeat sends it again.
+}
+
+void Consumer::on(const HelloAsked& /*event*/) {
+  if (linked_) {
+    actions_->emplace_back(SendHello{});
+    beat();
+  }
+}
+
+void Consumer::on(const HostSampled& event) { host_ = event.sample; }
+
+void Consumer::on(const DrainAsked& /*event*/) {
+  draining_ = true;
+  if (linked_) {
+    beat();
+  }
+}
+
+void Consumer::on(const Tick& /*event*/) {
+  if (!linked_ || now_ < next_beat_) {
+    return;
+  }
+  beat();
+  for (auto& [attempt, sent] : results_) {
+    if (!sent.confirmed && sent.publish == 0) {
+      send(sent);
+    }
+  }
+}
+
+void Consumer::beat() {
+  Heartbeat heartbeat;
+  heartbeat.device = facts_.id;
+  heartbeat.incarnation = facts_.incarnation;
+  heartbeat.draining = draining_;
+  heartbeat.leaving = left_;
+  heartbeat.memory_free = host_.memory_free;
+  heartbeat.cpu_load_permille = host_.cpu_load_permille;
+  heartbeat.temperature_millicelsius = host_.temperature_millicelsius;
+  for (const Lane& lane : lanes_) {
+    if (lane.running.has_value()) {
+      for (const Job& job : lane.running->jobs) {
+        heartbeat.running.push_back(job.dispatch.attempt);
+      }
+    }
+  }
+  actions_->emplace_back(SendHeartbeat{std::move(heartbeat)});
+  next_beat_ = now_ + config_.heartbeat;
+}
+
+void Consumer::leave_if_done() {
+  if (!draining_ || left_) {
+    return;
+  }
+  for (const Lane& lane : lanes_) {
+    if (lane.running.has_value() || !lane.waiting.empty()) {
+      return;
+    }
+  }
+  for (const auto& [attempt, sent] : results_) {
+    if (!sent.confirmed) {
+      return;
+    }
+  }
+  left_ = true;
+  if (linked_) {
+    beat();
+  }
+  actions_->emplace_back(Left{});
+}
+
+}  // namespace juggler

@@ -1,0 +1,120 @@
+#pragma once
+// The consumer as a deterministic state machine: step(now, event) -> actions.
+//
+// It queues what is dispatched to its processors, forms batches, drops what has expired, and
+// acknowledges a dispatch only after its result was confirmed. It does no I/O, reads no clock and
+// runs no network; `src/runtime` runs it.
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/consumer_messages.h"
+#include "core/device.h"
+#include "core/timers.h"
+
+namespace juggler {
+
+struct ConsumerConfig {
+  Micros heartbeat = seconds(1);
+  std::size_t results_max = 1024;  // remembered, to answer a redelivery without running it again
+  std::size_t queue_max = 256;     // dispatches waiting on the device
+};
+
+struct ConsumerStats {
+  std::uint64_t received = 0;
+  std::uint64_t repeated = 0;  // redeliveries answered from memory
+  std::uint64_t completed = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t expired = 0;
+  std::uint64_t refused = 0;
+  std::uint64_t batches = 0;
+};
+
+class Consumer {
+ public:
+  Consumer(ConsumerConfig config, DeviceFacts facts);
+
+  // Takes one event and appends what is to be done, in order.
+  void step(Time now, const ConsumerEvent& event, std::vector<ConsumerAction>& actions);
+  // When step() wants a Tick at the latest.
+  Time next_timer() const;
+
+  const DeviceFacts& facts() const { return facts_; }
+  const ConsumerStats& stats() const { return stats_; }
+  bool draining() const { return draining_; }
+
+ private:
+  struct Job {
+    Dispatch dispatch;
+    std::optional<DeliveryId> delivery;  // none while its connection is gone
+    bool redelivered = false;
+    Time received;
+    Time started;
+    Time expires;
+  };
+  struct Batch {
+    std::uint64_t id = 0;
+    std::vector<Job> jobs;
+  };
+  struct Lane {
+    std::deque<Job> waiting;
+    std::optional<Batch> running;
+  };
+  // A result on its way: kept until the broker has it.
+  struct SentResult {
+    AttemptResult result;
+    std::optional<DeliveryId> delivery;  // of its dispatch, acked after the confirm
+    PublishId publish = 0;               // 0: not under way
+    bool confirmed = false;
+  };
+
+  void on(const LinkUp& event);
+  void on(const LinkDown& event);
+  void on(const DispatchArrived& event);
+  void on(const BatchFinished& event);
+  void on(const HelloAsked& event);
+  void on(const HostSampled& event);
+  void on(const DrainAsked& event);
+  void on(const PublishSettled& event);
+  void on(const Tick& event);
+
+  bool recognise(const DispatchArrived& event);
+  std::string refusal(const Dispatch& dispatch) const;
+  void start_next(std::size_t lane);
+  std::vector<Job> take_batch(std::size_t lane);
+  Micros predicted(const Processor& processor, const std::string& variant, int batch) const;
+  AttemptResult result_for(const Job& job, AttemptStatus status, std::string reason) const;
+  void finish(Job job, AttemptResult result);
+  void send(SentResult& sent);
+  void forget_old_results();
+  void beat();
+  void leave_if_done();
+
+  ConsumerConfig config_;
+  DeviceFacts facts_;
+  std::vector<Lane> lanes_;  // in the order of facts_.processors
+  std::map<AttemptId, SentResult> results_;
+  std::deque<AttemptId> results_order_;
+  std::unordered_map<PublishId, AttemptId> publishes_;  // looked up, never iterated
+  HostSample host_;
+  ConsumerStats stats_;
+
+  bool linked_ = false;
+  bool draining_ = false;
+  bool left_ = false;
+  std::int64_t epoch_ = 0;  // the highest seen
+  Time next_beat_ = Time::never();
+  std::uint64_t last_batch_ = 0;
+  PublishId last_publish_ = 0;
+
+  // Of the running step().
+  Time now_;
+  std::vector<ConsumerAction>* actions_ = nullptr;
+};
+
+}  // namespace juggler

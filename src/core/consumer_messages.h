@@ -1,0 +1,82 @@
+#pragma once
+// What a consumer is told (events) and what it wants done (actions).
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/controller_messages.h"
+#include "core/handles.h"
+#include "core/task.h"
+#include "core/units.h"
+
+namespace juggler {
+
+// What an engine made of one task of a batch.
+struct EngineOutput {
+  AttemptStatus status = AttemptStatus::Error;
+  std::string reason;  // for all but Ok
+  std::vector<Label> labels;
+  bool synthetic_labels = false;
+};
+
+struct BatchReport {
+  std::vector<EngineOutput> outputs;   // one per input, in order
+  Micros compute;                      // decode, preprocess and run
+  std::optional<EnergyFigure> energy;  // of the whole batch, above idle; absent if unknown
+};
+
+// What the machine looks like, for the heartbeat.
+struct HostSample {
+  std::optional<Bytes> memory_free;
+  std::optional<std::int64_t> cpu_load_permille;
+  std::optional<std::int64_t> temperature_millicelsius;
+};
+
+struct LinkUp {};
+struct LinkDown {};
+struct DispatchArrived {
+  Dispatch dispatch;
+  DeliveryId delivery;
+  bool redelivered = false;
+};
+struct BatchFinished {
+  std::uint64_t batch = 0;
+  BatchReport report;
+};
+struct HelloAsked {};
+struct HostSampled {
+  HostSample sample;
+};
+// Finish what is here, take nothing new, then leave.
+struct DrainAsked {};
+
+using ConsumerEvent = std::variant<LinkUp, LinkDown, DispatchArrived, BatchFinished, HelloAsked,
+                                   HostSampled, DrainAsked, PublishSettled, Tick>;
+
+struct BatchItem {
+  PayloadRef payload;
+  int top_k = 5;
+};
+struct StartBatch {
+  std::uint64_t batch = 0;
+  std::string processor;
+  std::string variant;
+  std::vector<BatchItem> items;
+};
+struct SendResult {
+  PublishId id = 0;
+  AttemptResult result;
+};
+struct SendHello {};
+struct SendHeartbeat {
+  Heartbeat heartbeat;
+};
+struct Left {};  // drained: everything is confirmed, the program may end
+
+using ConsumerAction =
+    std::variant<StartBatch, SendResult, SendHello, SendHeartbeat, AckDelivery, DropPayload, Left>;
+
+}  // namespace juggler

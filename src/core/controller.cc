@@ -1,0 +1,258 @@
+#include "core/controller.h"
+
+#include <algorithm>
+
+#include "core/check.h"
+
+// This file: the events and what each sets in motion. How tasks are placed, attempts followed and
+// outcomes given stands in controller_placing.cc, controller_attempts.cc, controller_answering.cc.
+
+namespace juggler {
+namespace {
+
+constexpr Micros kLivenessPeriod = milliseconds(500);
+
+// Carries what is in flight over to the processors of new facts, by processor id.
+std::vector<Lane> lanes_for(const DeviceFacts& facts, const DeviceState& before) {
+  std::vector<Lane> lanes;
+  for (const Processor& processor : facts.processors) {
+    Lane lane;
+    const std::vector<Processor>& old = before.facts->processors;
+    const auto at = std::find_if(old.begin(), old.end(), [&](const Processor& candidate) {
+      return candidate.id == processor.id;
+    });
+    if (at != old.end()) {
+      lane = before.lanes[static_cast<std::size_t>(at - old.begin())];
+    }
+    lane.reservations.clear();  // positions may have moved: those who waited plan anew
+    const bool same_profiles = at != old.end() && at->profiles == processor.profiles;
+    if (!same_profiles) {
+      lane.corrections = std::make_shared<const Corrections>(processor.profiles.size(), 1000);
+    }
+    lanes.push_back(std::move(lane));
+  }
+  return lanes;
+}
+
+}  // namespace
+
+Controller::Controller(ControllerConfig config, std::unique_ptr<Policy> policy)
+    : config_(std::move(config)),
+      policy_(std::move(policy)),
+      policy_rng_(config_.seed),
+      answered_(config_.answered_max),
+      decisions_(config_.decisions_max, config_.decision_lanes_max) {
+  JUGGLER_CHECK(policy_ != nullptr, "a controller needs a policy");
+}
+
+void Controller::step(Time now, const ControllerEvent& event,
+                      std::vector<ControllerAction>& actions) {
+  JUGGLER_CHECK(now >= now_, "time does not run backwards");
+  now_ = now;
+  actions_ = &actions;
+  std::visit([this](const auto& e) { on(e); }, event);
+  actions_ = nullptr;
+}
+
+void Controller::on(const LeadBegun& event) {
+  leading_ = true;
+  blocked_ = false;
+  epoch_ = event.epoch;
+  led_since_ = now_;
+  timers_.set(now_ + config_.warm_up, {.kind = ControllerTimer::Kind::Replan});
+  timers_.set(now_ + config_.adopt_wait, {.kind = ControllerTimer::Kind::Replan});
+  timers_.set(now_ + kLivenessPeriod, {.kind = ControllerTimer::Kind::Liveness});
+  // Nobody could be heard without a connection: silence counts from now.
+  for (DeviceState& device : fleet_.devices) {
+    device.last_heard = now_;
+  }
+  std::vector<TaskNumber> unsent;
+  for (const auto& [number, record] : tasks_.all()) {
+    if (record.phase == TaskPhase::Answering && record.publishes_open == 0) {
+      unsent.push_back(number);
+    }
+  }
+  for (const TaskNumber number : unsent) {
+    send_answer(*tasks_.find(number));
+  }
+}
+
+void Controller::on(const LeadEnded& /*event*/) {
+  leading_ = false;
+  orphans_.clear();
+  decided_held_.clear();
+  for (const auto& [number, record] : tasks_.all()) {
+    TaskRecord& mutable_record = *tasks_.find(number);
+    for (Requester& requester : mutable_record.requesters) {
+      requester.delivery.reset();
+    }
+    mutable_record.results.clear();
+  }
+}
+
+void Controller::on(const BrokerBlocked& event) {
+  blocked_ = event.blocked;
+  if (!blocked_) {
+    for (DeviceState& device : fleet_.devices) {
+      device.last_heard = now_;  // their heartbeats were held up too
+    }
+    replan();
+  }
+}
+
+void Controller::on(const Submitted& event) { submit(event); }
+
+void Controller::on(const HelloArrived& event) {
+  if (fleet_.find(event.facts.id) == nullptr && fleet_.devices.size() >= config_.devices_max) {
+    return;  // the shell counts what was announced; a fleet has its bound
+  }
+  DeviceState& device = fleet_.at_or_insert(event.facts.id);
+  for (const auto& [number, record] : tasks_.all()) {
+    if (record.reserved_device == event.facts.id) {
+      tasks_.find(number)->reserved_device.clear();
+    }
+  }
+  device.lanes = lanes_for(event.facts, device);
+  device.facts = std::make_shared<const DeviceFacts>(event.facts);
+  device.last_heard = now_;
+  device.liveness = Liveness::Live;
+  act(Enrol{event.facts.id});
+  replan();
+}
+
+void Controller::on(const HeartbeatArrived& event) {
+  const Heartbeat& heartbeat = event.heartbeat;
+  DeviceState* device = fleet_.find(heartbeat.device);
+  if (device == nullptr || device->facts->incarnation != heartbeat.incarnation) {
+    if (valid_device_id(heartbeat.device) && !heartbeat.leaving) {
+      act(AskHello{heartbeat.device});
+    }
+    return;
+  }
+  device->last_heard = now_;
+  device->memory_free = heartbeat.memory_free;
+  adopt(heartbeat);
+  if (heartbeat.leaving) {
+    set_liveness(*device, Liveness::Lost);
+  } else {
+    set_liveness(*device, heartbeat.draining ? Liveness::Draining : Liveness::Live);
+  }
+}
+
+void Controller::on(const DecidedRead& event) {
+  // What this controller decided itself comes back to it too; it knows it already.
+  if (tasks_.find(event.outcome.key) == nullptr && answered_.find(event.outcome.key) == nullptr) {
+    answered_.remember(event.outcome);
+  }
+  decided_held_.emplace_back(now_ + config_.decided_held, event.delivery);
+  timers_.set(now_ + config_.decided_held, {.kind = ControllerTimer::Kind::DecidedHeld});
+}
+
+void Controller::on(const ResultArrived& event) {
+  const AttemptResult& result = event.result;
+  leave_lane(result.attempt, result.device);
+  TaskRecord* record = tasks_.find(result.attempt.task);
+  if (record == nullptr) {
+    if (answered_.find(result.attempt.task) != nullptr) {
+      stats_.results_late += 1;
+      act(AckDelivery{event.delivery});
+    } else {
+      // The task may be about to come again from the broker.
+      orphans_[result.attempt.task] = {result, event.delivery};
+      timers_.set(now_ + config_.orphan_result_max,
+                  {.kind = ControllerTimer::Kind::OrphanResult, .key = result.attempt.task});
+    }
+    serve(result.device, result.processor);
+    return;
+  }
+  const auto attempt =
+      std::find_if(record->attempts.begin(), record->attempts.end(),
+                   [&](const Attempt& candidate) { return candidate.id == result.attempt; });
+  if (attempt != record->attempts.end() && attempt->open) {
+    learn(result, attempt->dispatched);
+  }
+  if (record->phase == TaskPhase::Answering) {
+    stats_.results_late += 1;
+    act(AckDelivery{event.delivery});
+  } else if (result.status == AttemptStatus::Ok) {
+    record->results.push_back(event.delivery);
+    completed(*record, result);
+  } else {
+    act(AckDelivery{event.delivery});
+    const bool known = attempt != record->attempts.end() && attempt->open;
+    if (result.status == AttemptStatus::BadPayload) {
+      if (known) {
+        end_attempt(*record, *attempt, result.reason, false);
+      }
+      answer(*record, OutcomeKind::Failed, "the payload cannot be read: " + result.reason);
+    } else if (known) {
+      end_attempt(*record, *attempt, result.reason, result.status != AttemptStatus::Expired);
+      try_again(*record);
+    }
+  }
+  serve(result.device, result.processor);
+}
+
+void Controller::on(const PublishSettled& event) {
+  const auto at = publishes_.find(event.id);
+  if (at == publishes_.end()) {
+    return;
+  }
+  const OpenPublish publish = at->second;
+  publishes_.erase(at);
+  settled(publish, event.end);
+}
+
+void Controller::on(const Tick& /*event*/) {
+  while (const std::optional<ControllerTimer> timer = timers_.pop_due(now_)) {
+    run_timer(*timer);
+  }
+}
+
+void Controller::run_timer(const ControllerTimer& timer) {
+  switch (timer.kind) {
+    case ControllerTimer::Kind::Deadline: {
+      TaskRecord* record = tasks_.find(timer.task);
+      if (record != nullptr && record->phase != TaskPhase::Answering) {
+        answer(*record, OutcomeKind::Expired,
+               record->phase == TaskPhase::Waiting
+                   ? "the deadline passed while it waited: " + record->waiting_for
+                   : "the deadline passed before its result came");
+      }
+      return;
+    }
+    case ControllerTimer::Kind::Attempt:
+      attempt_timed_out(timer);
+      return;
+    case ControllerTimer::Kind::Replan:
+      replan();
+      return;
+    case ControllerTimer::Kind::Resend: {
+      TaskRecord* record = tasks_.find(timer.task);
+      if (record != nullptr && record->resend_due && record->publishes_open == 0 && leading_) {
+        send_answer(*record);
+      }
+      return;
+    }
+    case ControllerTimer::Kind::Liveness:
+      check_liveness();
+      return;
+    case ControllerTimer::Kind::OrphanResult: {
+      const auto at = orphans_.find(timer.key);
+      if (at != orphans_.end()) {
+        stats_.results_orphaned += 1;
+        act(AckDelivery{at->second.delivery});
+        orphans_.erase(at);
+      }
+      return;
+    }
+    case ControllerTimer::Kind::DecidedHeld:
+      while (!decided_held_.empty() && decided_held_.front().first <= now_) {
+        act(AckDelivery{decided_held_.front().second});
+        decided_held_.erase(decided_held_.begin());
+      }
+      return;
+  }
+}
+
+}  // namespace juggler

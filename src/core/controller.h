@@ -1,0 +1,187 @@
+#pragma once
+// The controller as a deterministic state machine: step(now, event) -> actions.
+//
+// It accepts tasks, places them by its policy, follows their attempts and sees to it that each gets
+// exactly one outcome. The broker is its memory: a submission is acknowledged only after its
+// outcome was confirmed, so a controller that dies loses nothing, and its successor starts from
+// what the broker delivers again. It does no I/O and reads no clock; `src/runtime` runs it.
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/controller_messages.h"
+#include "core/explain.h"
+#include "core/fleet.h"
+#include "core/policies/policy.h"
+#include "core/rng.h"
+#include "core/task_table.h"
+
+namespace juggler {
+
+struct ControllerConfig {
+  std::string auto_model = "imagenet";       // what `auto` means
+  bool allow_synthetic = false;              // for `auto` and models by name
+  std::optional<MilliPercent> min_accuracy;  // defaults for what a task leaves out
+  Micros deadline = seconds(10);
+  std::optional<Microjoules> max_energy;
+
+  Micros deadline_max = seconds(600);  // below the broker's consumer_timeout of 900 s
+  int attempts_max = 3;
+  std::size_t tasks_max = 4096;  // live at once
+  Bytes tasks_bytes_max = mebibytes(256);
+  std::size_t answered_max = 10'000;
+  std::size_t devices_max = 4096;
+  std::size_t replans_max = 64;      // waiting tasks looked at when room appears
+  std::size_t decisions_max = 1000;  // kept for `explain`
+  std::size_t decision_lanes_max = 100'000;
+
+  Micros warm_up = milliseconds(2500);     // two heartbeats: before it nothing is infeasible
+  Micros adopt_wait = milliseconds(1200);  // one heartbeat: before it redelivered tasks wait
+  Micros suspect_after = seconds(3);
+  Micros lost_after = seconds(5);
+  Micros forgotten_after = seconds(600);    // a lost device leaves the listings
+  Micros attempt_grace = seconds(2);        // beyond twice the prediction, then it counts as lost
+  Micros resend_after = milliseconds(500);  // of an outcome that the broker refused
+  int resends_max = 20;
+  Micros orphan_result_max = seconds(10);  // a result waits so long for its redelivered task
+  Micros decided_held = seconds(600);      // below consumer_timeout
+  std::uint64_t seed = 1;
+};
+
+struct ControllerStats {
+  std::uint64_t submitted = 0;
+  std::uint64_t attached = 0;  // the same task again while it lived
+  std::uint64_t repeated = 0;  // the same task again after it was answered
+  std::uint64_t completed = 0;
+  std::uint64_t rejected = 0;
+  std::uint64_t expired = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t dispatched = 0;
+  std::uint64_t attempts_failed = 0;
+  std::uint64_t attempts_timed_out = 0;
+  std::uint64_t results_late = 0;      // for tasks that were answered
+  std::uint64_t results_orphaned = 0;  // for tasks that never came
+};
+
+class Controller {
+ public:
+  Controller(ControllerConfig config, std::unique_ptr<Policy> policy);
+
+  // Takes one event and appends what is to be done, in order.
+  void step(Time now, const ControllerEvent& event, std::vector<ControllerAction>& actions);
+
+  // When step() wants a Tick at the latest.
+  Time next_timer() const { return timers_.next(); }
+
+  const ControllerConfig& config() const { return config_; }
+  const Policy& policy() const { return *policy_; }
+  const Fleet& fleet() const { return fleet_; }
+  const TaskTable& tasks() const { return tasks_; }
+  const AnsweredMemory& answered() const { return answered_; }
+  const ControllerStats& stats() const { return stats_; }
+  const DecisionLog& decisions() const { return decisions_; }
+  std::int64_t epoch() const { return epoch_; }
+  bool leading() const { return leading_; }
+
+ private:
+  // What a publish in flight is for.
+  struct OpenPublish {
+    enum class Kind { Dispatch, Outcome, Decided, Dead };
+    Kind kind = Kind::Dispatch;
+    TaskNumber task = 0;
+    std::size_t requester = 0;  // for Outcome
+    AttemptId attempt{};        // for Dispatch
+  };
+  struct Orphan {
+    AttemptResult result;
+    DeliveryId delivery;
+  };
+
+  // Events, in controller.cc.
+  void on(const LeadBegun& event);
+  void on(const LeadEnded& event);
+  void on(const BrokerBlocked& event);
+  void on(const Submitted& event);
+  void on(const ResultArrived& event);
+  void on(const HelloArrived& event);
+  void on(const HeartbeatArrived& event);
+  void on(const DecidedRead& event);
+  void on(const PublishSettled& event);
+  void on(const Tick& event);
+  void run_timer(const ControllerTimer& timer);
+
+  // Placing, in controller_placing.cc.
+  TaskView view_of(const TaskRecord& record) const;
+  Decision decide_for(TaskRecord& record);
+  void plan(TaskRecord& record);
+  void dispatch(TaskRecord& record, const Candidate& candidate);
+  void reserve(TaskRecord& record, const Candidate& candidate);
+  void unreserve(TaskRecord& record);
+  void replan();
+  void serve(const std::string& device, const std::string& processor);
+  bool any_room() const;
+  void infeasible(TaskRecord& record, const std::string& reason);
+
+  // Attempts and devices, in controller_attempts.cc.
+  void leave_lane(const AttemptId& attempt, const std::string& device);
+  void end_attempt(TaskRecord& record, Attempt& attempt, std::string end, bool device_at_fault);
+  void try_again(TaskRecord& record);
+  void attempt_timed_out(const ControllerTimer& timer);
+  void completed(TaskRecord& record, const AttemptResult& result);
+  void learn(const AttemptResult& result, Time dispatched);
+  void adopt(const Heartbeat& heartbeat);
+  void check_liveness();
+  void set_liveness(DeviceState& device, Liveness liveness);
+  void device_lost(const std::string& device);
+
+  // Answering, in controller_answering.cc.
+  void submit(const Submitted& event);
+  void attach(TaskRecord& record, const Submitted& event);
+  void refuse(const Submitted& event, const std::string& reason, bool dead_letter);
+  void repeat(const Submitted& event, const Outcome& outcome);
+  void answer(TaskRecord& record, OutcomeKind kind, std::string reason);
+  void answer(TaskRecord& record, Outcome outcome);
+  void send_answer(TaskRecord& record);
+  void send_outcome(TaskRecord& record, std::size_t requester);
+  void settled(const OpenPublish& publish, PublishEnd end);
+  void close(TaskRecord& record);
+
+  PublishId open(OpenPublish publish);
+  template <class Action>
+  void act(Action action) {
+    actions_->emplace_back(std::move(action));
+  }
+
+  ControllerConfig config_;
+  std::unique_ptr<Policy> policy_;
+  Rng policy_rng_;
+  Fleet fleet_;
+  TaskTable tasks_;
+  AnsweredMemory answered_;
+  DecisionLog decisions_;
+  ControllerTimers timers_;
+  ControllerStats stats_;
+
+  std::unordered_map<PublishId, OpenPublish> publishes_;  // looked up, never iterated
+  std::map<AttemptId, ControllerTimers::Id> attempt_timers_;
+  std::map<TaskKey, Orphan> orphans_;
+  std::vector<std::pair<Time, DeliveryId>> decided_held_;  // oldest first
+
+  bool leading_ = false;
+  bool blocked_ = false;
+  std::int64_t epoch_ = 0;
+  Time led_since_;
+  PublishId last_publish_ = 0;
+  std::uint64_t anonymous_ = 0;  // tasks that came without an id
+
+  // Of the running step().
+  Time now_;
+  std::vector<ControllerAction>* actions_ = nullptr;
+};
+
+}  // namespace juggler

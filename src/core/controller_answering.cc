@@ -1,0 +1,284 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/check.h"
+#include "core/controller.h"
+
+// This file: how a task comes in and how its one outcome goes out. The order that makes a crash at
+// any point harmless: outcome (and its record, where no result stands for it) confirmed, then the
+// submission acked, then the result.
+
+namespace juggler {
+
+PublishId Controller::open(OpenPublish publish) {
+  const PublishId id = ++last_publish_;
+  publishes_.emplace(id, std::move(publish));
+  return id;
+}
+
+void Controller::submit(const Submitted& event) {
+  stats_.submitted += 1;
+  if (!event.refusal.empty()) {
+    refuse(event, event.refusal, true);
+    return;
+  }
+  Submitted task = event;
+  if (!task.id_given && !task.submission.redelivered) {
+    // Without an id two equal submissions are two tasks.
+    task.submission.key.id += fmt::format("-{}", ++anonymous_);
+  }
+  if (TaskRecord* live = tasks_.find(task.submission.key)) {
+    attach(*live, task);
+    return;
+  }
+  if (const Outcome* given = answered_.find(task.submission.key)) {
+    repeat(task, *given);
+    return;
+  }
+  Requirements& wanted = task.submission.requirements;
+  if (!wanted.min_accuracy.has_value()) {
+    wanted.min_accuracy = config_.min_accuracy;
+  }
+  if (!wanted.max_energy.has_value()) {
+    wanted.max_energy = config_.max_energy;
+  }
+  const Micros deadline = wanted.deadline.value_or(config_.deadline);
+  wanted.deadline = deadline;
+  if (task.submission.payload.size > kPayloadMax) {
+    refuse(task,
+           fmt::format("the payload has {} bytes; at most {} (8 MiB) are taken: send a smaller "
+                       "picture, networks see about 260 x 260 pixels of it",
+                       task.submission.payload.size.count, kPayloadMax.count),
+           false);
+    return;
+  }
+  if (deadline > config_.deadline_max) {
+    refuse(task,
+           fmt::format("a deadline of {} ms is longer than the {} ms this controller allows",
+                       deadline.count / 1000, config_.deadline_max.count / 1000),
+           false);
+    return;
+  }
+  if (tasks_.size() >= config_.tasks_max ||
+      tasks_.payload_bytes() + task.submission.payload.size > config_.tasks_bytes_max) {
+    refuse(task,
+           fmt::format("overload: {} tasks with {} MiB are being served; try again later",
+                       tasks_.size(), tasks_.payload_bytes().count >> 20U),
+           false);
+    return;
+  }
+
+  TaskRecord record;
+  record.submission = task.submission;
+  record.requesters.push_back(
+      {event.delivery, task.submission.reply_to, task.submission.correlation_id});
+  record.received = now_;
+  record.deadline = now_ + deadline;
+  record.dispatch_from = event.submission.redelivered ? led_since_ + config_.adopt_wait : now_;
+  TaskRecord& live = tasks_.insert(std::move(record));
+  live.deadline_timer =
+      timers_.set(live.deadline, {.kind = ControllerTimer::Kind::Deadline, .task = live.number});
+  tasks_.wait(live);
+
+  const auto orphan = orphans_.find(live.submission.key);
+  if (orphan != orphans_.end() && orphan->second.result.status == AttemptStatus::Ok) {
+    const Orphan found = orphan->second;
+    orphans_.erase(orphan);
+    live.results.push_back(found.delivery);
+    completed(live, found.result);
+    return;
+  }
+  plan(live);
+}
+
+// The same task again while it lives: one run, an answer for each who asked.
+void Controller::attach(TaskRecord& record, const Submitted& event) {
+  stats_.attached += 1;
+  act(DropPayload{event.submission.payload.handle});
+  for (Requester& requester : record.requesters) {
+    if (!requester.delivery.has_value() && requester.reply_to == event.submission.reply_to &&
+        requester.correlation_id == event.submission.correlation_id) {
+      requester.delivery = event.delivery;  // the broker's redelivery of what we had
+      return;
+    }
+  }
+  record.requesters.push_back(
+      {event.delivery, event.submission.reply_to, event.submission.correlation_id});
+  if (record.phase == TaskPhase::Answering && leading_) {
+    send_outcome(record, record.requesters.size() - 1);
+  }
+}
+
+// Not a task: rejected where there is somebody to tell; malformed ones also go to the dead letters.
+void Controller::refuse(const Submitted& event, const std::string& reason, bool dead_letter) {
+  if (event.submission.reply_to.empty() && dead_letter) {
+    stats_.rejected += 1;
+    act(DropPayload{event.submission.payload.handle});
+    act(RejectDelivery{event.delivery});
+    return;
+  }
+  if (tasks_.find(event.submission.key) != nullptr) {
+    act(DropPayload{event.submission.payload.handle});
+    act(RejectDelivery{event.delivery});
+    return;
+  }
+  TaskRecord record;
+  record.submission = event.submission;
+  record.requesters.push_back(
+      {event.delivery, event.submission.reply_to, event.submission.correlation_id});
+  record.received = now_;
+  record.deadline = now_;
+  record.dead_letter = dead_letter;
+  answer(tasks_.insert(std::move(record)), OutcomeKind::Rejected, reason);
+}
+
+// The same task again after it was answered: never run again.
+void Controller::repeat(const Submitted& event, const Outcome& outcome) {
+  stats_.repeated += 1;
+  TaskRecord record;
+  record.submission = event.submission;
+  record.requesters.push_back(
+      {event.delivery, event.submission.reply_to, event.submission.correlation_id});
+  record.received = now_;
+  record.deadline = now_;
+  record.phase = TaskPhase::Answering;
+  record.outcome = outcome;
+  send_answer(tasks_.insert(std::move(record)));
+}
+
+void Controller::answer(TaskRecord& record, OutcomeKind kind, std::string reason) {
+  Outcome outcome;
+  outcome.kind = kind;
+  outcome.reason = std::move(reason);
+  answer(record, std::move(outcome));
+}
+
+void Controller::answer(TaskRecord& record, Outcome outcome) {
+  JUGGLER_CHECK(record.phase != TaskPhase::Answering, "one outcome per task");
+  unreserve(record);
+  tasks_.leave(record);
+  timers_.cancel(record.deadline_timer);
+  record.phase = TaskPhase::Answering;
+  outcome.key = record.submission.key;
+  outcome.total = now_ - record.received;
+  outcome.deadline = record.submission.requirements.deadline;
+  for (const Attempt& attempt : record.attempts) {
+    outcome.attempts.push_back({attempt.device, attempt.processor, attempt.variant,
+                                attempt.open ? "still running" : attempt.end});
+  }
+  switch (outcome.kind) {
+    case OutcomeKind::Completed:
+      stats_.completed += 1;
+      break;
+    case OutcomeKind::Rejected:
+      stats_.rejected += 1;
+      break;
+    case OutcomeKind::Expired:
+      stats_.expired += 1;
+      break;
+    case OutcomeKind::Failed:
+      stats_.failed += 1;
+      break;
+  }
+  record.record_decided = outcome.kind != OutcomeKind::Completed && !record.dead_letter;
+  record.outcome = std::move(outcome);
+  act(TaskAnswered{*record.outcome});
+  if (leading_) {
+    send_answer(record);
+  }
+}
+
+void Controller::send_answer(TaskRecord& record) {
+  record.resend_due = false;
+  if (record.record_decided) {
+    record.publishes_open += 1;
+    act(SendDecided{open({.kind = OpenPublish::Kind::Decided, .task = record.number}),
+                    *record.outcome});
+  }
+  if (record.outcome->kind == OutcomeKind::Failed) {
+    record.publishes_open += 1;
+    act(SendDead{open({.kind = OpenPublish::Kind::Dead, .task = record.number}), *record.outcome,
+                 record.submission.payload});
+  }
+  for (std::size_t i = 0; i < record.requesters.size(); ++i) {
+    send_outcome(record, i);
+  }
+}
+
+void Controller::send_outcome(TaskRecord& record, std::size_t requester) {
+  const Requester& to = record.requesters[requester];
+  record.publishes_open += 1;
+  act(SendOutcome{
+      open({.kind = OpenPublish::Kind::Outcome, .task = record.number, .requester = requester}),
+      *record.outcome, to.reply_to, to.correlation_id});
+}
+
+void Controller::settled(const OpenPublish& publish, PublishEnd end) {
+  TaskRecord* record = tasks_.find(publish.task);
+  if (record == nullptr) {
+    return;
+  }
+  if (publish.kind == OpenPublish::Kind::Dispatch) {
+    // Confirmed says nothing yet. Unknown may have arrived: the attempt's timer decides.
+    const bool failed = end == PublishEnd::Returned || end == PublishEnd::Refused;
+    for (Attempt& attempt : record->attempts) {
+      if (failed && attempt.id == publish.attempt && attempt.open) {
+        const bool missing = end == PublishEnd::Returned;
+        end_attempt(*record, attempt,
+                    missing ? "the device's queue is missing" : "the device's queue is full", true);
+        if (missing) {
+          act(Enrol{attempt.device});
+        }
+        try_again(*record);
+        return;
+      }
+    }
+    return;
+  }
+  record->publishes_open -= 1;
+  if (end == PublishEnd::Returned && publish.kind == OpenPublish::Kind::Outcome &&
+      !record->requesters[publish.requester].reply_to.empty()) {
+    // Nobody reads that reply queue any more: keep the outcome where it can be found.
+    record->requesters[publish.requester].reply_to.clear();
+    send_outcome(*record, publish.requester);
+    return;
+  }
+  if (end == PublishEnd::Unknown || end == PublishEnd::Refused) {
+    record->resend_due = true;
+  }
+  if (record->publishes_open > 0) {
+    return;
+  }
+  if (!record->resend_due || record->resends >= config_.resends_max) {
+    close(*record);
+  } else if (leading_) {
+    record->resends += 1;
+    timers_.set(now_ + config_.resend_after,
+                {.kind = ControllerTimer::Kind::Resend, .task = record->number});
+  }
+}
+
+// Everything is confirmed: the submission's ack, then the result's.
+void Controller::close(TaskRecord& record) {
+  for (const Requester& requester : record.requesters) {
+    if (!requester.delivery.has_value()) {
+      continue;
+    }
+    if (record.dead_letter) {
+      act(RejectDelivery{*requester.delivery});
+    } else {
+      act(AckDelivery{*requester.delivery});
+    }
+  }
+  for (const DeliveryId& result : record.results) {
+    act(AckDelivery{result});
+  }
+  if (!record.dead_letter) {
+    answered_.remember(*record.outcome);
+  }
+  act(DropPayload{record.submission.payload.handle});
+  tasks_.erase(record.number);
+}
+
+}  // namespace juggler

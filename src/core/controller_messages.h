@@ -1,0 +1,120 @@
+#pragma once
+// What the controller is told (events) and what it wants done (actions). Everything that a
+// decision depends on enters here, so that the same events give the same actions anywhere.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/device.h"
+#include "core/handles.h"
+#include "core/task.h"
+#include "core/units.h"
+
+namespace juggler {
+
+// What a device says about every second.
+struct Heartbeat {
+  std::string device;
+  std::int64_t incarnation = 0;
+  bool draining = false;  // finishes what it has, takes nothing new
+  bool leaving = false;   // its last one
+  std::optional<Bytes> memory_free;
+  std::optional<std::int64_t> cpu_load_permille;         // of all cores
+  std::optional<std::int64_t> temperature_millicelsius;  // of the hottest zone
+  std::vector<AttemptId> running;  // started attempts: a new leader adopts them
+
+  friend bool operator==(const Heartbeat&, const Heartbeat&) = default;
+};
+
+// This controller leads from now on, over a new connection.
+struct LeadBegun {
+  std::int64_t epoch = 0;
+};
+// The connection is gone: every delivery is void.
+struct LeadEnded {};
+// The broker has stopped taking messages, or takes them again.
+struct BrokerBlocked {
+  bool blocked = false;
+};
+struct Submitted {
+  Submission submission;
+  DeliveryId delivery;
+  std::string refusal;   // not empty: why it cannot be a task at all (malformed, not a picture)
+  bool id_given = true;  // false: the shell derived the id from the content
+};
+struct ResultArrived {
+  AttemptResult result;
+  DeliveryId delivery;
+};
+struct HelloArrived {
+  DeviceFacts facts;  // validated
+};
+struct HeartbeatArrived {
+  Heartbeat heartbeat;
+};
+// An outcome that an earlier leader gave and no result stands for.
+struct DecidedRead {
+  Outcome outcome;
+  DeliveryId delivery;
+};
+struct PublishSettled {
+  PublishId id = 0;
+  PublishEnd end = PublishEnd::Unknown;
+};
+// Time has passed; due timers run.
+struct Tick {};
+
+using ControllerEvent =
+    std::variant<LeadBegun, LeadEnded, BrokerBlocked, Submitted, ResultArrived, HelloArrived,
+                 HeartbeatArrived, DecidedRead, PublishSettled, Tick>;
+
+struct SendDispatch {
+  PublishId id = 0;
+  Dispatch dispatch;
+};
+// An outcome to whoever asked. With no (reachable) reply queue it goes to `juggler.unrouted`.
+struct SendOutcome {
+  PublishId id = 0;
+  Outcome outcome;
+  std::string reply_to;  // empty: to `juggler.unrouted`
+  std::string correlation_id;
+};
+// An outcome that no result stands for, kept in the broker for the next leader.
+struct SendDecided {
+  PublishId id = 0;
+  Outcome outcome;
+};
+// A failed task's payload and causes, for the dead-letter queue.
+struct SendDead {
+  PublishId id = 0;
+  Outcome outcome;
+  PayloadRef payload;
+};
+struct AskHello {
+  std::string device;
+};
+struct Enrol {
+  std::string device;
+};
+struct AckDelivery {
+  DeliveryId delivery;
+};
+struct RejectDelivery {  // to the dead-letter exchange
+  DeliveryId delivery;
+};
+struct DropPayload {
+  std::uint64_t handle = 0;
+};
+// For the log and the table of recent tasks.
+struct TaskAnswered {
+  Outcome outcome;
+};
+
+using ControllerAction =
+    std::variant<SendDispatch, SendOutcome, SendDecided, SendDead, AskHello, Enrol, AckDelivery,
+                 RejectDelivery, DropPayload, TaskAnswered>;
+
+}  // namespace juggler

@@ -1,0 +1,104 @@
+#include "core/explain.h"
+
+#include <algorithm>
+
+namespace juggler {
+namespace {
+
+bool same_place(const Candidate& a, const Candidate& b) {
+  return a.device == b.device && a.lane == b.lane && a.profile == b.profile;
+}
+
+std::optional<Candidate> chosen_of(const Decision& decision) {
+  if (const auto* place = std::get_if<Place>(&decision)) {
+    return place->candidate;
+  }
+  const auto* wait = std::get_if<Wait>(&decision);
+  return wait != nullptr ? wait->reserve : std::nullopt;
+}
+
+}  // namespace
+
+void DecisionLog::record(const Fleet& fleet, const TaskView& task, const TaskKey& key,
+                         Time received, Time now, std::string_view policy,
+                         const Decision& decision) {
+  Entry& entry = entries_[task.number];
+  lanes_kept_ -= entry.outlook.size();
+  entry.key = key;
+  entry.requirements = *task.requirements;
+  entry.model = std::string(task.model);
+  entry.devices_failed =
+      task.devices_failed != nullptr ? *task.devices_failed : std::vector<std::string>{};
+  entry.view = task;
+  entry.received = received;
+  entry.now = now;
+  entry.policy = std::string(policy);
+  entry.decision = decision;
+  look(fleet, task, now, entry.outlook);
+  lanes_kept_ += entry.outlook.size();
+  while (entries_.size() > decisions_max_ || (lanes_kept_ > lanes_max_ && entries_.size() > 1)) {
+    lanes_kept_ -= entries_.begin()->second.outlook.size();
+    entries_.erase(entries_.begin());
+  }
+}
+
+std::optional<Explanation> DecisionLog::explain(std::string_view task_id) const {
+  const auto at = std::find_if(entries_.rbegin(), entries_.rend(),
+                               [&](const auto& entry) { return entry.second.key.id == task_id; });
+  if (at == entries_.rend()) {
+    return std::nullopt;
+  }
+  const Entry& entry = at->second;
+  TaskView view = entry.view;
+  view.requirements = &entry.requirements;
+  view.model = entry.model;
+  view.devices_failed = &entry.devices_failed;
+
+  Explanation explanation;
+  explanation.task = entry.key;
+  explanation.policy = entry.policy;
+  explanation.model = entry.model;
+  explanation.requirements = entry.requirements;
+  explanation.age = entry.now - entry.received;
+  explanation.remaining = entry.view.deadline - entry.now;
+  if (const auto* wait = std::get_if<Wait>(&entry.decision)) {
+    explanation.decision = "wait";
+    explanation.reason = wait->reason;
+  } else if (const auto* never = std::get_if<Infeasible>(&entry.decision)) {
+    explanation.decision = "infeasible";
+    explanation.reason = never->reason;
+  } else {
+    explanation.decision = "place";
+  }
+
+  std::vector<Candidate> candidates;
+  judge(entry.outlook, view, entry.now, true, candidates);
+  const std::optional<Candidate> chosen = chosen_of(entry.decision);
+  for (const Candidate& candidate : candidates) {
+    const auto lane =
+        std::find_if(entry.outlook.begin(), entry.outlook.end(), [&](const LaneOutlook& seen) {
+          return seen.device == candidate.device && seen.lane == candidate.lane;
+        });
+    const Processor& processor = lane->facts->processors[candidate.lane];
+    const Profile& profile = processor.profiles[candidate.profile];
+    explanation.candidates.push_back(
+        {.device = lane->facts->id,
+         .processor = processor.id,
+         .variant = profile.variant,
+         .twin = lane->facts->twin,
+         .accuracy = candidate.accuracy,
+         .latency = candidate.latency,
+         .finish = candidate.finish - entry.now,
+         .energy = profile.points.front().energy,
+         .energy_decision = candidate.energy,
+         .verdict = candidate.verdict,
+         .chosen = chosen.has_value() && same_place(candidate, *chosen)});
+  }
+  std::stable_sort(explanation.candidates.begin(), explanation.candidates.end(),
+                   [](const ExplainedCandidate& a, const ExplainedCandidate& b) {
+                     return a.chosen != b.chosen ? a.chosen : a.verdict < b.verdict;
+                   });
+  return explanation;
+}
+
+}  // namespace juggler

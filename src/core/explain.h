@@ -1,0 +1,77 @@
+#pragma once
+// Why a task went where it went: the inputs of the last decisions, kept so that all candidates and
+// their verdicts can be computed again when somebody asks, and not before.
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/candidates.h"
+#include "core/policies/policy.h"
+#include "core/task.h"
+
+namespace juggler {
+
+// One candidate with its names, as people see it.
+struct ExplainedCandidate {
+  std::string device;
+  std::string processor;
+  std::string variant;
+  bool twin = false;
+  MilliPercent accuracy;
+  Micros latency;
+  Micros finish;  // from the decision
+  std::optional<EnergyFigure> energy;
+  std::optional<Microjoules> energy_decision;  // at the board's input
+  Verdict verdict = Verdict::OtherModel;
+  bool chosen = false;
+};
+
+struct Explanation {
+  TaskKey task;
+  std::string policy;
+  std::string decision;  // "place", "wait" or "infeasible"
+  std::string reason;
+  std::string model;
+  Requirements requirements;
+  Micros age;                                  // of the task when it was decided
+  Micros remaining;                            // until its deadline then
+  std::vector<ExplainedCandidate> candidates;  // chosen first, then those that meet, then the rest
+};
+
+class DecisionLog {
+ public:
+  // requires decisions_max >= 1
+  DecisionLog(std::size_t decisions_max, std::size_t lanes_max)
+      : decisions_max_(decisions_max), lanes_max_(lanes_max) {}
+
+  // What `policy` saw and decided for a task; a later decision for the same task replaces it.
+  void record(const Fleet& fleet, const TaskView& task, const TaskKey& key, Time received, Time now,
+              std::string_view policy, const Decision& decision);
+
+  // The last decision for a task of that id, of any submitter; the newest if there are several.
+  std::optional<Explanation> explain(std::string_view task_id) const;
+
+ private:
+  struct Entry {
+    TaskKey key;
+    Requirements requirements;
+    std::string model;
+    std::vector<std::string> devices_failed;
+    TaskView view;  // its pointers are void; explain() sets them again
+    Time received;
+    Time now;
+    std::string policy;
+    Decision decision;
+    std::vector<LaneOutlook> outlook;
+  };
+
+  std::size_t decisions_max_;
+  std::size_t lanes_max_;  // a larger fleet is kept for fewer decisions: see record()
+  std::size_t lanes_kept_ = 0;
+  std::map<std::uint64_t, Entry> entries_;  // by task number
+};
+
+}  // namespace juggler

@@ -1,0 +1,90 @@
+#include "core/task_table.h"
+
+#include <utility>
+
+#include "core/check.h"
+
+namespace juggler {
+
+TaskRecord& TaskTable::insert(TaskRecord record) {
+  record.number = ++last_;
+  payload_bytes_ += record.submission.payload.size;
+  by_key_[record.submission.key] = record.number;
+  const auto [at, added] = records_.emplace(record.number, std::move(record));
+  JUGGLER_CHECK(added, "task numbers only grow");
+  return at->second;
+}
+
+TaskRecord* TaskTable::find(TaskNumber number) {
+  const auto at = records_.find(number);
+  return at == records_.end() ? nullptr : &at->second;
+}
+
+const TaskRecord* TaskTable::find(TaskNumber number) const {
+  const auto at = records_.find(number);
+  return at == records_.end() ? nullptr : &at->second;
+}
+
+TaskRecord* TaskTable::find(const TaskKey& key) {
+  const auto at = by_key_.find(key);
+  return at == by_key_.end() ? nullptr : find(at->second);
+}
+
+const TaskRecord* TaskTable::find(const TaskKey& key) const {
+  const auto at = by_key_.find(key);
+  return at == by_key_.end() ? nullptr : find(at->second);
+}
+
+void TaskTable::erase(TaskNumber number) {
+  const auto at = records_.find(number);
+  JUGGLER_CHECK(at != records_.end(), "only live tasks are erased");
+  line_.erase(place_of(at->second));
+  payload_bytes_ -= at->second.submission.payload.size;
+  by_key_.erase(at->second.submission.key);
+  records_.erase(at);
+}
+
+TaskTable::Place TaskTable::place_of(const TaskRecord& record) {
+  return {-record.submission.requirements.priority, record.deadline, record.number};
+}
+
+void TaskTable::wait(const TaskRecord& record) { line_.insert(place_of(record)); }
+void TaskTable::leave(const TaskRecord& record) { line_.erase(place_of(record)); }
+
+std::vector<TaskNumber> TaskTable::waiting(std::size_t max) const {
+  std::vector<TaskNumber> numbers;
+  for (const Place& place : line_) {
+    if (numbers.size() == max) {
+      break;
+    }
+    numbers.push_back(place.number);
+  }
+  return numbers;
+}
+
+void AnsweredMemory::remember(const Outcome& outcome) {
+  const auto [at, added] = outcomes_.insert_or_assign(outcome.key, outcome);
+  if (!added) {
+    return;
+  }
+  order_.push_back(at->first);
+  while (order_.size() > outcomes_max_) {
+    outcomes_.erase(order_.front());
+    order_.pop_front();
+  }
+}
+
+const Outcome* AnsweredMemory::find(const TaskKey& key) const {
+  const auto at = outcomes_.find(key);
+  return at == outcomes_.end() ? nullptr : &at->second;
+}
+
+std::vector<const Outcome*> AnsweredMemory::recent(std::size_t max) const {
+  std::vector<const Outcome*> recent;
+  for (auto at = order_.rbegin(); at != order_.rend() && recent.size() < max; ++at) {
+    recent.push_back(&outcomes_.find(*at)->second);
+  }
+  return recent;
+}
+
+}  // namespace juggler

@@ -1,0 +1,133 @@
+#pragma once
+// The live tasks of a controller, by number and by key, the order in which they wait, and the
+// memory of those that were answered. It decides nothing.
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/handles.h"
+#include "core/task.h"
+#include "core/timers.h"
+#include "core/units.h"
+
+namespace juggler {
+
+using TaskNumber = std::uint64_t;
+
+// What a timer of the controller is for.
+struct ControllerTimer {
+  enum class Kind { Deadline, Attempt, Replan, Resend, Liveness, OrphanResult, DecidedHeld };
+  Kind kind = Kind::Liveness;
+  TaskNumber task = 0;
+  AttemptId attempt{};   // for Attempt
+  std::string device{};  // for Attempt
+  TaskKey key{};         // for OrphanResult
+};
+using ControllerTimers = Timers<ControllerTimer>;
+
+// Somebody who waits for the outcome: the same task may be submitted more than once.
+struct Requester {
+  std::optional<DeliveryId> delivery;  // none once its connection is gone
+  std::string reply_to;
+  std::string correlation_id;
+};
+
+struct Attempt {
+  AttemptId id;
+  std::string device;
+  std::string processor;
+  std::string variant;
+  Time dispatched;
+  bool open = true;
+  std::string end;  // how it ended, once closed
+};
+
+enum class TaskPhase { Waiting, InFlight, Answering };
+
+struct TaskRecord {
+  TaskNumber number = 0;
+  Submission submission;
+  std::vector<Requester> requesters;
+  Time received;
+  Time deadline;
+  Time dispatch_from;  // a redelivered task waits for word of attempts that may still run
+  TaskPhase phase = TaskPhase::Waiting;
+  std::string waiting_for;  // why it waits, for people
+
+  // The line it stands in while it waits for one processor.
+  std::string reserved_device;
+  std::size_t reserved_lane = 0;
+
+  std::vector<Attempt> attempts;
+  std::vector<std::string> devices_failed;  // sorted
+  ControllerTimers::Id deadline_timer;
+
+  // While answering.
+  std::optional<Outcome> outcome;
+  std::vector<DeliveryId> results;  // acked last
+  int publishes_open = 0;
+  int resends = 0;
+  bool resend_due = false;      // a publish was lost or refused
+  bool dead_letter = false;     // malformed: its delivery is rejected, not acked
+  bool record_decided = false;  // no result stands for the outcome
+};
+
+class TaskTable {
+ public:
+  TaskRecord& insert(TaskRecord record);  // sets its number
+  TaskRecord* find(TaskNumber number);
+  const TaskRecord* find(TaskNumber number) const;
+  TaskRecord* find(const TaskKey& key);
+  const TaskRecord* find(const TaskKey& key) const;
+  void erase(TaskNumber number);
+
+  // Puts a task into the line of waiting ones, or takes it out.
+  void wait(const TaskRecord& record);
+  void leave(const TaskRecord& record);
+  // The first `max` waiting tasks by priority, deadline, number.
+  std::vector<TaskNumber> waiting(std::size_t max) const;
+
+  const std::map<TaskNumber, TaskRecord>& all() const { return records_; }
+  std::size_t size() const { return records_.size(); }
+  std::size_t waiting_size() const { return line_.size(); }
+  Bytes payload_bytes() const { return payload_bytes_; }
+
+ private:
+  struct Place {
+    int urgency = 0;  // minus the priority
+    Time deadline;
+    TaskNumber number = 0;
+
+    friend auto operator<=>(const Place&, const Place&) = default;
+  };
+  static Place place_of(const TaskRecord& record);
+
+  std::map<TaskNumber, TaskRecord> records_;
+  std::map<TaskKey, TaskNumber> by_key_;
+  std::set<Place> line_;
+  Bytes payload_bytes_;
+  TaskNumber last_ = 0;
+};
+
+// Outcomes given, so that a task that comes again is never run again. Bounded; the oldest go first.
+class AnsweredMemory {
+ public:
+  explicit AnsweredMemory(std::size_t outcomes_max) : outcomes_max_(outcomes_max) {}
+
+  void remember(const Outcome& outcome);
+  const Outcome* find(const TaskKey& key) const;
+  // The last `max` outcomes, newest first.
+  std::vector<const Outcome*> recent(std::size_t max) const;
+
+ private:
+  std::size_t outcomes_max_;
+  std::map<TaskKey, Outcome> outcomes_;
+  std::deque<TaskKey> order_;
+};
+
+}  // namespace juggler
