@@ -1,0 +1,26 @@
+// Stands in for the ONNX Runtime engine in a build without its headers.
+
+#include "inference/onnx_engine.h"
+#include "inference/onnx_runtime.h"
+
+namespace juggler {
+namespace {
+
+Error absent() {
+  return fail(ErrorCode::Unsupported,
+              "this build has no ONNX Runtime engine, only twins and the no-op engine: its headers "
+              "were not found when it was configured (ONNXRUNTIME_ROOT, JUGGLER_ORT)");
+}
+
+}  // namespace
+
+bool onnx_engine_available() { return false; }
+
+Result<OnnxRuntime> load_onnx_runtime(const std::filesystem::path& /*home*/) { return absent(); }
+
+Result<std::unique_ptr<InferenceEngine>> make_onnx_engine(Catalogue /*catalogue*/,
+                                                          const OnnxEngineOptions& /*options*/) {
+  return absent();
+}
+
+}  // namespace juggler

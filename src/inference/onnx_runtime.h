@@ -1,0 +1,27 @@
+#pragma once
+// Finds and loads the ONNX Runtime library of this machine, once per process. Only the headers are
+// needed to build; where there is no library, the message says what was tried.
+
+#include <filesystem>
+#include <string>
+
+#include "core/result.h"
+
+namespace juggler {
+
+struct OnnxRuntime {
+  std::string version;            // "1.30.0"
+  std::filesystem::path library;  // what was loaded
+};
+
+// Whether this build has the ONNX Runtime engine at all.
+bool onnx_engine_available();
+
+// Loads the library: $ORT_LIBRARY (that one or none), `<home>/onnxruntime/lib/libonnxruntime.so.1`,
+// then the system's names. It stays loaded until the process ends.
+//
+// errors  Unsupported where the build has no engine; Unavailable where no library serves.
+// thread  any
+Result<OnnxRuntime> load_onnx_runtime(const std::filesystem::path& home);
+
+}  // namespace juggler

@@ -1,0 +1,173 @@
+#include "inference/onnx_session.h"
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include <onnxruntime_cxx_api.h>
+#include <spdlog/spdlog.h>
+
+namespace juggler {
+namespace {
+
+// The library's own log lines go to ours.
+void log_line(void* /*unused*/, OrtLoggingLevel severity, const char* /*category*/,
+              const char* /*log_id*/, const char* /*where*/, const char* message) {
+  if (severity >= ORT_LOGGING_LEVEL_ERROR) {
+    spdlog::warn("ONNX Runtime: {}", message);
+  } else {
+    spdlog::debug("ONNX Runtime: {}", message);
+  }
+}
+
+// One environment per process, as the library wants; never destroyed, since its threads may outlive
+// static destructors.
+Ort::Env& environment() {
+  static auto* env =
+      new Ort::Env(ORT_LOGGING_LEVEL_WARNING, "juggler", log_line, nullptr);  // NOLINT
+  return *env;
+}
+
+Ort::SessionOptions library_options(const SessionOptions& options) {
+  Ort::SessionOptions chosen;
+  chosen.SetIntraOpNumThreads(options.threads);
+  chosen.SetInterOpNumThreads(1);
+  chosen.SetExecutionMode(ORT_SEQUENTIAL);
+  chosen.SetGraphOptimizationLevel(ORT_ENABLE_ALL);
+  chosen.AddConfigEntry("session.intra_op.allow_spinning", options.allow_spinning ? "1" : "0");
+  return chosen;
+}
+
+std::string shape_text(const std::vector<std::int64_t>& shape) {
+  std::string text = "[";
+  for (const std::int64_t side : shape) {
+    text += (text.size() > 1 ? ", " : "") + (side < 0 ? "N" : std::to_string(side));
+  }
+  return text + "]";
+}
+
+Error mismatch(const CatalogueVariant& variant, const std::string& what) {
+  return fail(ErrorCode::InvalidArgument, variant.variant.id + ": " + variant.file.string() +
+                                              " does not fit the catalogue: " + what);
+}
+
+struct Port {
+  std::string name;
+  ONNXTensorElementDataType type = ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED;
+  std::vector<std::int64_t> shape;
+};
+
+Port port_of(const std::string& name, const Ort::TypeInfo& type) {
+  const auto tensor = type.GetTensorTypeAndShapeInfo();
+  return {name, tensor.GetElementType(), tensor.GetShape()};
+}
+
+std::optional<Port> find_input(const Ort::Session& session, const std::string& wanted) {
+  Ort::AllocatorWithDefaultOptions allocator;
+  for (std::size_t i = 0; i < session.GetInputCount(); ++i) {
+    const std::string name = session.GetInputNameAllocated(i, allocator).get();
+    if (name == wanted) {
+      return port_of(name, session.GetInputTypeInfo(i));
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<Port> find_output(const Ort::Session& session, const std::string& wanted) {
+  Ort::AllocatorWithDefaultOptions allocator;
+  for (std::size_t i = 0; i < session.GetOutputCount(); ++i) {
+    const std::string name = session.GetOutputNameAllocated(i, allocator).get();
+    if (name == wanted) {
+      return port_of(name, session.GetOutputTypeInfo(i));
+    }
+  }
+  return std::nullopt;
+}
+
+bool input_fits(const Port& port, const InputSpec& input) {
+  const auto same = [](std::int64_t side, int wanted) { return side < 0 || side == wanted; };
+  return port.type == ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT && port.shape.size() == 4 &&
+         same(port.shape[1], 3) && same(port.shape[2], input.height) &&
+         same(port.shape[3], input.width);
+}
+
+}  // namespace
+
+struct OnnxSession::Loaded {
+  Ort::Session session;
+  Ort::MemoryInfo memory;
+  InputSpec input;
+  OutputSpec output;
+  int batch_fixed = 0;
+  int classes = 0;
+  std::vector<Ort::Value> scores;  // keeps the last run's output alive
+};
+
+OnnxSession::OnnxSession(std::unique_ptr<Loaded> loaded) : loaded_(std::move(loaded)) {}
+OnnxSession::~OnnxSession() = default;
+int OnnxSession::batch_fixed() const { return loaded_->batch_fixed; }
+int OnnxSession::classes() const { return loaded_->classes; }
+
+Result<std::unique_ptr<OnnxSession>> OnnxSession::open(const CatalogueVariant& variant,
+                                                       const SessionOptions& options) {
+  try {
+    Ort::Session session(environment(), variant.file.c_str(), library_options(options));
+    const std::optional<Port> input = find_input(session, variant.input.name);
+    if (!input.has_value() || session.GetInputCount() != 1) {
+      return mismatch(variant, "it needs exactly one input, '" + variant.input.name + "'");
+    }
+    if (!input_fits(*input, variant.input)) {
+      return mismatch(variant, "input " + shape_text(input->shape) + " is not float [N, 3, " +
+                                   std::to_string(variant.input.height) + ", " +
+                                   std::to_string(variant.input.width) + "]");
+    }
+    const std::optional<Port> output = find_output(session, variant.output.name);
+    if (!output.has_value() || output->type != ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT) {
+      return mismatch(variant, "it has no float output '" + variant.output.name + "'");
+    }
+    if (output->shape.size() < 2 || output->shape[1] < 1 || output->shape[1] > 1'000'000) {
+      return mismatch(variant, "output " + shape_text(output->shape) + " is not [N, classes]");
+    }
+    const std::int64_t batch = input->shape[0];
+    if (batch > 1) {
+      return mismatch(variant, "its batch is fixed at " + std::to_string(batch));
+    }
+    auto loaded = std::make_unique<Loaded>(
+        Loaded{std::move(session),
+               Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault),
+               variant.input,
+               variant.output,
+               batch < 0 ? 0 : 1,
+               static_cast<int>(output->shape[1]),
+               {}});
+    return std::unique_ptr<OnnxSession>(new OnnxSession(std::move(loaded)));
+  } catch (const std::exception& error) {
+    return fail(ErrorCode::Unavailable, variant.variant.id + ": ONNX Runtime cannot load " +
+                                            variant.file.string() + ": " + error.what());
+  }
+}
+
+Result<std::span<const float>> OnnxSession::run(std::span<float> input, int batch) {
+  const std::array<std::int64_t, 4> shape{batch, 3, loaded_->input.height, loaded_->input.width};
+  const std::array<const char*, 1> input_names{loaded_->input.name.c_str()};
+  const std::array<const char*, 1> output_names{loaded_->output.name.c_str()};
+  try {
+    const Ort::Value tensor = Ort::Value::CreateTensor<float>(
+        loaded_->memory, input.data(), input.size(), shape.data(), shape.size());
+    loaded_->scores = loaded_->session.Run(Ort::RunOptions{nullptr}, input_names.data(), &tensor, 1,
+                                           output_names.data(), 1);
+    const Ort::Value& scores = loaded_->scores.front();
+    const std::size_t count = scores.GetTensorTypeAndShapeInfo().GetElementCount();
+    if (count != static_cast<std::size_t>(batch) * static_cast<std::size_t>(loaded_->classes)) {
+      return fail(ErrorCode::Internal, "the network returned " + std::to_string(count) +
+                                           " scores for a batch of " + std::to_string(batch));
+    }
+    return std::span<const float>(scores.GetTensorData<float>(), count);
+  } catch (const std::exception& error) {
+    return fail(ErrorCode::Unavailable, std::string("ONNX Runtime: ") + error.what());
+  }
+}
+
+}  // namespace juggler
