@@ -1,0 +1,316 @@
+// Between controller and devices: dispatch, result, heartbeat, control. The hello, by far the
+// largest, stands in hello.cc.
+
+#include <fmt/format.h>
+
+#include "wire/figures.h"
+#include "wire/json.h"
+#include "wire/messages.h"
+#include "wire/version.h"
+
+namespace juggler::wire {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kResultBytesMax = 512 * 1024;
+constexpr std::size_t kHeartbeatBytesMax = 256 * 1024;
+constexpr std::size_t kSubmitterMax = 512;
+constexpr std::size_t kInternalIdMax = kTaskIdMax + 32;  // ids that the controller made longer
+
+std::string attempt_name(const AttemptId& id) {
+  return fmt::format("{}.{}.{}", id.task.id, id.epoch, id.number);
+}
+
+// Headers of a dispatch, all required unless said otherwise.
+class DispatchHeaders {
+ public:
+  DispatchHeaders(const Headers& headers, std::optional<Error>& error)
+      : headers_(headers), error_(error) {}
+
+  std::int64_t integer(const char* key, std::int64_t min, std::int64_t max) {
+    const auto at = headers_.find(key);
+    const auto* value = at == headers_.end() ? nullptr : std::get_if<std::int64_t>(&at->second);
+    if (value == nullptr || *value < min || *value > max) {
+      complain(
+          fmt::format("header '{}' is missing or not a whole number from {} to {}", key, min, max));
+      return min;
+    }
+    return *value;
+  }
+
+  std::string text(const char* key, std::size_t size_max) {
+    const auto at = headers_.find(key);
+    const auto* value = at == headers_.end() ? nullptr : std::get_if<std::string>(&at->second);
+    if (value == nullptr || value->size() > size_max) {
+      complain(
+          fmt::format("header '{}' is missing or not a string of at most {} bytes", key, size_max));
+      return {};
+    }
+    return *value;
+  }
+
+  void complain(std::string what) {
+    if (!error_.has_value()) {
+      error_ = fail(ErrorCode::Corrupt, "dispatch: " + std::move(what));
+    }
+  }
+
+ private:
+  const Headers& headers_;
+  std::optional<Error>& error_;
+};
+
+Envelope up(const std::string& kind, const std::string& device) {
+  Envelope envelope;
+  envelope.exchange = kUpExchange;
+  envelope.routing_key = kind + "." + device;
+  envelope.type = type_of(kind);
+  envelope.content_type = "application/json";
+  envelope.app_id = device;
+  return envelope;
+}
+
+Result<json> body_of(const Envelope& envelope, std::string_view kind, std::size_t bytes_max) {
+  if (const Result<void> type = check_type(envelope, kind); !type) {
+    return type.error();
+  }
+  if (envelope.body == nullptr) {
+    return fail(ErrorCode::Corrupt, "message without a body");
+  }
+  return parse_object(*envelope.body, bytes_max);
+}
+
+json to_json(const AttemptId& id) {
+  return {{"submitter", id.task.submitter},
+          {"id", id.task.id},
+          {"epoch", id.epoch},
+          {"attempt", id.number}};
+}
+
+AttemptId read_attempt(ObjectReader& reader) {
+  AttemptId id;
+  id.task.submitter = reader.string("submitter", kSubmitterMax);
+  id.task.id = reader.string("id", kInternalIdMax);
+  id.epoch = reader.integer("epoch", 0, INT64_MAX);
+  id.number = static_cast<int>(reader.integer("attempt", 1, 1'000'000));
+  return id;
+}
+
+}  // namespace
+
+Envelope encode_dispatch(const Dispatch& dispatch, Body payload) {
+  Envelope envelope;
+  envelope.exchange = kDispatchExchange;
+  envelope.routing_key = dispatch.device;
+  envelope.type = type_of("task");
+  envelope.content_type = "application/octet-stream";
+  envelope.message_id = attempt_name(dispatch.attempt);
+  envelope.correlation_id = dispatch.attempt.task.id;
+  envelope.priority = dispatch.priority;
+  // A safety net only: what has expired is never delivered, so stale work dies unseen.
+  envelope.expiration_ms = std::max<std::int64_t>(dispatch.budget.count / 1000, 1);
+  envelope.headers["x-juggler-minor"] = std::int64_t{kMinor};
+  envelope.headers["x-juggler-submitter"] = dispatch.attempt.task.submitter;
+  envelope.headers["x-juggler-epoch"] = dispatch.attempt.epoch;
+  envelope.headers["x-juggler-attempt"] = std::int64_t{dispatch.attempt.number};
+  envelope.headers["x-juggler-budget-us"] = dispatch.budget.count;
+  envelope.headers["x-juggler-processor"] = dispatch.processor;
+  envelope.headers["x-juggler-variant"] = dispatch.variant;
+  envelope.headers["x-juggler-batch"] = dispatch.batch;
+  envelope.headers["x-juggler-batch-size"] = std::int64_t{dispatch.batch_size};
+  envelope.headers["x-juggler-top-k"] = std::int64_t{dispatch.top_k};
+  envelope.headers["x-juggler-payload"] = std::string(to_string(dispatch.payload.kind));
+  envelope.headers["x-juggler-width"] = std::int64_t{dispatch.payload.width};
+  envelope.headers["x-juggler-height"] = std::int64_t{dispatch.payload.height};
+  envelope.body = std::move(payload);
+  return envelope;
+}
+
+Result<Dispatch> decode_dispatch(const Envelope& envelope) {
+  if (const Result<void> type = check_type(envelope, "task"); !type) {
+    return type.error();
+  }
+  std::optional<Error> error;
+  DispatchHeaders headers(envelope.headers, error);
+  Dispatch dispatch;
+  dispatch.attempt.task.id = envelope.correlation_id;
+  dispatch.attempt.task.submitter = headers.text("x-juggler-submitter", kSubmitterMax);
+  dispatch.attempt.epoch = headers.integer("x-juggler-epoch", 0, INT64_MAX);
+  dispatch.attempt.number = static_cast<int>(headers.integer("x-juggler-attempt", 1, 1'000'000));
+  dispatch.device = envelope.routing_key;
+  dispatch.processor = headers.text("x-juggler-processor", 64);
+  dispatch.variant = headers.text("x-juggler-variant", kModelNameMax);
+  dispatch.batch = headers.integer("x-juggler-batch", 0, INT64_MAX);
+  dispatch.batch_size = static_cast<int>(headers.integer("x-juggler-batch-size", 1, 1024));
+  dispatch.budget = {headers.integer("x-juggler-budget-us", 0, kMicrosMax)};
+  dispatch.priority = envelope.priority.value_or(0);
+  dispatch.top_k = static_cast<int>(headers.integer("x-juggler-top-k", 1, kTopKMax));
+  const std::string kind = headers.text("x-juggler-payload", 32);
+  if (const auto parsed = parse_payload_kind(kind)) {
+    dispatch.payload.kind = *parsed;
+  } else {
+    headers.complain("unknown payload kind '" + kind + "'");
+  }
+  dispatch.payload.width = static_cast<int>(headers.integer("x-juggler-width", 0, 1 << 20));
+  dispatch.payload.height = static_cast<int>(headers.integer("x-juggler-height", 0, 1 << 20));
+  if (dispatch.attempt.task.id.empty() || dispatch.attempt.task.id.size() > kInternalIdMax) {
+    headers.complain("correlation_id is not a task id");
+  }
+  if (envelope.body == nullptr) {
+    headers.complain("no body");
+  } else {
+    dispatch.payload.size = {static_cast<std::int64_t>(envelope.body->size())};
+  }
+  if (error.has_value()) {
+    return *error;
+  }
+  return dispatch;
+}
+
+Envelope encode_result(const AttemptResult& result) {
+  Envelope envelope = up("result", result.device);
+  envelope.message_id = attempt_name(result.attempt) + ".result";
+  envelope.correlation_id = result.attempt.task.id;
+  json document = to_json(result.attempt);
+  document["minor"] = kMinor;
+  document["device"] = result.device;
+  document["processor"] = result.processor;
+  document["variant"] = result.variant;
+  document["status"] = to_string(result.status);
+  if (!result.reason.empty()) {
+    document["reason"] = result.reason;
+  }
+  if (!result.labels.empty()) {
+    write_labels(document, result.labels);
+  }
+  document["synthetic_labels"] = result.synthetic_labels;
+  document["queued_us"] = result.queued.count;
+  document["compute_us"] = result.compute.count;
+  document["batch_size"] = result.batch_size;
+  document["redelivered"] = result.redelivered;
+  write_energy(document, result.energy);
+  envelope.body = make_body(dump(document));
+  return envelope;
+}
+
+Result<AttemptResult> decode_result(const Envelope& envelope) {
+  Result<json> document = body_of(envelope, "result", kResultBytesMax);
+  if (!document) {
+    return document.error();
+  }
+  std::optional<Error> error;
+  ObjectReader reader(*document, "", error);
+  AttemptResult result;
+  result.attempt = read_attempt(reader);
+  result.device = reader.string("device", 63);
+  result.processor = reader.string("processor", 63);
+  result.variant = reader.string("variant", kModelNameMax);
+  result.status = reader.name("status", parse_attempt_status, AttemptStatus::Error);
+  result.reason = reader.string_or("reason", "", 16 * 1024);
+  result.labels = read_labels(reader);
+  result.synthetic_labels = reader.boolean_or("synthetic_labels", false);
+  result.queued = {reader.integer("queued_us", 0, kMicrosMax)};
+  result.compute = {reader.integer("compute_us", 0, kMicrosMax)};
+  result.batch_size = static_cast<int>(reader.integer_or("batch_size", 1, 1, 1024));
+  result.redelivered = reader.boolean_or("redelivered", false);
+  result.energy = read_energy(reader);
+  if (error.has_value()) {
+    return *error;
+  }
+  if (envelope.routing_key != "result." + result.device) {
+    return fail(ErrorCode::Corrupt, "result of device '" + result.device +
+                                        "' came by the routing key " + envelope.routing_key);
+  }
+  return result;
+}
+
+Envelope encode_heartbeat(const Heartbeat& heartbeat) {
+  Envelope envelope = up("heartbeat", heartbeat.device);
+  envelope.persistent = false;
+  envelope.mandatory = false;
+  json document{{"minor", kMinor},
+                {"device", heartbeat.device},
+                {"incarnation", heartbeat.incarnation},
+                {"draining", heartbeat.draining},
+                {"leaving", heartbeat.leaving}};
+  if (heartbeat.memory_free.has_value()) {
+    document["memory_bytes_free"] = heartbeat.memory_free->count;
+  }
+  if (heartbeat.cpu_load_permille.has_value()) {
+    document["cpu_load_permille"] = *heartbeat.cpu_load_permille;
+  }
+  if (heartbeat.temperature_millicelsius.has_value()) {
+    document["temperature_millicelsius"] = *heartbeat.temperature_millicelsius;
+  }
+  json& running = document["running"] = json::array();
+  for (const AttemptId& id : heartbeat.running) {
+    running.push_back(to_json(id));
+  }
+  envelope.body = make_body(dump(document));
+  return envelope;
+}
+
+Result<Heartbeat> decode_heartbeat(const Envelope& envelope) {
+  Result<json> document = body_of(envelope, "heartbeat", kHeartbeatBytesMax);
+  if (!document) {
+    return document.error();
+  }
+  std::optional<Error> error;
+  ObjectReader reader(*document, "", error);
+  Heartbeat heartbeat;
+  heartbeat.device = reader.string("device", 63);
+  heartbeat.incarnation = reader.integer("incarnation", 0, INT64_MAX);
+  heartbeat.draining = reader.boolean_or("draining", false);
+  heartbeat.leaving = reader.boolean_or("leaving", false);
+  if (const auto bytes = reader.optional_integer("memory_bytes_free", 0, INT64_MAX)) {
+    heartbeat.memory_free = Bytes{*bytes};
+  }
+  heartbeat.cpu_load_permille = reader.optional_integer("cpu_load_permille", 0, 1000);
+  heartbeat.temperature_millicelsius =
+      reader.optional_integer("temperature_millicelsius", -100'000, 250'000);
+  reader.each("running", 1024,
+              [&](ObjectReader& attempt) { heartbeat.running.push_back(read_attempt(attempt)); });
+  if (error.has_value()) {
+    return *error;
+  }
+  if (envelope.routing_key != "heartbeat." + heartbeat.device) {
+    return fail(ErrorCode::Corrupt, "heartbeat of device '" + heartbeat.device +
+                                        "' came by the routing key " + envelope.routing_key);
+  }
+  return heartbeat;
+}
+
+Envelope encode_control(const std::string& device, ControlKind kind) {
+  Envelope envelope;
+  envelope.exchange = kControlExchange;
+  envelope.routing_key = "device." + device;
+  envelope.type = type_of("control");
+  envelope.content_type = "application/json";
+  envelope.persistent = false;
+  envelope.mandatory = false;
+  envelope.body =
+      make_body(dump({{"minor", kMinor}, {"do", kind == ControlKind::Hello ? "hello" : "drain"}}));
+  return envelope;
+}
+
+Result<ControlKind> decode_control(const Envelope& envelope) {
+  Result<json> document = body_of(envelope, "control", 4096);
+  if (!document) {
+    return document.error();
+  }
+  std::optional<Error> error;
+  const std::string what = ObjectReader(*document, "", error).string("do", 64);
+  if (error.has_value()) {
+    return *error;
+  }
+  if (what == "hello") {
+    return ControlKind::Hello;
+  }
+  if (what == "drain") {
+    return ControlKind::Drain;
+  }
+  return fail(ErrorCode::Unsupported, "unknown control message '" + what + "'");
+}
+
+}  // namespace juggler::wire

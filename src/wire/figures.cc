@@ -1,0 +1,45 @@
+#include "wire/figures.h"
+
+namespace juggler::wire {
+
+void write_energy(nlohmann::json& object, const std::optional<EnergyFigure>& energy) {
+  if (!energy.has_value()) {
+    return;
+  }
+  object["energy_uj"] = energy->value.count;
+  object["energy_uj_low"] = energy->low.count;
+  object["energy_uj_high"] = energy->high.count;
+  object["energy_evidence"] = to_string(energy->evidence);
+  object["energy_scope"] = to_string(energy->scope);
+}
+
+std::optional<EnergyFigure> read_energy(ObjectReader& reader) {
+  if (!reader.has("energy_uj")) {
+    return std::nullopt;
+  }
+  EnergyFigure energy;
+  energy.value = {reader.integer("energy_uj", 0, kMicrojoulesMax)};
+  energy.low = {reader.integer("energy_uj_low", 0, kMicrojoulesMax)};
+  energy.high = {reader.integer("energy_uj_high", 0, kMicrojoulesMax)};
+  energy.evidence = reader.name("energy_evidence", parse_evidence, Evidence::Assumed);
+  energy.scope = reader.name("energy_scope", parse_power_scope, PowerScope::BoardInput);
+  return energy;
+}
+
+void write_labels(nlohmann::json& object, const std::vector<Label>& labels) {
+  nlohmann::json& list = object["labels"] = nlohmann::json::array();
+  for (const Label& label : labels) {
+    list.push_back({{"index", label.index}, {"label", label.name}, {"score", label.score}});
+  }
+}
+
+std::vector<Label> read_labels(ObjectReader& reader) {
+  std::vector<Label> labels;
+  reader.each("labels", kTopKMax, [&](ObjectReader& label) {
+    labels.push_back({static_cast<int>(label.integer("index", 0, INT32_MAX)),
+                      label.string("label", 1024), label.number("score", -1e30, 1e30)});
+  });
+  return labels;
+}
+
+}  // namespace juggler::wire

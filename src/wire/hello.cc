@@ -1,0 +1,184 @@
+// The hello: everything a device says of itself.
+
+#include <cmath>
+
+#include "wire/figures.h"
+#include "wire/json.h"
+#include "wire/messages.h"
+#include "wire/version.h"
+
+namespace juggler::wire {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kHelloBytesMax =
+    4 * 1024 * 1024;  // 32 processors x 256 variants x 16 sizes fit
+constexpr std::int64_t kBytesMax = INT64_MAX / 4;
+
+json variant_json(const Variant& variant) {
+  return {{"id", variant.id},
+          {"model", variant.model},
+          {"network", variant.network},
+          {"precision", variant.precision},
+          {"accuracy_percent", static_cast<double>(variant.accuracy.count) / 1000.0},
+          {"accuracy_evidence", to_string(variant.accuracy_evidence)},
+          {"weights", to_string(variant.weights)},
+          {"sha256", variant.sha256}};
+}
+
+json point_json(const ProfilePoint& point) {
+  json document{{"batch", point.batch},
+                {"latency_us_mean", point.latency_mean.count},
+                {"latency_us_p95", point.latency_p95.count}};
+  write_energy(document, point.energy);
+  return document;
+}
+
+json profile_json(const Profile& profile) {
+  json points = json::array();
+  for (const ProfilePoint& point : profile.points) {
+    points.push_back(point_json(point));
+  }
+  return {{"variant", profile.variant},    {"memory_bytes", profile.memory.count},
+          {"load_us", profile.load.count}, {"evidence", to_string(profile.evidence)},
+          {"source", profile.source},      {"points", std::move(points)}};
+}
+
+json processor_json(const Processor& processor) {
+  json profiles = json::array();
+  for (const Profile& profile : processor.profiles) {
+    profiles.push_back(profile_json(profile));
+  }
+  return {{"id", processor.id},
+          {"kind", to_string(processor.kind)},
+          {"runtime", processor.runtime},
+          {"window_batches", processor.window_batches},
+          {"batch_max", processor.batch_max},
+          {"profiles", std::move(profiles)}};
+}
+
+Variant read_variant(ObjectReader& reader) {
+  Variant variant;
+  variant.id = reader.string("id", 128);
+  variant.model = reader.string("model", 128);
+  variant.network = reader.string("network", 128);
+  variant.precision = reader.string("precision", 16);
+  variant.accuracy = {std::llround(reader.number("accuracy_percent", 0, 100) * 1000)};
+  variant.accuracy_evidence = reader.name("accuracy_evidence", parse_evidence, Evidence::Assumed);
+  variant.weights = reader.name("weights", parse_weights, Weights::Synthetic);
+  variant.sha256 = reader.string_or("sha256", "", 64);
+  return variant;
+}
+
+ProfilePoint read_point(ObjectReader& reader) {
+  ProfilePoint point;
+  point.batch = static_cast<int>(reader.integer("batch", 1, 1024));
+  point.latency_mean = {reader.integer("latency_us_mean", 0, kMicrosMax)};
+  point.latency_p95 = {reader.integer("latency_us_p95", 0, kMicrosMax)};
+  point.energy = read_energy(reader);
+  return point;
+}
+
+Profile read_profile(ObjectReader& reader) {
+  Profile profile;
+  profile.variant = reader.string("variant", 128);
+  profile.memory = {reader.integer_or("memory_bytes", 0, 0, kBytesMax)};
+  profile.load = {reader.integer_or("load_us", 0, 0, kMicrosMax)};
+  profile.evidence = reader.name("evidence", parse_evidence, Evidence::Assumed);
+  profile.source = reader.string_or("source", "", 4096);
+  reader.each("points", kProfilePointsMax,
+              [&](ObjectReader& point) { profile.points.push_back(read_point(point)); });
+  return profile;
+}
+
+Processor read_processor(ObjectReader& reader) {
+  Processor processor;
+  processor.id = reader.string("id", 63);
+  processor.kind = reader.name("kind", parse_processor_kind, ProcessorKind::Cpu);
+  processor.runtime = reader.string_or("runtime", "", 512);
+  processor.window_batches = static_cast<int>(reader.integer("window_batches", 1, 64));
+  processor.batch_max = static_cast<int>(reader.integer("batch_max", 1, 1024));
+  reader.each("profiles", kVariantsMax,
+              [&](ObjectReader& profile) { processor.profiles.push_back(read_profile(profile)); });
+  return processor;
+}
+
+}  // namespace
+
+Envelope encode_hello(const DeviceFacts& facts) {
+  Envelope envelope;
+  envelope.exchange = kUpExchange;
+  envelope.routing_key = "hello." + facts.id;
+  envelope.type = type_of("hello");
+  envelope.content_type = "application/json";
+  envelope.app_id = facts.id;
+  envelope.persistent = false;
+  envelope.mandatory = false;
+  json document{{"minor", kMinor},
+                {"device", facts.id},
+                {"board", facts.board},
+                {"title", facts.title},
+                {"twin", facts.twin},
+                {"incarnation", facts.incarnation},
+                {"memory_bytes", facts.memory.count},
+                {"to_board_input_permille", facts.to_board_input.factor_permille}};
+  if (facts.idle.has_value()) {
+    document["idle_mw"] = facts.idle->count;
+  }
+  json& variants = document["variants"] = json::array();
+  for (const Variant& variant : facts.variants) {
+    variants.push_back(variant_json(variant));
+  }
+  json& processors = document["processors"] = json::array();
+  for (const Processor& processor : facts.processors) {
+    processors.push_back(processor_json(processor));
+  }
+  envelope.body = make_body(dump(document));
+  return envelope;
+}
+
+Result<DeviceFacts> decode_hello(const Envelope& envelope) {
+  if (const Result<void> type = check_type(envelope, "hello"); !type) {
+    return type.error();
+  }
+  if (envelope.body == nullptr) {
+    return fail(ErrorCode::Corrupt, "hello without a body");
+  }
+  Result<json> document = parse_object(*envelope.body, kHelloBytesMax);
+  if (!document) {
+    return document.error();
+  }
+  std::optional<Error> error;
+  ObjectReader reader(*document, "", error);
+  DeviceFacts facts;
+  facts.id = reader.string("device", 63);
+  facts.board = reader.string_or("board", "unknown", 128);
+  facts.title = reader.string_or("title", "", 512);
+  facts.twin = reader.boolean_or("twin", false);
+  facts.incarnation = reader.integer("incarnation", 0, INT64_MAX);
+  facts.memory = {reader.integer_or("memory_bytes", 0, 0, kBytesMax)};
+  facts.to_board_input.factor_permille =
+      reader.integer_or("to_board_input_permille", 1000, 100, 10'000);
+  if (const auto idle = reader.optional_integer("idle_mw", 0, 10'000'000)) {
+    facts.idle = Milliwatts{*idle};
+  }
+  reader.each("variants", kVariantsMax,
+              [&](ObjectReader& variant) { facts.variants.push_back(read_variant(variant)); });
+  reader.each("processors", kProcessorsMax, [&](ObjectReader& processor) {
+    facts.processors.push_back(read_processor(processor));
+  });
+  if (error.has_value()) {
+    return *error;
+  }
+  if (envelope.routing_key != "hello." + facts.id) {
+    return fail(ErrorCode::Corrupt, "hello of device '" + facts.id + "' came by the routing key " +
+                                        envelope.routing_key);
+  }
+  if (const Result<void> sane = validate(facts); !sane) {
+    return sane.error();
+  }
+  return facts;
+}
+
+}  // namespace juggler::wire

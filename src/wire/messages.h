@@ -1,0 +1,71 @@
+#pragma once
+// Every message of the protocol, typed to bytes and back. docs/protocol.md is its specification.
+// Decoders take anything and never throw: unknown fields are ignored, an unknown major version or a
+// malformed message is an error that names the field.
+
+#include <cstdint>
+#include <string>
+
+#include "core/controller_messages.h"
+#include "core/result.h"
+#include "core/task.h"
+#include "wire/envelope.h"
+
+namespace juggler::wire {
+
+inline constexpr int kMajor = 1;
+inline constexpr int kMinor = 0;
+
+// Names in the broker.
+inline constexpr const char* kSubmitExchange = "juggler.submit";
+inline constexpr const char* kTasksQueue = "juggler.tasks";
+inline constexpr const char* kDispatchExchange = "juggler.dispatch";
+inline constexpr const char* kUpExchange = "juggler.up";
+inline constexpr const char* kControlExchange = "juggler.control";
+inline constexpr const char* kDeadExchange = "juggler.dead";
+inline constexpr const char* kUnroutedExchange = "juggler.unrouted";
+inline constexpr const char* kResultsQueue = "juggler.results";
+inline constexpr const char* kDecidedQueue = "juggler.decided";
+inline constexpr const char* kQueriesQueue = "juggler.queries";
+
+// A submission as far as it could be read: with a refusal, what is needed to answer it is there.
+struct DecodedSubmission {
+  Submission submission;
+  bool id_given = true;
+  std::string refusal;  // not empty: why this cannot be a task
+};
+
+// The payload's handle, and its width and height for pictures, are the caller's to set.
+DecodedSubmission decode_submission(const Envelope& envelope, bool redelivered);
+Envelope encode_submission(const Submission& submission, Body payload);
+
+Envelope encode_dispatch(const Dispatch& dispatch, Body payload);
+Result<Dispatch> decode_dispatch(const Envelope& envelope);
+
+Envelope encode_result(const AttemptResult& result);
+Result<AttemptResult> decode_result(const Envelope& envelope);
+
+Envelope encode_hello(const DeviceFacts& facts);
+Result<DeviceFacts> decode_hello(const Envelope& envelope);
+
+Envelope encode_heartbeat(const Heartbeat& heartbeat);
+Result<Heartbeat> decode_heartbeat(const Envelope& envelope);
+
+// Controller to a device's control queue.
+enum class ControlKind { Hello, Drain };
+Envelope encode_control(const std::string& device, ControlKind kind);
+Result<ControlKind> decode_control(const Envelope& envelope);
+
+// To `reply_to`; with none, to the exchange juggler.unrouted.
+Envelope encode_outcome(const Outcome& outcome, const std::string& reply_to,
+                        const std::string& correlation_id);
+// To the queue juggler.decided.
+Envelope encode_decided(const Outcome& outcome);
+// To the exchange juggler.dead: the payload, with the outcome in a header.
+Envelope encode_dead(const Outcome& outcome, Body payload);
+Result<Outcome> decode_outcome(const Envelope& envelope);
+
+// The JSON of an outcome, the same as its message's body.
+std::string outcome_json(const Outcome& outcome);
+
+}  // namespace juggler::wire

@@ -1,0 +1,18 @@
+#pragma once
+// The version that a message carries: its major in the `type` property ("juggler.result.v1"), its
+// minor in the body or a header, where it only informs. Inside src/wire only.
+
+#include <string>
+#include <string_view>
+
+#include "core/result.h"
+#include "wire/envelope.h"
+
+namespace juggler::wire {
+
+// "juggler.<kind>.v1"
+std::string type_of(std::string_view kind);
+// Refuses another kind or another major version.
+Result<void> check_type(const Envelope& envelope, std::string_view kind);
+
+}  // namespace juggler::wire
