@@ -1,0 +1,68 @@
+# Everything a person needs: `make run` shows Juggler at work, `make test` proves it, `make help` lists
+# the rest. Set-up is in setup/, the build in CMakeLists.txt: here is only what calls what.
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help run test build bench models models-again photos onnxruntime doctor clean distclean
+MAKEFLAGS += --no-print-directory
+
+SETUP := setup/setup.sh
+JUGGLER := build/release/juggler
+RUN_ARGS ?= --twin jetson-orin-nano --twin jetson-nano --twin raspberry-pi-4 --twin raspberry-pi-5 \
+            --twin-labels --demo var/photos
+
+# Only where the system's CMake is too old does setup put one here.
+export PATH := $(CURDIR)/var/cmake/cmake/data/bin:$(PATH)
+ORT_HEADER := var/onnxruntime/include/onnxruntime/onnxruntime_cxx_api.h
+export ONNXRUNTIME_ROOT ?= $(CURDIR)/var/onnxruntime
+# In front of a command: the library that set-up fetched, unless the user or the system has one.
+WITH_ORT := o="$(CURDIR)/var/onnxruntime/lib/libonnxruntime.so.1"; \
+            if [ -z "$$ORT_LIBRARY" ] && [ -e "$$o" ]; then export ORT_LIBRARY="$$o"; fi;
+
+help: ## This list
+	@echo 'Juggler: make TARGET'
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@echo
+	@echo '  make run RUN_ARGS="--demo var/photos"    other arguments for juggler up'
+	@echo '  First call: up to 8 minutes on 2 cores and about 350 MB to download. Later calls: seconds.'
+
+run: build models ## Set up, build, and classify photographs with a fleet of twins
+	@$(WITH_ORT) $(JUGGLER) up --home var $(RUN_ARGS)
+
+test: onnxruntime ## Set up, build and run all tests; ctest's summary comes last
+	@$(SETUP) packages test photos packages models models
+	@$(WITH_ORT) cmake --workflow --preset dev
+
+# Configured anew only where it never was, or where ONNX Runtime's headers came later.
+build: onnxruntime ## Set up what the build needs, and build the programs (build/release)
+	@if [ ! -e build/release/build.ninja ] || [ $(ORT_HEADER) -nt build/release/build.ninja ]; then \
+	  cmake --preset release; fi
+	@echo '[build] compiling (about 3 minutes the first time)'
+	@cmake --build build/release
+
+bench: build models ## Run the benchmarks; docs/performance.md explains them
+	@$(SETUP) packages bench
+	@$(WITH_ORT) bench/run.sh
+
+models: photos ## Make the ONNX files and their catalogue (var/models); docs/models.md
+	@$(SETUP) models
+
+models-again: ## Make them anew, with trained weights if there is internet now
+	@rm -f var/stamps/models
+	@$(MAKE) models
+
+photos: ## Take photographs with a free licence out of Debian packages (var/photos)
+	@$(SETUP) packages models photos
+
+onnxruntime: ## Install the build's packages and fetch ONNX Runtime (var/onnxruntime)
+	@$(SETUP) packages build cmake onnxruntime
+
+doctor: ## Say what is there, what is missing and what to do
+	@$(SETUP) status
+	@if [ -x $(JUGGLER) ]; then $(WITH_ORT) $(JUGGLER) doctor; else echo '[doctor] not built yet: make build'; fi
+
+clean: ## Remove what was built (build/)
+	rm -rf build
+
+distclean: clean ## Remove also what was fetched and made (var/); Debian packages stay
+	rm -rf var
