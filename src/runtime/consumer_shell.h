@@ -1,0 +1,62 @@
+#pragma once
+// The loop around the consumer: deliveries become events, batches go to the executor, results to
+// the broker. It owns the payloads' bytes and the delivery tags.
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/consumer.h"
+#include "runtime/clock.h"
+#include "runtime/engine.h"
+#include "runtime/transport.h"
+
+namespace juggler {
+
+struct ConsumerShellOptions {
+  std::function<HostSample()> sample_host;  // before each heartbeat; may be empty
+};
+
+class ConsumerShell {
+ public:
+  ConsumerShell(Consumer& consumer, Transport& transport, Executor& executor, Clock& clock,
+                ConsumerShellOptions options);
+
+  // One turn: waits for at most `wait_max`, handles all that has come and runs due timers.
+  // thread: the owner's
+  void turn(Micros wait_max);
+
+  // Finish what is here, then leave. thread: the owner's
+  void drain();
+  // Drained: the loop may end.
+  bool left() const { return left_; }
+  std::uint64_t malformed() const { return malformed_; }
+
+ private:
+  void handle(const TransportConnected& event);
+  void handle(const TransportDisconnected& event);
+  void handle(const TransportBlocked& event);
+  void handle(const TransportDelivery& event);
+  void handle(const TransportSettled& event);
+  void step(const ConsumerEvent& event);
+  void perform(ConsumerAction& action);
+
+  Consumer& consumer_;
+  Transport& transport_;
+  Executor& executor_;
+  Clock& clock_;
+  ConsumerShellOptions options_;
+  std::string control_queue_;
+  std::unordered_map<std::uint64_t, wire::Body> payloads_;  // looked up, never iterated
+  std::uint64_t last_payload_ = 0;
+  std::uint64_t malformed_ = 0;
+  PublishId last_aside_;
+  bool left_ = false;
+  std::vector<TransportEvent> events_;
+  std::vector<ConsumerAction> actions_;
+  std::vector<BatchDone> done_;
+};
+
+}  // namespace juggler

@@ -1,0 +1,224 @@
+#include "runtime/controller_shell.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "core/check.h"
+#include "runtime/queries.h"
+#include "wire/messages.h"
+
+namespace juggler {
+namespace {
+
+constexpr PublishId kAsideFirst = PublishId{1} << 63U;  // the controller counts up from 1
+
+bool starts_with(std::string_view text, std::string_view prefix) {
+  return text.rfind(prefix, 0) == 0;
+}
+
+// A device publishes under its own name. A message without a user id passes where every device
+// shares one user (a broker that was not provisioned); a wrong one never does: the broker checks
+// that whoever sets it is who it says.
+bool sender_is(const wire::Envelope& envelope, const std::string& device) {
+  return envelope.user_id.empty() || envelope.user_id == device ||
+         envelope.user_id == "device-" + device;
+}
+
+}  // namespace
+
+ControllerShell::ControllerShell(Controller& controller, Transport& transport, Clock& clock,
+                                 ControllerShellOptions options)
+    : controller_(controller),
+      transport_(transport),
+      clock_(clock),
+      options_(std::move(options)),
+      last_aside_(kAsideFirst) {}
+
+void ControllerShell::turn(Micros wait_max) {
+  const Time due = controller_.next_timer();
+  const Time now = clock_.now();
+  const Micros until_due = due == Time::never() ? wait_max : std::max(Micros{0}, due - now);
+  events_.clear();
+  transport_.poll(std::min(wait_max, until_due), events_);
+  for (const TransportEvent& event : events_) {
+    std::visit([this](const auto& e) { handle(e); }, event);
+  }
+  if (controller_.next_timer() <= clock_.now()) {
+    step(Tick{});
+  }
+}
+
+void ControllerShell::step(const ControllerEvent& event) {
+  actions_.clear();
+  controller_.step(clock_.now(), event, actions_);
+  for (ControllerAction& action : actions_) {
+    perform(action);
+  }
+}
+
+void ControllerShell::handle(const TransportConnected& event) {
+  spdlog::info("leading, epoch {}", event.epoch);
+  step(LeadBegun{event.epoch});
+}
+
+void ControllerShell::handle(const TransportDisconnected& event) {
+  spdlog::warn("no connection to the broker: {}; trying again", event.reason);
+  step(LeadEnded{});
+}
+
+void ControllerShell::handle(const TransportBlocked& event) {
+  spdlog::warn("the broker {}", event.blocked ? "takes no messages: " + event.reason
+                                              : std::string("takes messages again"));
+  step(BrokerBlocked{event.blocked});
+}
+
+void ControllerShell::handle(const TransportSettled& event) {
+  if (event.id < kAsideFirst) {
+    step(PublishSettled{event.id, event.end});
+  }
+}
+
+void ControllerShell::handle(const TransportDelivery& event) {
+  if (event.queue == wire::kTasksQueue) {
+    submission(event);
+  } else if (event.queue == wire::kResultsQueue) {
+    result(event);
+  } else if (event.queue == wire::kDecidedQueue) {
+    Result<Outcome> outcome = wire::decode_outcome(event.envelope);
+    if (outcome) {
+      step(DecidedRead{std::move(*outcome), event.id});
+    } else {
+      malformed(event, outcome.error());
+    }
+  } else if (event.queue == wire::kQueriesQueue) {
+    transport_.ack(event.id);
+    send_aside(answer_query(controller_, stats_, options_.version, clock_.now(), event.envelope));
+  } else {
+    from_device(event);
+  }
+}
+
+void ControllerShell::malformed(const TransportDelivery& delivery, const Error& error) {
+  stats_.malformed += 1;
+  spdlog::warn("message by '{}' from queue {} dead-lettered: {}", delivery.envelope.routing_key,
+               delivery.queue, error.message);
+  transport_.reject(delivery.id, /*requeue=*/false);
+}
+
+void ControllerShell::submission(const TransportDelivery& delivery) {
+  wire::DecodedSubmission decoded =
+      wire::decode_submission(delivery.envelope, delivery.redelivered);
+  PayloadRef& payload = decoded.submission.payload;
+  const bool picture = payload.kind == PayloadKind::Jpeg || payload.kind == PayloadKind::Png;
+  const wire::Body body =
+      delivery.envelope.body != nullptr ? delivery.envelope.body : wire::make_body("");
+  if (decoded.refusal.empty() && picture && payload.size <= kPayloadMax && options_.read_picture) {
+    if (const Result<PictureSize> size = options_.read_picture(payload.kind, *body)) {
+      payload.width = size->width;
+      payload.height = size->height;
+    } else {
+      decoded.refusal = size.error().message;
+    }
+  }
+  payload.handle = ++last_payload_;
+  payloads_.emplace(payload.handle, body);
+  step(Submitted{.submission = std::move(decoded.submission),
+                 .delivery = delivery.id,
+                 .refusal = std::move(decoded.refusal),
+                 .id_given = decoded.id_given});
+}
+
+void ControllerShell::result(const TransportDelivery& delivery) {
+  Result<AttemptResult> result = wire::decode_result(delivery.envelope);
+  if (result && !sender_is(delivery.envelope, result->device)) {
+    result =
+        fail(ErrorCode::InvalidArgument, "user '" + delivery.envelope.user_id +
+                                             "' sent a result as device '" + result->device + "'");
+  }
+  if (result) {
+    step(ResultArrived{std::move(*result), delivery.id});
+  } else {
+    malformed(delivery, result.error());
+  }
+}
+
+void ControllerShell::from_device(const TransportDelivery& delivery) {
+  const std::string& key = delivery.envelope.routing_key;
+  std::string device = key.substr(std::min(key.find('.') + 1, key.size()));
+  Error error = fail(ErrorCode::InvalidArgument,
+                     "user '" + delivery.envelope.user_id + "' speaks as device '" + device + "'");
+  if (!sender_is(delivery.envelope, device)) {
+    malformed(delivery, error);
+    return;
+  }
+  if (starts_with(key, "heartbeat.")) {
+    if (Result<Heartbeat> heartbeat = wire::decode_heartbeat(delivery.envelope)) {
+      transport_.ack(delivery.id);
+      step(HeartbeatArrived{std::move(*heartbeat)});
+      return;
+    } else {
+      error = heartbeat.error();
+    }
+  } else if (starts_with(key, "hello.")) {
+    if (Result<DeviceFacts> facts = wire::decode_hello(delivery.envelope)) {
+      transport_.ack(delivery.id);
+      const DeviceState* known = controller_.fleet().find(facts->id);
+      if (known == nullptr || known->facts->incarnation != facts->incarnation) {
+        spdlog::info("device {} joins: {}{}, {} processors, {} variants", facts->id, facts->board,
+                     facts->twin ? " (twin)" : "", facts->processors.size(),
+                     facts->variants.size());
+      }
+      step(HelloArrived{std::move(*facts)});
+      return;
+    } else {
+      error = facts.error();
+    }
+  } else {
+    error = fail(ErrorCode::Unsupported, "unknown routing key");
+  }
+  malformed(delivery, error);
+}
+
+wire::Body ControllerShell::payload(std::uint64_t handle) const {
+  const auto at = payloads_.find(handle);
+  JUGGLER_CHECK(at != payloads_.end(), "a live task's payload is kept");
+  return at->second;
+}
+
+void ControllerShell::send_aside(wire::Envelope envelope) {
+  transport_.publish(++last_aside_, std::move(envelope));
+}
+
+void ControllerShell::perform(ControllerAction& action) {
+  if (auto* dispatch = std::get_if<SendDispatch>(&action)) {
+    transport_.publish(
+        dispatch->id,
+        wire::encode_dispatch(dispatch->dispatch, payload(dispatch->dispatch.payload.handle)));
+  } else if (auto* outcome = std::get_if<SendOutcome>(&action)) {
+    transport_.publish(outcome->id, wire::encode_outcome(outcome->outcome, outcome->reply_to,
+                                                         outcome->correlation_id));
+  } else if (auto* decided = std::get_if<SendDecided>(&action)) {
+    transport_.publish(decided->id, wire::encode_decided(decided->outcome));
+  } else if (auto* dead = std::get_if<SendDead>(&action)) {
+    transport_.publish(dead->id, wire::encode_dead(dead->outcome, payload(dead->payload.handle)));
+  } else if (auto* ask = std::get_if<AskHello>(&action)) {
+    send_aside(wire::encode_control(ask->device, wire::ControlKind::Hello));
+  } else if (auto* enrol = std::get_if<Enrol>(&action)) {
+    transport_.enrol(enrol->device);
+  } else if (auto* ack = std::get_if<AckDelivery>(&action)) {
+    transport_.ack(ack->delivery);
+  } else if (auto* reject = std::get_if<RejectDelivery>(&action)) {
+    stats_.malformed += 1;
+    transport_.reject(reject->delivery, /*requeue=*/false);
+  } else if (auto* drop = std::get_if<DropPayload>(&action)) {
+    payloads_.erase(drop->handle);
+  } else if (auto* answered = std::get_if<TaskAnswered>(&action)) {
+    if (options_.answered) {
+      options_.answered(answered->outcome);
+    }
+  }
+}
+
+}  // namespace juggler

@@ -1,0 +1,73 @@
+#pragma once
+// The loop around the controller: deliveries become events, actions become publishes and acks. It
+// owns the payloads' bytes and the delivery tags, which the state machine never sees.
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/controller.h"
+#include "runtime/clock.h"
+#include "runtime/transport.h"
+
+namespace juggler {
+
+struct PictureSize {
+  int width = 0;
+  int height = 0;
+};
+
+struct ControllerShellOptions {
+  // Reads a picture's header, so that a bad picture is refused before it costs any device time.
+  std::function<Result<PictureSize>(PayloadKind kind, std::string_view bytes)> read_picture;
+  // Called for every outcome as it is given; may be empty.
+  std::function<void(const Outcome&)> answered;
+  std::string version;
+};
+
+struct ShellStats {
+  std::uint64_t malformed = 0;  // messages that were dead-lettered
+};
+
+class ControllerShell {
+ public:
+  ControllerShell(Controller& controller, Transport& transport, Clock& clock,
+                  ControllerShellOptions options);
+
+  // One turn: waits for at most `wait_max`, handles all that has come and runs due timers.
+  // thread: the owner's
+  void turn(Micros wait_max);
+
+  const ShellStats& stats() const { return stats_; }
+
+ private:
+  void handle(const TransportConnected& event);
+  void handle(const TransportDisconnected& event);
+  void handle(const TransportBlocked& event);
+  void handle(const TransportDelivery& event);
+  void handle(const TransportSettled& event);
+  void submission(const TransportDelivery& delivery);
+  void result(const TransportDelivery& delivery);
+  void from_device(const TransportDelivery& delivery);
+  void malformed(const TransportDelivery& delivery, const Error& error);
+
+  void step(const ControllerEvent& event);
+  void perform(ControllerAction& action);
+  wire::Body payload(std::uint64_t handle) const;
+  void send_aside(wire::Envelope envelope);
+
+  Controller& controller_;
+  Transport& transport_;
+  Clock& clock_;
+  ControllerShellOptions options_;
+  ShellStats stats_;
+  std::unordered_map<std::uint64_t, wire::Body> payloads_;  // looked up, never iterated
+  std::uint64_t last_payload_ = 0;
+  PublishId last_aside_;  // publishes whose settlement concerns nobody
+  std::vector<TransportEvent> events_;
+  std::vector<ControllerAction> actions_;
+};
+
+}  // namespace juggler

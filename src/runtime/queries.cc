@@ -1,0 +1,295 @@
+#include "runtime/queries.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "runtime/controller_shell.h"
+#include "wire/messages.h"
+
+namespace juggler {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kQuestionBytesMax = 4096;
+constexpr std::size_t kTasksMax = 200;  // listed at most: the live ones, then the last answered
+
+double percent(MilliPercent accuracy) { return static_cast<double>(accuracy.count) / 1000.0; }
+
+json energy_json(const std::optional<EnergyFigure>& energy) {
+  if (!energy.has_value()) {
+    return nullptr;
+  }
+  return {{"energy_uj", energy->value.count},
+          {"energy_uj_low", energy->low.count},
+          {"energy_uj_high", energy->high.count},
+          {"energy_evidence", to_string(energy->evidence)},
+          {"energy_scope", to_string(energy->scope)}};
+}
+
+json processor_json(const Processor& processor, const Lane& lane) {
+  return {{"id", processor.id},
+          {"kind", to_string(processor.kind)},
+          {"runtime", processor.runtime},
+          {"variants", processor.profiles.size()},
+          {"window_batches", processor.window_batches},
+          {"in_flight", lane.in_flight.size()},
+          {"waiting", lane.reservations.size()},
+          {"completed", lane.completed}};
+}
+
+json devices(const Controller& controller, Time now) {
+  json list = json::array();
+  for (const DeviceState& device : controller.fleet().devices) {
+    json processors = json::array();
+    for (std::size_t l = 0; l < device.lanes.size(); ++l) {
+      processors.push_back(processor_json(device.facts->processors[l], device.lanes[l]));
+    }
+    json entry{{"id", device.facts->id},
+               {"board", device.facts->board},
+               {"title", device.facts->title},
+               {"twin", device.facts->twin},
+               {"state", to_string(device.liveness)},
+               {"heard_us_ago", (now - device.last_heard).count},
+               {"network_us", device.network().count},
+               {"memory_bytes", device.facts->memory.count},
+               {"variants", device.facts->variants.size()},
+               {"processors", std::move(processors)}};
+    if (device.memory_free.has_value()) {
+      entry["memory_bytes_free"] = device.memory_free->count;
+    }
+    if (device.facts->idle.has_value()) {
+      entry["idle_mw"] = device.facts->idle->count;
+    }
+    list.push_back(std::move(entry));
+  }
+  return {{"devices", std::move(list)}};
+}
+
+json placement_json(const DeviceFacts& device, const Processor& processor, const Profile& profile) {
+  const ProfilePoint& point = profile.points.front();
+  json entry{{"device", device.id},
+             {"processor", processor.id},
+             {"twin", device.twin},
+             {"runtime", processor.runtime},
+             {"latency_us_mean", point.latency_mean.count},
+             {"latency_us_p95", point.latency_p95.count},
+             {"evidence", to_string(profile.evidence)},
+             {"source", profile.source},
+             {"memory_bytes", profile.memory.count}};
+  entry.update(energy_json(point.energy).is_null() ? json::object() : energy_json(point.energy));
+  return entry;
+}
+
+json models(const Controller& controller) {
+  std::map<std::string, json> variants;  // by id
+  for (const DeviceState& device : controller.fleet().devices) {
+    for (const Processor& processor : device.facts->processors) {
+      for (const Profile& profile : processor.profiles) {
+        const Variant* variant = device.facts->find_variant(profile.variant);
+        const auto [at, added] = variants.try_emplace(profile.variant);
+        if (added) {
+          at->second = {{"id", variant->id},
+                        {"model", variant->model},
+                        {"network", variant->network},
+                        {"precision", variant->precision},
+                        {"accuracy_percent", percent(variant->accuracy)},
+                        {"accuracy_evidence", to_string(variant->accuracy_evidence)},
+                        {"weights", to_string(variant->weights)},
+                        {"placements", json::array()}};
+        }
+        at->second["placements"].push_back(placement_json(*device.facts, processor, profile));
+      }
+    }
+  }
+  json list = json::array();
+  for (auto& [id, variant] : variants) {
+    list.push_back(std::move(variant));
+  }
+  return {{"models", std::move(list)}, {"auto_model", controller.config().auto_model}};
+}
+
+json policies_json(const Controller& controller) {
+  json list = json::array();
+  for (const PolicyEntry& policy : policies()) {
+    list.push_back({{"name", policy.name},
+                    {"about", policy.about},
+                    {"active", policy.name == controller.policy().name()}});
+  }
+  return {{"policies", std::move(list)}};
+}
+
+std::string_view state_of(const TaskRecord& record) {
+  switch (record.phase) {
+    case TaskPhase::Waiting:
+      return "waiting";
+    case TaskPhase::InFlight:
+      return "running";
+    case TaskPhase::Answering:
+      return "answering";
+  }
+  return "?";
+}
+
+json tasks(const Controller& controller, Time now) {
+  json list = json::array();
+  for (const auto& [number, record] : controller.tasks().all()) {
+    if (list.size() == kTasksMax) {
+      break;
+    }
+    json entry{{"id", record.submission.key.id},
+               {"state", state_of(record)},
+               {"age_us", (now - record.received).count},
+               {"remaining_us", (record.deadline - now).count},
+               {"priority", record.submission.requirements.priority},
+               {"attempts", record.attempts.size()}};
+    if (record.phase == TaskPhase::Waiting) {
+      entry["waiting_for"] = record.waiting_for;
+    } else if (!record.attempts.empty()) {
+      entry["device"] = record.attempts.back().device;
+      entry["variant"] = record.attempts.back().variant;
+    }
+    list.push_back(std::move(entry));
+  }
+  for (const Outcome* outcome : controller.answered().recent(kTasksMax - list.size())) {
+    json entry = json::parse(wire::outcome_json(*outcome), nullptr, false);
+    entry["state"] = to_string(outcome->kind);
+    list.push_back(std::move(entry));
+  }
+  return {{"tasks", std::move(list)}, {"live", controller.tasks().size()}};
+}
+
+json explain(const Controller& controller, const std::string& task) {
+  const std::optional<Explanation> why = controller.decisions().explain(task);
+  if (!why.has_value()) {
+    return {{"error", "no decision about task '" + task +
+                          "' is kept: the controller keeps its last " +
+                          std::to_string(controller.config().decisions_max) +
+                          " (see `juggler tasks` for ids)"}};
+  }
+  json candidates = json::array();
+  for (const ExplainedCandidate& candidate : why->candidates) {
+    json entry{{"device", candidate.device},
+               {"processor", candidate.processor},
+               {"variant", candidate.variant},
+               {"twin", candidate.twin},
+               {"accuracy_percent", percent(candidate.accuracy)},
+               {"latency_us", candidate.latency.count},
+               {"finish_us", candidate.finish.count},
+               {"verdict", to_string(candidate.verdict)},
+               {"why", describe(candidate.verdict)},
+               {"chosen", candidate.chosen}};
+    if (candidate.energy.has_value()) {
+      entry.update(energy_json(candidate.energy));
+      entry["energy_uj_board_input"] = candidate.energy_decision->count;
+    }
+    candidates.push_back(std::move(entry));
+  }
+  json requirements{{"model", why->model}, {"priority", why->requirements.priority}};
+  if (why->requirements.min_accuracy.has_value()) {
+    requirements["min_accuracy_percent"] = percent(*why->requirements.min_accuracy);
+  }
+  if (why->requirements.max_energy.has_value()) {
+    requirements["energy_uj_max"] = why->requirements.max_energy->count;
+  }
+  if (why->requirements.deadline.has_value()) {
+    requirements["deadline_us"] = why->requirements.deadline->count;
+  }
+  return {{"task", why->task.id},
+          {"policy", why->policy},
+          {"decision", why->decision},
+          {"reason", why->reason},
+          {"requirements", std::move(requirements)},
+          {"age_us", why->age.count},
+          {"remaining_us", why->remaining.count},
+          {"candidates", std::move(candidates)}};
+}
+
+json status(const Controller& controller, const ShellStats& shell, const std::string& version) {
+  const ControllerStats& stats = controller.stats();
+  return {{"version", version},
+          {"epoch", controller.epoch()},
+          {"policy", controller.policy().name()},
+          {"devices", controller.fleet().devices.size()},
+          {"live", controller.tasks().size()},
+          {"waiting", controller.tasks().waiting_size()},
+          {"submitted", stats.submitted},
+          {"completed", stats.completed},
+          {"rejected", stats.rejected},
+          {"expired", stats.expired},
+          {"failed", stats.failed},
+          {"dispatched", stats.dispatched},
+          {"attempts_failed", stats.attempts_failed},
+          {"results_late", stats.results_late},
+          {"malformed", shell.malformed}};
+}
+
+json answer(const Controller& controller, const ShellStats& shell, const std::string& version,
+            Time now, const wire::Envelope& question) {
+  if (question.body == nullptr || question.body->size() > kQuestionBytesMax) {
+    return {{"error", "a question is a JSON object of at most 4096 bytes"}};
+  }
+  const json asked = json::parse(*question.body, nullptr, /*allow_exceptions=*/false);
+  const auto text = [&asked](const char* key) -> std::string {
+    const bool is_text = asked.is_object() && asked.contains(key) && asked[key].is_string();
+    return is_text ? asked[key].get<std::string>() : std::string();
+  };
+  const std::string what = text("query");
+  if (what == "devices") {
+    return devices(controller, now);
+  }
+  if (what == "models") {
+    return models(controller);
+  }
+  if (what == "policies") {
+    return policies_json(controller);
+  }
+  if (what == "tasks") {
+    return tasks(controller, now);
+  }
+  if (what == "explain") {
+    return explain(controller, text("task"));
+  }
+  if (what == "status") {
+    return status(controller, shell, version);
+  }
+  return {{"error", "unknown query; there are: devices, models, policies, tasks, explain, status"}};
+}
+
+}  // namespace
+
+wire::Envelope answer_query(const Controller& controller, const ShellStats& shell,
+                            const std::string& version, Time now, const wire::Envelope& question) {
+  wire::Envelope reply;
+  reply.routing_key = question.reply_to;
+  reply.correlation_id = question.correlation_id;
+  reply.type = "juggler.answer.v1";
+  reply.content_type = "application/json";
+  reply.persistent = false;
+  reply.mandatory = false;
+  reply.body = wire::make_body(answer(controller, shell, version, now, question)
+                                   .dump(-1, ' ', false, json::error_handler_t::replace));
+  return reply;
+}
+
+wire::Envelope make_query(const std::string& what, const std::string& task,
+                          const std::string& reply_to, const std::string& correlation_id) {
+  wire::Envelope question;
+  question.routing_key = wire::kQueriesQueue;
+  question.type = "juggler.query.v1";
+  question.content_type = "application/json";
+  question.reply_to = reply_to;
+  question.correlation_id = correlation_id;
+  question.persistent = false;
+  question.mandatory = true;
+  question.expiration_ms = 10'000;
+  json body{{"query", what}};
+  if (!task.empty()) {
+    body["task"] = task;
+  }
+  question.body = wire::make_body(body.dump(-1, ' ', false, json::error_handler_t::replace));
+  return question;
+}
+
+}  // namespace juggler

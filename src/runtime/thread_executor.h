@@ -1,0 +1,47 @@
+#pragma once
+// One thread per processor, each with its engine: a slow network never blocks the connection, and
+// one processor never blocks another.
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "runtime/engine.h"
+#include "runtime/mutex.h"
+
+namespace juggler {
+
+class ThreadExecutor final : public Executor {
+ public:
+  // `finished` is called on a processor's thread whenever something can be collected.
+  ThreadExecutor(std::map<std::string, std::unique_ptr<InferenceEngine>> engines,
+                 std::function<void()> finished);
+  // Waits for the batch that runs; what waits is dropped.
+  ~ThreadExecutor() override;
+
+  // requires  an engine for job.processor. thread: the owner's
+  void start(BatchJob job) override;
+  void collect(std::vector<BatchDone>& done) override;
+
+ private:
+  struct Lane {
+    std::unique_ptr<InferenceEngine> engine;
+    Mutex mutex;
+    std::condition_variable_any ready;
+    std::deque<BatchJob> jobs GUARDED_BY(mutex);
+    std::jthread thread;  // last: it uses the others
+  };
+  void run(Lane& lane, const std::stop_token& stop);
+
+  std::function<void()> finished_;
+  Mutex done_mutex_;
+  std::vector<BatchDone> done_ GUARDED_BY(done_mutex_);
+  std::map<std::string, std::unique_ptr<Lane>> lanes_;  // last: their threads use the others
+};
+
+}  // namespace juggler
