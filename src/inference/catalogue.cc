@@ -119,6 +119,7 @@ Result<std::vector<CatalogueVariant>> read_all(TomlDocument& document,
                                                const std::filesystem::path& folder) {
   TomlSection root = document.root();
   root.integer("format", {1, 1});
+  root.text_or("generated", "");
   std::vector<CatalogueVariant> variants;
   for (TomlSection& section : root.sections("variant", kVariantsMax)) {
     variants.push_back(read_variant(section, folder));

@@ -12,21 +12,17 @@
 namespace juggler {
 namespace {
 
-// The library's own log lines go to ours.
-void log_line(void* /*unused*/, OrtLoggingLevel severity, const char* /*category*/,
+// The library's own log goes to ours: errors only, it warns of a hundred harmless things per
+// network.
+void log_line(void* /*unused*/, OrtLoggingLevel /*severity*/, const char* /*category*/,
               const char* /*log_id*/, const char* /*where*/, const char* message) {
-  if (severity >= ORT_LOGGING_LEVEL_ERROR) {
-    spdlog::warn("ONNX Runtime: {}", message);
-  } else {
-    spdlog::debug("ONNX Runtime: {}", message);
-  }
+  spdlog::warn("ONNX Runtime: {}", message);
 }
 
 // One environment per process, as the library wants; never destroyed, since its threads may outlive
 // static destructors.
 Ort::Env& environment() {
-  static auto* env =
-      new Ort::Env(ORT_LOGGING_LEVEL_WARNING, "juggler", log_line, nullptr);  // NOLINT
+  static auto* env = new Ort::Env(ORT_LOGGING_LEVEL_ERROR, "juggler", log_line, nullptr);  // NOLINT
   return *env;
 }
 

@@ -1,0 +1,65 @@
+#pragma once
+// Board profiles: `<board>.toml`, what inference costs on a board (format: docs/profiles.md), and
+// `device-<id>.toml`, the same for one device that Juggler has measured.
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/device.h"
+#include "core/result.h"
+#include "inference/energy.h"
+
+namespace juggler {
+
+struct MeasuredVariant {
+  std::string model_sha256;
+  std::int64_t samples = 0;  // runs of batch 1
+
+  friend bool operator==(const MeasuredVariant&, const MeasuredVariant&) = default;
+};
+
+// What a measured profile is valid for.
+struct MeasuredOn {
+  std::string date;     // ISO 8601
+  std::string machine;  // the processor's name
+  std::string runtime_version;
+  int threads = 1;
+  std::map<std::string, MeasuredVariant> variants;
+
+  friend bool operator==(const MeasuredOn&, const MeasuredOn&) = default;
+};
+
+struct BoardProfile {
+  std::string board;
+  std::string title;
+  Bytes memory;  // 0 where the file does not say
+  std::optional<Milliwatts> idle;
+  std::optional<BusyPower> busy;  // above idle, where there is no figure per variant
+  ScopeConversion to_board_input;
+  std::vector<Processor> processors;  // sorted by id, their profiles by variant
+  std::optional<MeasuredOn> measured_on;
+};
+
+// errors  file, line and reason
+Result<BoardProfile> load_board_profile(const std::filesystem::path& file);
+Result<BoardProfile> parse_board_profile(std::string_view text, const std::string& origin);
+
+// Where board profiles are looked for, in this order: $JUGGLER_PROFILES, `<home>/profiles`, the
+// `profiles` of every folder above the executable (a checkout), /usr/share/juggler/profiles.
+std::vector<std::filesystem::path> profile_folders(const std::filesystem::path& home);
+
+// The profile of a board by its name.
+//
+// errors  NotFound with what was tried and which boards there are.
+Result<BoardProfile> find_board_profile(const std::string& board,
+                                        const std::filesystem::path& home);
+
+// The boards that a twin can stand for, sorted.
+std::vector<std::string> list_boards(const std::filesystem::path& home);
+
+}  // namespace juggler

@@ -1,0 +1,47 @@
+#pragma once
+// Quick calibration: what each variant costs on this machine, measured within a bounded time the
+// first time a device starts. What a task costs is measured: decode, preprocess and run.
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/result.h"
+#include "core/units.h"
+#include "inference/calibration_file.h"
+#include "inference/catalogue.h"
+#include "inference/machine.h"
+
+namespace juggler {
+
+struct CalibrationProgress {
+  std::size_t done = 0;
+  std::size_t total = 0;
+  std::string doing;  // "resnet50-fp32, batch 1"
+};
+
+struct CalibrationOptions {
+  std::filesystem::path home;
+  std::string device;
+  std::vector<std::string> variants;  // the ids to measure
+  Micros budget = seconds(15);        // for all of it
+  int threads = 0;                    // 0: chosen by measurement
+  bool allow_spinning = false;
+  std::function<void(const CalibrationProgress&)> progress;  // may be empty
+};
+
+struct CalibrationSummary {
+  Calibration calibration;        // of the variants asked for, known or fresh
+  std::vector<std::string> left;  // not measured within the budget, or failed: with the reason
+};
+
+// Loads what was measured before, measures what was not, saves the result. What was measured on
+// another machine, with another ONNX Runtime, thread count or model file is measured again.
+// Pretrained variants come first, then cheap ones, then larger batches while time remains.
+//
+// errors  where no variant can be measured at all, or none was asked for
+Result<CalibrationSummary> calibrate(const Catalogue& catalogue, const Machine& machine,
+                                     const CalibrationOptions& options);
+
+}  // namespace juggler

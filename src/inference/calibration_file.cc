@@ -1,0 +1,116 @@
+#include "inference/calibration_file.h"
+
+#include <algorithm>
+#include <fstream>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "inference/toml_reader.h"
+
+namespace juggler {
+namespace {
+
+constexpr const char* kProcessor = "cpu0";
+
+std::string row_text(const Profile& profile, const ProfilePoint& point,
+                     const MeasuredVariant& variant) {
+  std::string text = fmt::format(
+      "\n[[processor.profile]]\n"
+      "variant = {}\nbatch = {}\nlatency_us_mean = {}\nlatency_us_p95 = {}\n"
+      "kind = \"measured\"\nsource = {}\nmemory_bytes = {}\nload_us = {}\nsamples = {}\n",
+      toml_quoted(profile.variant), point.batch, point.latency_mean.count, point.latency_p95.count,
+      toml_quoted(profile.source), profile.memory.count, profile.load.count, variant.samples);
+  if (!variant.model_sha256.empty()) {
+    text += fmt::format("model_sha256 = {}\n", toml_quoted(variant.model_sha256));
+  }
+  return text;
+}
+
+std::string file_text(const Calibration& calibration) {
+  int batch_max = 1;
+  for (const Profile& profile : calibration.profiles) {
+    batch_max = std::max(batch_max, profile.points.back().batch);
+  }
+  const MeasuredOn& on = calibration.on;
+  std::string text = fmt::format(
+      "# Measured by this device when it started; delete the file to measure again.\n"
+      "format = 1\nboard = {}\ntitle = {}\n\n"
+      "[measured]\ndate = {}\nmachine = {}\nruntime_version = {}\nthreads = {}\n"
+      "picture = \"decode, preprocess and run of a synthetic 500 x 375 JPEG\"\n\n"
+      "[[processor]]\nid = \"{}\"\nkind = \"cpu\"\nruntime = {}\n"
+      "window_batches = 2\nbatch_max = {}\n",
+      toml_quoted(calibration.board), toml_quoted(calibration.title), toml_quoted(on.date),
+      toml_quoted(on.machine), toml_quoted(on.runtime_version), on.threads, kProcessor,
+      toml_quoted("ONNX Runtime " + on.runtime_version), batch_max);
+  for (const Profile& profile : calibration.profiles) {
+    const auto variant = on.variants.find(profile.variant);
+    for (const ProfilePoint& point : profile.points) {
+      text += row_text(profile, point,
+                       variant != on.variants.end() ? variant->second : MeasuredVariant{});
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+const Profile* Calibration::find(const std::string& variant) const {
+  const auto at = std::find_if(profiles.begin(), profiles.end(),
+                               [&](const Profile& p) { return p.variant == variant; });
+  return at != profiles.end() ? &*at : nullptr;
+}
+
+void Calibration::set(Profile profile, MeasuredVariant variant) {
+  on.variants[profile.variant] = std::move(variant);
+  const auto at = std::lower_bound(
+      profiles.begin(), profiles.end(), profile.variant,
+      [](const Profile& p, const std::string& wanted) { return p.variant < wanted; });
+  if (at != profiles.end() && at->variant == profile.variant) {
+    *at = std::move(profile);
+  } else {
+    profiles.insert(at, std::move(profile));
+  }
+}
+
+std::filesystem::path calibration_file(const std::filesystem::path& home,
+                                       const std::string& device) {
+  return home / "profiles" / ("device-" + device + ".toml");
+}
+
+Result<Calibration> load_calibration(const std::filesystem::path& file) {
+  Result<BoardProfile> read = load_board_profile(file);
+  if (!read) {
+    return read.error();
+  }
+  if (!read->measured_on.has_value() || read->processors.size() != 1) {
+    return fail(ErrorCode::InvalidArgument,
+                file.string() + ": needs [measured] and one [[processor]]");
+  }
+  Calibration calibration;
+  calibration.on = std::move(*read->measured_on);
+  calibration.board = std::move(read->board);
+  calibration.title = std::move(read->title);
+  calibration.profiles = std::move(read->processors.front().profiles);
+  return calibration;
+}
+
+Result<void> save_calibration(const Calibration& calibration, const std::filesystem::path& file) {
+  std::error_code failed;
+  std::filesystem::create_directories(file.parent_path(), failed);
+  const std::filesystem::path fresh = file.string() + ".new";
+  {
+    std::ofstream stream(fresh, std::ios::binary | std::ios::trunc);
+    stream << file_text(calibration);
+    if (!stream.flush()) {
+      return fail(ErrorCode::Unavailable, "cannot write " + fresh.string());
+    }
+  }
+  std::filesystem::rename(fresh, file, failed);
+  if (failed) {
+    return fail(ErrorCode::Unavailable, "cannot write " + file.string() + ": " + failed.message());
+  }
+  return {};
+}
+
+}  // namespace juggler

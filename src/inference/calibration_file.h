@@ -1,0 +1,34 @@
+#pragma once
+// What a device has measured of itself, `<home>/profiles/device-<id>.toml`: a board profile with
+// the conditions that it holds for.
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "core/device.h"
+#include "core/result.h"
+#include "inference/board_profile.h"
+
+namespace juggler {
+
+// The measurements of one device on its one processor.
+struct Calibration {
+  MeasuredOn on;
+  std::string board;
+  std::string title;
+  std::vector<Profile> profiles;  // sorted by variant, without energy: see local_device.h
+
+  const Profile* find(const std::string& variant) const;
+  // Adds a profile, or replaces that of its variant.
+  void set(Profile profile, MeasuredVariant variant);
+};
+
+std::filesystem::path calibration_file(const std::filesystem::path& home,
+                                       const std::string& device);
+
+Result<Calibration> load_calibration(const std::filesystem::path& file);
+// Replaces the file as a whole; makes its folder.
+Result<void> save_calibration(const Calibration& calibration, const std::filesystem::path& file);
+
+}  // namespace juggler

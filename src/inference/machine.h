@@ -1,0 +1,27 @@
+#pragma once
+// What this machine is, as far as inference cares: board, processor, cores, memory. Only facts that
+// the system states.
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "core/units.h"
+
+namespace juggler {
+
+struct Machine {
+  std::string board;      // a board's name where it is known ("raspberry-pi-5"), else "x86-64"
+  std::string title;      // as the machine calls itself
+  std::string processor;  // e.g. "AMD EPYC"
+  int cores = 1;          // that this process may use
+  Bytes memory;           // free for inference now, within the limits of a container
+};
+
+// `root` stands for `/` in tests.
+Machine read_machine(const std::filesystem::path& root = "/");
+
+// Resident memory of this process.
+Bytes resident_memory();
+
+}  // namespace juggler

@@ -1,0 +1,37 @@
+#pragma once
+// The engine of a twin: it takes time and energy from a board's profile instead of running a
+// network. It checks payloads as a board would, and its labels, if any, were computed elsewhere.
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "core/device.h"
+#include "inference/catalogue.h"
+#include "inference/twin_labels.h"
+#include "runtime/engine.h"
+
+namespace juggler {
+
+struct TwinEngineOptions {
+  Processor processor;                       // with the profiles that it takes its times from
+  std::vector<Variant> variants;             // what the profiles' variants are
+  Catalogue catalogue;                       // the inputs that float tensors are checked against
+  std::shared_ptr<const TwinLabels> labels;  // may be null: answers without labels
+  std::uint64_t seed = 1;
+  // Returns at this time; empty: an absolute clock_nanosleep. Tests replace it.
+  std::function<void(std::chrono::steady_clock::time_point)> sleep_until;
+};
+
+// A batch takes the profile's mean with seeded noise (log-normal, with the profile's mean and p95),
+// at batch sizes between two points on the line between them, above the last in proportion. Loading
+// takes the profile's load time. The report says the drawn time: what the host adds to it is not
+// the board's.
+std::unique_ptr<InferenceEngine> make_twin_engine(TwinEngineOptions options);
+
+// Mean, p95 and energy of a batch of any size, as above.
+ProfilePoint point_at(const Profile& profile, int batch);
+
+}  // namespace juggler
