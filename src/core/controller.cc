@@ -159,8 +159,10 @@ void Controller::on(const ResultArrived& event) {
     } else {
       // The task may be about to come again from the broker.
       orphans_[result.attempt.task] = {result, event.delivery};
-      timers_.set(now_ + config_.orphan_result_max,
-                  {.kind = ControllerTimer::Kind::OrphanResult, .key = result.attempt.task});
+      ControllerTimer patience;
+      patience.kind = ControllerTimer::Kind::OrphanResult;
+      patience.key = result.attempt.task;
+      timers_.set(now_ + config_.orphan_result_max, std::move(patience));
     }
     serve(result.device, result.processor);
     return;

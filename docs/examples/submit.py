@@ -1,0 +1,19 @@
+#!/usr/bin/env python3
+"""Submits a picture to Juggler and prints its outcome: submit.py amqp://user:password@host:port/vhost picture.jpg"""
+import json, mimetypes, sys, uuid
+import pika
+
+url, picture = sys.argv[1:3]
+connection = pika.BlockingConnection(pika.URLParameters(url))
+channel = connection.channel()
+channel.confirm_delivery()
+replies = channel.queue_declare("", exclusive=True).method.queue
+with open(picture, "rb") as file:
+    channel.basic_publish(
+        "juggler.submit", "juggler.tasks", file.read(), mandatory=True,
+        properties=pika.BasicProperties(
+            content_type=mimetypes.guess_type(picture)[0], message_id=str(uuid.uuid4()), delivery_mode=2,
+            reply_to=replies, headers={"min_accuracy": 75.0, "deadline_ms": 5000}))
+for _, _, body in channel.consume(replies, auto_ack=True, inactivity_timeout=30):
+    print(json.dumps(json.loads(body), indent=2) if body else "no outcome within 30 s")
+    sys.exit(0 if body and json.loads(body)["outcome"] == "completed" else 1)
