@@ -20,6 +20,6 @@ run "Round trip: floor, Celery, Juggler" python3 bench/roundtrip.py "$@"
 # run "Consumer against a bare ONNX Runtime loop" python3 bench/consumer.py "$@"
 # run "Decode and preprocess"                     build/release/bench/juggler-bench-decode
 # run "Idle cost"                                 python3 bench/idle.py "$@"
-# run "plan() for one task"                       build/release/bench/juggler-bench-plan
+run "plan() for one task" build/bench/bench/juggler-bench-plan --json bench/results/plan.json
 
 exit "$status"

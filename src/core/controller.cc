@@ -75,6 +75,7 @@ void Controller::on(const LeadBegun& event) {
   for (const TaskNumber number : unsent) {
     send_answer(*tasks_.find(number));
   }
+  replan();
 }
 
 void Controller::on(const LeadEnded& /*event*/) {
