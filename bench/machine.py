@@ -71,6 +71,26 @@ def commit(root):
     return first_line(["git", "describe", "--always", "--dirty", "--abbrev=10"], cwd=root)
 
 
+class OtherLoad:
+    """How much of the machine's CPU time programs other than ours used since the start."""
+
+    def __init__(self, ours_seconds):
+        self.ours_seconds = ours_seconds  # CPU seconds of everything that belongs to the benchmark.
+        self.begun = self._now()
+
+    def _now(self):
+        with open("/proc/stat", encoding="utf-8") as stat:
+            user, nice, system, idle, iowait, irq, softirq, steal = (
+                int(field) for field in stat.readline().split()[1:9])
+        busy = user + nice + system + irq + softirq + steal
+        ours = os.sysconf("SC_CLK_TCK") * self.ours_seconds()
+        return busy, busy + idle + iowait, ours
+
+    def share(self):
+        busy, total, ours = (after - before for after, before in zip(self._now(), self.begun))
+        return round(max(0.0, (busy - ours) / max(1, total)), 3)
+
+
 def describe(root, folder):
     return {
         "cpu": cpu_model(), "cores": os.cpu_count(), "memory_gib": memory_gib(),

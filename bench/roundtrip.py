@@ -26,6 +26,7 @@ ROOT = os.path.dirname(HERE)
 PAYLOADS = (1024, 150_000)
 OUTSTANDING = (1, 4, 16)
 BATCH = 1000
+QUIET = 0.05  # Above this share of the CPU for others, a series is called preliminary.
 WINDOW = 2  # A device's slot and one dispatch waiting for it: the price of binding late.
 
 
@@ -163,6 +164,7 @@ def run_series(options, floor_binary, notes):
             stack.callback(leg.stop)
             leg.start(broker)
         for round_number in range(options.rounds):
+            others = machine.OtherLoad(lambda: our_cpu_seconds(broker, series))
             notes.setdefault("fdatasync_us_per_round", []).append(
                 machine.fdatasync_us(broker.folder))
             say(f"Round {round_number + 1} of {options.rounds}")
@@ -179,8 +181,16 @@ def run_series(options, floor_binary, notes):
                     by_leg[leg.name].append(figures)
                     rates.append(f"{leg.name} {figures['tasks_per_s']:.0f}/s")
                 say(f"  {label(point)}: {', '.join(sorted(rates))}")
+            notes.setdefault("other_cpu_share_per_round", []).append(others.share())
     notes["load_after"] = os.getloadavg()[0]
     return results
+
+
+def our_cpu_seconds(broker, series):
+    """Broker, systems under test, finished load clients and this program."""
+    times = os.times()
+    pids = [broker.process.pid] + [process.pid for leg in series for process in leg.processes]
+    return sum(times[:4]) + sum(legs.cpu_seconds(pid) for pid in pids)
 
 
 def spread(values, digits=0):
@@ -254,6 +264,9 @@ def print_notes(notes, verdicts):
         print(f"Celery {chosen['version']}: prefork -c 1, acks late, rpc results, "
               f"prefetch multiplier {chosen['multiplier']}, {chosen['serializer']}")
     print(f"command: {notes['command']}")
+    others = max(notes["other_cpu_share_per_round"])
+    if others > QUIET:
+        print(f"PRELIMINARY: other programs used up to {100 * others:.0f} % of the CPU in a round")
     for point, target, value, met in verdicts:
         print(f"{'met   ' if met else 'MISSED'}  {point}: {target}: {value}")
 
