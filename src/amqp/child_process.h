@@ -1,0 +1,32 @@
+#pragma once
+// A child process with an environment of its own: started, awaited, ended.
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/result.h"
+#include "core/units.h"
+
+namespace juggler::amqp {
+
+struct ChildOptions {
+  std::string program;
+  std::vector<std::string> arguments;
+  std::vector<std::string> environment;
+  std::string output;         // stdout and stderr go to this file, appended
+  bool ends_with_us = false;  // SIGTERM when the starting thread ends, however it ends
+};
+
+// Starts it in a process group of its own, so that Ctrl-C at the terminal does not reach it.
+Result<pid_t> start_child(const ChildOptions& options);
+
+// The exit status once it has ended: its code, or 128 + signal. Empty while it runs.
+std::optional<int> poll_child(pid_t child);
+std::optional<int> await_child(pid_t child, Micros wait_max);
+// SIGTERM, and after `wait_max` SIGKILL.
+void end_child(pid_t child, Micros wait_max);
+
+}  // namespace juggler::amqp

@@ -1,0 +1,241 @@
+#include "amqp/node_files.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "fmt/format.h"
+#include "nlohmann/json.hpp"
+
+namespace juggler::amqp {
+namespace {
+
+using nlohmann::json;
+
+Error cannot(std::string_view what, const std::string& path) {
+  return fail(ErrorCode::Unavailable,
+              fmt::format("cannot {} '{}': {}", what, path, std::strerror(errno)));
+}
+
+// A bound and listening-free socket address on the loopback; -1 where the port is taken.
+int bind_port(int port) {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int on = 1;
+  (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  sockaddr generic{};
+  std::memcpy(&generic, &address, sizeof address);
+  if (fd >= 0 && bind(fd, &generic, sizeof address) != 0) {
+    close(fd);
+    return -1;
+  }
+  return fd;
+}
+
+std::string configuration(const NodeFiles& files, const NodePorts& ports) {
+  // consumer_timeout lies above the longest deadline that a controller accepts.
+  return fmt::format(
+      "listeners.tcp.default = {}:{}\n"
+      "load_definitions = {}\n"
+      "vm_memory_high_watermark.absolute = 512MB\n"
+      "disk_free_limit.absolute = 256MB\n"
+      "max_message_size = 16777216\n"
+      "consumer_timeout = 900000\n"
+      "heartbeat = 10\n"
+      "channel_max = 64\n"
+      "log.console = false\n"
+      "log.file.level = warning\n",
+      ports.listen, ports.amqp, files.etc("definitions.json"));
+}
+
+}  // namespace
+
+Result<void> write_private_file(const std::string& path, const std::string& text, unsigned mode) {
+  const std::string draft = path + ".new";
+  unlink(draft.c_str());
+  const int fd = open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+  if (fd < 0) {
+    return cannot("create", draft);
+  }
+  const ssize_t written = write(fd, text.data(), text.size());
+  const bool whole = written == static_cast<ssize_t>(text.size());
+  if (close(fd) != 0 || !whole || rename(draft.c_str(), path.c_str()) != 0) {
+    return cannot("write", path);
+  }
+  return {};
+}
+
+Result<void> make_folders(const NodeFiles& files) {
+  for (const std::string& folder :
+       {files.dir, files.dir + "/etc", files.log_dir(), files.home(), files.mnesia_dir}) {
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);
+    if (error) {
+      return fail(ErrorCode::Unavailable,
+                  fmt::format("cannot make the folder '{}': {}", folder, error.message()));
+    }
+  }
+  return chmod(files.dir.c_str(), 0700) == 0 ? Result<void>() : cannot("protect", files.dir);
+}
+
+Result<void> write_definitions(const NodeFiles& files, const Passwords& passwords) {
+  return write_private_file(files.etc("definitions.json"), definitions_json(passwords), 0600);
+}
+
+Result<void> write_configuration(const NodeFiles& files, const NodePorts& ports,
+                                 const Passwords& passwords) {
+  const struct {
+    std::string path;
+    std::string text;
+    unsigned mode;
+  } wanted[] = {
+      {files.etc("rabbitmq.conf"), configuration(files, ports), 0600},
+      {files.etc("advanced.config"), "[].\n", 0600},
+      {files.etc("enabled_plugins"), "[].\n", 0600},
+  };
+  for (const auto& file : wanted) {
+    if (auto written = write_private_file(file.path, file.text, file.mode); !written) {
+      return written;
+    }
+  }
+  // Erlang's own would have 20 letters. Kept between starts: a running node's tools share it.
+  const std::string cookie = files.home() + "/.erlang.cookie";
+  if (access(cookie.c_str(), R_OK) != 0) {
+    if (auto written = write_private_file(cookie, random_text(32), 0400); !written) {
+      return written;
+    }
+  }
+  return write_definitions(files, passwords);
+}
+
+Result<void> write_record(const NodeFiles& files, const NodeRecord& record) {
+  const json text = {{"pid", record.pid},
+                     {"listen", record.ports.listen},
+                     {"port", record.ports.amqp},
+                     {"distribution_port", record.ports.distribution},
+                     {"epmd_port", record.ports.epmd},
+                     {"passwords", record.passwords}};
+  return write_private_file(files.record(), text.dump(2) + "\n", 0600);
+}
+
+std::optional<NodeRecord> read_record(const std::string& path) {
+  std::ifstream file(path);
+  std::stringstream text;
+  text << file.rdbuf();
+  const json record = json::parse(text.str(), nullptr, false);
+  if (!file || !record.is_object()) {
+    return std::nullopt;
+  }
+  const auto number = [&record](const char* key) -> std::int64_t {
+    const auto found = record.find(key);
+    return found != record.end() && found->is_number_integer() ? found->get<std::int64_t>() : 0;
+  };
+  NodeRecord read;
+  read.pid = number("pid");
+  read.ports.amqp = static_cast<int>(number("port"));
+  read.ports.distribution = static_cast<int>(number("distribution_port"));
+  read.ports.epmd = static_cast<int>(number("epmd_port"));
+  if (const auto listen = record.find("listen"); listen != record.end() && listen->is_string()) {
+    read.ports.listen = listen->get<std::string>();
+  }
+  const auto passwords = record.find("passwords");
+  if (passwords == record.end() || !passwords->is_object()) {
+    return std::nullopt;
+  }
+  for (const auto& [user, password] : passwords->items()) {
+    if (password.is_string()) {
+      read.passwords[user] = password.get<std::string>();
+    }
+  }
+  return read;
+}
+
+bool is_node(const NodeFiles& files, std::int64_t pid) {
+  if (pid <= 0) {
+    return false;
+  }
+  std::ifstream file(fmt::format("/proc/{}/environ", pid), std::ios::binary);
+  std::stringstream text;
+  text << file.rdbuf();
+  const std::string wanted = fmt::format("RABBITMQ_PID_FILE={}", files.pid_file());
+  return text.str().find(wanted + '\0') != std::string::npos;
+}
+
+std::vector<std::string> node_environment(const NodeFiles& files, const NodePorts& ports) {
+  const char* loopback = "-kernel inet_dist_use_interface {127,0,0,1}";
+  return {
+      "HOME=" + files.home(),
+      "PATH=/usr/lib/rabbitmq/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
+      "LANG=C.UTF-8",
+      // Not the machine's name: that may have no address, or change with the network.
+      "RABBITMQ_NODENAME=juggler@localhost",
+      "RABBITMQ_CONF_ENV_FILE=/dev/null",
+      "RABBITMQ_CONFIG_FILE=" + files.etc("rabbitmq.conf"),
+      "RABBITMQ_ADVANCED_CONFIG_FILE=" + files.etc("advanced.config"),
+      "RABBITMQ_ENABLED_PLUGINS_FILE=" + files.etc("enabled_plugins"),
+      "RABBITMQ_MNESIA_BASE=" + files.mnesia_dir,
+      "RABBITMQ_LOG_BASE=" + files.log_dir(),
+      "RABBITMQ_PID_FILE=" + files.pid_file(),
+      fmt::format("RABBITMQ_DIST_PORT={}", ports.distribution),
+      fmt::format("ERL_EPMD_PORT={}", ports.epmd),
+      "ERL_EPMD_ADDRESS=127.0.0.1",
+      "ERL_CRASH_DUMP=" + files.log_dir() + "/erl_crash.dump",
+      "ERL_CRASH_DUMP_BYTES=0",
+      fmt::format("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS={}", loopback),
+      fmt::format("RABBITMQ_CTL_ERL_ARGS={}", loopback),
+  };
+}
+
+Result<int> free_port() {
+  const int fd = bind_port(0);
+  sockaddr generic{};
+  socklen_t size = sizeof generic;
+  if (fd < 0 || getsockname(fd, &generic, &size) != 0) {
+    return fail(ErrorCode::Unavailable, "no free TCP port on the loopback");
+  }
+  close(fd);
+  sockaddr_in address{};
+  std::memcpy(&address, &generic, sizeof address);
+  return static_cast<int>(ntohs(address.sin_port));
+}
+
+bool port_is_free(int port) {
+  const int fd = bind_port(port);
+  if (fd >= 0) {
+    close(fd);
+  }
+  return fd >= 0;
+}
+
+std::string last_lines(const std::string& path, std::size_t lines_max) {
+  std::ifstream file(path);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(file, line);) {
+    if (line.find_first_not_of(" \t\r") == std::string::npos) {
+      continue;
+    }
+    lines.push_back(line.substr(0, 300));
+    if (lines.size() > lines_max) {
+      lines.erase(lines.begin());
+    }
+  }
+  std::string text;
+  for (const std::string& line : lines) {
+    text += "\n  " + line;
+  }
+  return text;
+}
+
+}  // namespace juggler::amqp

@@ -1,0 +1,63 @@
+#pragma once
+// The folder of a private broker: its configuration, secrets and what is known of a running node.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "amqp/definitions.h"
+#include "core/result.h"
+
+namespace juggler::amqp {
+
+// The files of one node. Everything that holds a secret is readable by its owner alone.
+struct NodeFiles {
+  std::string dir;
+  std::string mnesia_dir;
+
+  std::string etc(const std::string& name) const { return dir + "/etc/" + name; }
+  std::string log_dir() const { return dir + "/log"; }
+  std::string home() const { return dir + "/home"; }
+  std::string pid_file() const { return dir + "/rabbit.pid"; }
+  std::string startup_log() const { return log_dir() + "/startup.log"; }
+  std::string record() const { return dir + "/broker.json"; }
+};
+
+struct NodePorts {
+  std::string listen = "127.0.0.1";
+  int amqp = 0;
+  int distribution = 0;
+  int epmd = 0;
+};
+
+// What DIR/broker.json says of a node that runs.
+struct NodeRecord {
+  std::int64_t pid = 0;
+  NodePorts ports;
+  Passwords passwords;
+};
+
+Result<void> make_folders(const NodeFiles& files);
+// Configuration and definitions, for these ports and users.
+Result<void> write_configuration(const NodeFiles& files, const NodePorts& ports,
+                                 const Passwords& passwords);
+Result<void> write_definitions(const NodeFiles& files, const Passwords& passwords);
+
+Result<void> write_record(const NodeFiles& files, const NodeRecord& record);
+std::optional<NodeRecord> read_record(const std::string& path);
+
+// Whether the process `pid` is the node of this folder, and not another that got its number.
+bool is_node(const NodeFiles& files, std::int64_t pid);
+
+// The environment in which the node and its tools run; nothing of /etc/rabbitmq leaks in.
+std::vector<std::string> node_environment(const NodeFiles& files, const NodePorts& ports);
+
+// A TCP port on the loopback that is free now.
+Result<int> free_port();
+bool port_is_free(int port);
+
+Result<void> write_private_file(const std::string& path, const std::string& text, unsigned mode);
+// The end of a text file, for error messages. Empty where there is none.
+std::string last_lines(const std::string& path, std::size_t lines_max);
+
+}  // namespace juggler::amqp

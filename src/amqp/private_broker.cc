@@ -1,0 +1,416 @@
+#include "amqp/private_broker.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include "amqp/child_process.h"
+#include "amqp/connection.h"
+#include "amqp/monotonic.h"
+#include "amqp/node_files.h"
+#include "amqp/topology.h"
+#include "fmt/format.h"
+
+namespace juggler::amqp {
+namespace {
+
+// Not the wrappers of the same names in /usr/sbin, which refuse everybody but root and rabbitmq.
+constexpr const char* kServer = "/usr/lib/rabbitmq/bin/rabbitmq-server";
+constexpr const char* kControl = "/usr/lib/rabbitmq/bin/rabbitmqctl";
+constexpr const char* kPortMapper = "/usr/bin/epmd";
+
+// The socket on which the node says that it is ready, as it would to systemd.
+class NotifySocket {
+ public:
+  static Result<std::unique_ptr<NotifySocket>> open(const std::string& dir) {
+    std::string path = dir + "/notify.sock";
+    std::string folder;
+    if (path.size() >= sizeof(sockaddr_un::sun_path)) {
+      std::string pattern = "/tmp/juggler-XXXXXX";
+      if (mkdtemp(pattern.data()) == nullptr) {
+        return fail(ErrorCode::Unavailable, "cannot make a folder in /tmp");
+      }
+      folder = pattern;
+      path = folder + "/notify.sock";
+    }
+    unlink(path.c_str());
+    const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof address.sun_path - 1);
+    if (fd < 0 || bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+      return fail(ErrorCode::Unavailable,
+                  fmt::format("cannot make the socket '{}': {}", path, std::strerror(errno)));
+    }
+    return std::unique_ptr<NotifySocket>(new NotifySocket(fd, path, folder));
+  }
+  ~NotifySocket() {
+    close(fd_);
+    unlink(path_.c_str());
+    if (!folder_.empty()) {
+      rmdir(folder_.c_str());
+    }
+  }
+  NotifySocket(const NotifySocket&) = delete;
+  NotifySocket& operator=(const NotifySocket&) = delete;
+
+  const std::string& path() const { return path_; }
+
+  // Waits a while; true once the node has said that it is ready.
+  bool ready(Micros wait_max) const {
+    pollfd entry{fd_, POLLIN, 0};
+    ::poll(&entry, 1, static_cast<int>(wait_max.count / 1000));
+    std::array<char, 256> text{};
+    for (;;) {
+      const ssize_t size = recv(fd_, text.data(), text.size(), 0);
+      if (size <= 0) {
+        return false;
+      }
+      if (std::string_view(text.data(), static_cast<std::size_t>(size)).find("READY=1") !=
+          std::string_view::npos) {
+        return true;
+      }
+    }
+  }
+
+ private:
+  NotifySocket(int fd, std::string path, std::string folder)
+      : fd_(fd), path_(std::move(path)), folder_(std::move(folder)) {}
+
+  int fd_;
+  std::string path_;
+  std::string folder_;
+};
+
+// Held for the life of the broker by the program that started it.
+Result<int> lock_folder(const std::string& dir) {
+  const std::string path = dir + "/lock";
+  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0) {
+    return fail(ErrorCode::Unavailable,
+                fmt::format("cannot open '{}': {}", path, std::strerror(errno)));
+  }
+  if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    close(fd);
+    return fail(ErrorCode::Unavailable,
+                fmt::format("a broker runs in '{}' already, under another program; stop that one, "
+                            "or use another folder",
+                            dir));
+  }
+  return fd;
+}
+
+void kill_port_mapper(const NodeFiles& files, const NodePorts& ports) {
+  if (ports.epmd == 0) {
+    return;
+  }
+  // It refuses as long as a node is registered, so it can only hit one that is left over.
+  auto child = start_child({.program = kPortMapper,
+                            .arguments = {"-port", std::to_string(ports.epmd), "-kill"},
+                            .environment = node_environment(files, ports),
+                            .output = files.startup_log()});
+  if (child && !await_child(*child, seconds(5))) {
+    end_child(*child, seconds(1));
+  }
+}
+
+// What a predecessor that was killed left behind. Its node ends with it, but takes a second.
+Result<void> clean_up(const NodeFiles& files, const NodeRecord& old) {
+  const Time until = monotonic_now() + seconds(20);
+  while (is_node(files, old.pid)) {
+    if (monotonic_now() >= until) {
+      return fail(ErrorCode::Unavailable,
+                  fmt::format("the process {} still runs as the broker of '{}': end it, or use "
+                              "another folder",
+                              old.pid, files.dir));
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  kill_port_mapper(files, old.ports);
+  unlink(files.pid_file().c_str());
+  return {};
+}
+
+Result<NodePorts> choose_ports(const PrivateBrokerOptions& options, const NodePorts& old) {
+  NodePorts ports;
+  ports.listen = options.listen;
+  ports.amqp = options.port;
+  if (ports.amqp == 0 && old.amqp != 0 && port_is_free(old.amqp)) {
+    ports.amqp = old.amqp;  // what was given this address before still holds
+  }
+  for (int* port : {&ports.amqp, &ports.distribution, &ports.epmd}) {
+    if (*port == 0) {
+      auto found = free_port();
+      if (!found) {
+        return found.error();
+      }
+      *port = *found;
+    }
+  }
+  return ports;
+}
+
+Result<void> check_device(const std::string& device) {
+  if (!is_device_id(device) || device == kControllerUser || device == kSubmitterUser) {
+    return fail(ErrorCode::InvalidArgument,
+                fmt::format("'{}' cannot name a device: lower-case letters, digits and hyphens, at "
+                            "most 64, and neither 'controller' nor 'submitter'",
+                            device));
+  }
+  return {};
+}
+
+Result<Passwords> choose_passwords(const PrivateBrokerOptions& options, const Passwords& old) {
+  Passwords passwords = old;  // what a device was given before still holds
+  std::vector<std::string> users = {kControllerUser, kSubmitterUser};
+  for (const std::string& device : options.devices) {
+    if (auto checked = check_device(device); !checked) {
+      return checked.error();
+    }
+    users.push_back(device);
+  }
+  for (const std::string& user : users) {
+    if (!passwords.contains(user)) {
+      passwords[user] = random_text(24);
+    }
+  }
+  return passwords;
+}
+
+std::string explain_start(const NodeFiles& files) {
+  return fmt::format("the end of '{}':{}\nthe end of '{}':{}", files.startup_log(),
+                     last_lines(files.startup_log(), 8), files.log_dir() + "/juggler@localhost.log",
+                     last_lines(files.log_dir() + "/juggler@localhost.log", 8));
+}
+
+BrokerAddresses addresses(const NodeRecord& record) {
+  BrokerAddresses result;
+  result.listen = record.ports.listen == "0.0.0.0" ? "127.0.0.1" : record.ports.listen;
+  result.port = record.ports.amqp;
+  result.logins.assign(record.passwords.begin(), record.passwords.end());
+  return result;
+}
+
+}  // namespace
+
+std::string BrokerAddresses::url_for(std::string_view user) const {
+  const auto found = std::find_if(logins.begin(), logins.end(),
+                                  [user](const auto& login) { return login.first == user; });
+  return found == logins.end() ? std::string()
+                               : fmt::format("amqp://{}:{}@{}:{}/{}", found->first, found->second,
+                                             listen, port, kVhost);
+}
+
+struct PrivateBroker::Node {
+  NodeFiles files;
+  NodeRecord record;
+  int lock_fd = -1;
+  pid_t child = -1;
+
+  Result<void> await_ready(const NotifySocket& socket, const PrivateBrokerOptions& options) const;
+  bool takes_logins() const;
+};
+
+// For servers that notify nobody: logs in.
+bool PrivateBroker::Node::takes_logins() const {
+  const auto url = BrokerUrl::parse(addresses(record).url_for(kControllerUser));
+  return url && Connection::open(*url, "juggler: start").has_value();
+}
+
+Result<void> PrivateBroker::Node::await_ready(const NotifySocket& socket,
+                                              const PrivateBrokerOptions& options) const {
+  constexpr Micros kLoginsAfter = seconds(20);
+  const Time began = monotonic_now();
+  for (;;) {
+    if (socket.ready(seconds(1))) {
+      return {};
+    }
+    const Micros waited = monotonic_now() - began;
+    if (auto status = poll_child(child)) {
+      return fail(ErrorCode::Unavailable,
+                  fmt::format("the broker ended at its start with status {}; {}", *status,
+                              explain_start(files)));
+    }
+    if (waited >= kLoginsAfter && takes_logins()) {
+      return {};
+    }
+    if (waited >= options.start_max) {
+      return fail(ErrorCode::Unavailable,
+                  fmt::format("the broker was not ready after {} s; {}", waited.count / 1'000'000,
+                              explain_start(files)));
+    }
+    if (options.progress) {
+      options.progress(
+          fmt::format("RabbitMQ is starting, {} s (3 to 9 s as a rule)", waited.count / 1'000'000));
+    }
+  }
+}
+
+PrivateBroker::PrivateBroker(std::unique_ptr<Node> node) : node_(std::move(node)) {}
+PrivateBroker::PrivateBroker(PrivateBroker&&) noexcept = default;
+PrivateBroker& PrivateBroker::operator=(PrivateBroker&& other) noexcept {
+  if (this != &other) {
+    stop();
+    node_ = std::move(other.node_);
+  }
+  return *this;
+}
+PrivateBroker::~PrivateBroker() { stop(); }
+
+Result<PrivateBroker> PrivateBroker::start(const PrivateBrokerOptions& options) {
+  if (access(kServer, X_OK) != 0) {
+    return fail(ErrorCode::Unavailable,
+                fmt::format("RabbitMQ is not installed ('{}' is missing): install the package "
+                            "rabbitmq-server, or name a broker that runs elsewhere",
+                            kServer));
+  }
+  PrivateBroker broker(std::make_unique<Node>());
+  Node& node = *broker.node_;
+  std::error_code error;
+  node.files.dir = std::filesystem::absolute(options.dir, error).string();
+  node.files.mnesia_dir =
+      options.mnesia_dir.empty() ? node.files.dir + "/mnesia" : options.mnesia_dir;
+  if (auto made = make_folders(node.files); !made) {
+    return made.error();
+  }
+  auto lock = lock_folder(node.files.dir);
+  if (!lock) {
+    return lock.error();
+  }
+  node.lock_fd = *lock;
+  const NodeRecord old = read_record(node.files.record()).value_or(NodeRecord{});
+  if (auto cleaned = clean_up(node.files, old); !cleaned) {
+    return cleaned.error();
+  }
+  auto ports = choose_ports(options, old.ports);
+  auto passwords = choose_passwords(options, old.passwords);
+  if (!ports || !passwords) {
+    return ports ? passwords.error() : ports.error();
+  }
+  node.record = {0, *ports, *passwords};
+  if (auto written = write_configuration(node.files, *ports, *passwords); !written) {
+    return written.error();
+  }
+  auto socket = NotifySocket::open(node.files.dir);
+  if (!socket) {
+    return socket.error();
+  }
+  std::vector<std::string> environment = node_environment(node.files, *ports);
+  environment.push_back("NOTIFY_SOCKET=" + (*socket)->path());
+  unlink(node.files.startup_log().c_str());
+  auto child = start_child({.program = kServer,
+                            .arguments = {},
+                            .environment = std::move(environment),
+                            .output = node.files.startup_log(),
+                            .ends_with_us = true});
+  if (!child) {
+    return child.error();
+  }
+  node.child = *child;
+  node.record.pid = *child;
+  if (auto written = write_record(node.files, node.record); !written) {
+    return written.error();
+  }
+  if (auto ready = node.await_ready(**socket, options); !ready) {
+    return ready.error();
+  }
+  return broker;
+}
+
+Result<BrokerAddresses> PrivateBroker::find_running(const std::string& dir) {
+  NodeFiles files;
+  std::error_code error;
+  files.dir = std::filesystem::absolute(dir, error).string();
+  const auto record = read_record(files.record());
+  if (!record || !is_node(files, record->pid)) {
+    return fail(ErrorCode::NotFound, fmt::format("no broker runs in '{}'", files.dir));
+  }
+  return addresses(*record);
+}
+
+std::string PrivateBroker::url_for_controller() const {
+  return addresses(node_->record).url_for(kControllerUser);
+}
+std::string PrivateBroker::url_for_submitter() const {
+  return addresses(node_->record).url_for(kSubmitterUser);
+}
+std::string PrivateBroker::url_for_device(std::string_view device) const {
+  return addresses(node_->record).url_for(device);
+}
+
+Result<void> PrivateBroker::add_device(const std::string& device) {
+  if (auto checked = check_device(device); !checked) {
+    return checked;
+  }
+  Passwords& passwords = node_->record.passwords;
+  if (passwords.contains(device)) {
+    return {};
+  }
+  passwords[device] = random_text(24);
+  if (auto written = write_definitions(node_->files, passwords); !written) {
+    return written;
+  }
+  // By a file: a password on a command line could be read by everybody on the machine.
+  if (auto done = control({"import_definitions", node_->files.etc("definitions.json")}); !done) {
+    return done.error();
+  }
+  return write_record(node_->files, node_->record);
+}
+
+Result<std::string> PrivateBroker::control(const std::vector<std::string>& arguments) const {
+  const std::string output = fmt::format("{}/control-{}.out", node_->files.dir, monotonic_now().us);
+  auto child = start_child({.program = kControl,
+                            .arguments = arguments,
+                            .environment = node_environment(node_->files, node_->record.ports),
+                            .output = output});
+  if (!child) {
+    return child.error();
+  }
+  const auto status = await_child(*child, seconds(60));
+  if (!status) {
+    end_child(*child, seconds(1));
+  }
+  std::ifstream file(output);
+  std::stringstream text;
+  text << file.rdbuf();
+  unlink(output.c_str());
+  if (status != 0) {
+    return fail(ErrorCode::Unavailable,
+                fmt::format("rabbitmqctl {} failed: {}", arguments.empty() ? "" : arguments.front(),
+                            text.str().substr(0, 1000)));
+  }
+  return text.str();
+}
+
+std::int64_t PrivateBroker::pid() const { return node_->record.pid; }
+
+bool PrivateBroker::running() const { return node_ && is_node(node_->files, node_->record.pid); }
+
+void PrivateBroker::stop() {
+  if (!node_ || node_->lock_fd < 0) {
+    return;
+  }
+  if (node_->child > 0) {
+    end_child(node_->child, seconds(15));
+    node_->child = -1;
+    kill_port_mapper(node_->files, node_->record.ports);
+    node_->record.pid = 0;
+    (void)write_record(node_->files, node_->record);  // ports and passwords serve the next start
+  }
+  close(node_->lock_fd);
+  node_->lock_fd = -1;
+}
+
+}  // namespace juggler::amqp

@@ -1,0 +1,84 @@
+// The sessions that Juggler has, as values. Their order is explained in docs/protocol.md.
+#include "amqp/session.h"
+#include "amqp/topology.h"
+
+namespace juggler::amqp {
+
+SessionSpec controller_session(BrokerUrl broker, std::string instance) {
+  constexpr int kTasksPrefetch = 1'024;
+  SessionSpec spec;
+  spec.broker = std::move(broker);
+  spec.connection_name = std::move(instance);
+  spec.role = SessionRole::Controller;
+  spec.declare_topology = true;
+  spec.take_epoch = true;
+
+  // A queue of its own for each controller, read before it leads: its view of the fleet is warm.
+  Subscription events;
+  events.queue = kEventsQueue;
+  events.prefetch = 0;
+  events.no_ack = true;
+  events.own = {.wanted = true,
+                .unique_name = true,
+                .message_ttl_ms = 5'000,
+                .length_max = 10'000,
+                .bindings = {{kUpExchange, "heartbeat.*"}, {kUpExchange, "hello.*"}}};
+
+  // The lock. No bound: results wait unacknowledged for tasks that come only after them.
+  Subscription results;
+  results.queue = kResultsQueue;
+  results.prefetch = 0;
+  results.exclusive = true;
+  results.drain_first = true;
+
+  // Read and put back: held unacknowledged, the broker would close the channel after its
+  // consumer_timeout, and the queue's own limits would count none of it.
+  Subscription decided;
+  decided.queue = kDecidedQueue;
+  decided.prefetch = 0;
+  decided.browse = true;
+
+  Subscription queries;
+  queries.queue = kQueriesQueue;
+  queries.prefetch = 64;
+  queries.own = {.wanted = true,
+                 .message_ttl_ms = 30'000,
+                 .length_max = 1'000,
+                 .bindings = {{kSubmitExchange, kQueriesQueue}}};
+
+  Subscription tasks;
+  tasks.queue = kTasksQueue;
+  tasks.prefetch = kTasksPrefetch;
+
+  spec.subscriptions = {events, results, decided, queries, tasks};
+  return spec;
+}
+
+SessionSpec device_session(BrokerUrl broker, const std::string& device, std::int64_t incarnation,
+                           int window) {
+  SessionSpec spec;
+  spec.broker = std::move(broker);
+  spec.connection_name = "device " + device;
+  spec.role = SessionRole::Device;
+  Subscription work;
+  work.queue = device_queue(device);
+  work.prefetch = window;
+  work.priority = incarnation;
+  Subscription control;
+  control.queue = device_control_queue(device);
+  control.prefetch = 0;
+  control.no_ack = true;  // what is said there is said again while it holds
+  control.priority = incarnation;
+  spec.subscriptions = {work, control};
+  return spec;
+}
+
+SessionSpec client_session(BrokerUrl broker, std::string name) {
+  SessionSpec spec;
+  spec.broker = std::move(broker);
+  spec.connection_name = std::move(name);
+  spec.reply_queue = true;
+  return spec;
+}
+
+}  // namespace juggler::amqp

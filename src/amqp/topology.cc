@@ -1,0 +1,184 @@
+#include "amqp/topology.h"
+
+#include <algorithm>
+
+#include "fmt/format.h"
+
+namespace juggler::amqp {
+namespace {
+
+constexpr std::int64_t kHourMs = 3'600'000;
+
+Argument classic() { return {"x-queue-type", std::string("classic")}; }
+Argument length_max(std::int64_t count) { return {"x-max-length", count}; }
+Argument bytes_max(std::int64_t mib) { return {"x-max-length-bytes", mib << 20U}; }
+Argument ttl(std::int64_t ms) { return {"x-message-ttl", ms}; }
+Argument dead_letters() { return {"x-dead-letter-exchange", std::string(kDead)}; }
+Argument overflow(const char* what) { return {"x-overflow", std::string(what)}; }
+
+amqp_table_entry_t to_entry(const Argument& argument) {
+  amqp_table_entry_t entry{};
+  entry.key = to_bytes(argument.key);
+  if (const auto* flag = std::get_if<bool>(&argument.value)) {
+    entry.value.kind = AMQP_FIELD_KIND_BOOLEAN;
+    entry.value.value.boolean = *flag ? 1 : 0;
+  } else if (const auto* number = std::get_if<std::int64_t>(&argument.value)) {
+    entry.value.kind = AMQP_FIELD_KIND_I64;
+    entry.value.value.i64 = *number;
+  } else {
+    entry.value.kind = AMQP_FIELD_KIND_UTF8;
+    entry.value.value.bytes = to_bytes(std::get<std::string>(argument.value));
+  }
+  return entry;
+}
+
+std::vector<amqp_table_entry_t> to_entries(const std::vector<Argument>& arguments) {
+  std::vector<amqp_table_entry_t> entries;
+  entries.reserve(arguments.size());
+  for (const Argument& argument : arguments) {
+    entries.push_back(to_entry(argument));
+  }
+  return entries;
+}
+
+// Says which permission is missing, or that somebody made the thing differently.
+CallFailure explain(const CallFailure& failure, std::string_view what) {
+  std::string advice;
+  if (failure.reply_code == AMQP_ACCESS_REFUSED) {
+    advice =
+        "; the user needs the permissions of a controller (docs/protocol.md#permissions): "
+        "configure "
+        "'^juggler\\.', write '^(amq\\.default|juggler\\..*)$', read '^juggler\\.'";
+  } else if (failure.reply_code == AMQP_PRECONDITION_FAILED) {
+    advice = "; it exists with other arguments: delete it, or use another vhost";
+  }
+  return {failure.reply_code,
+          fmt::format("cannot declare {}: {}{}", what, failure.message, advice)};
+}
+
+}  // namespace
+
+Topology fleet_topology() {
+  Topology fleet;
+  fleet.exchanges = {
+      {kSubmitExchange, "direct", {}},
+      // No alternate exchange: a dispatch to a missing queue must come back.
+      {kDispatchExchange, "direct", {}},
+      {kUpExchange, "topic", {{"alternate-exchange", std::string(kUnrouted)}}},
+      {kControlExchange, "topic", {}},
+      {kUnrouted, "fanout", {}},
+      {kDead, "fanout", {}},
+  };
+  fleet.queues = {
+      {kTasksQueue,
+       {classic(), {"x-single-active-consumer", true}, dead_letters(), overflow("reject-publish")}},
+      {kResultsQueue, {classic()}},
+      {kEventsQueue, {classic(), ttl(5'000), length_max(10'000)}},
+      {kDecidedQueue,
+       {classic(), ttl(kHourMs), length_max(100'000), bytes_max(128), overflow("drop-head")}},
+      {kEpochQueue, {classic()}},
+      {kUnrouted, {classic(), length_max(10'000), bytes_max(256)}},
+      {kDead, {classic(), length_max(10'000), bytes_max(256)}},
+  };
+  fleet.bindings = {
+      {kSubmitExchange, kTasksQueue, kTasksQueue},
+      {kUpExchange, kResultsQueue, "result.*"},
+      {kUpExchange, kEventsQueue, "heartbeat.*"},
+      {kUpExchange, kEventsQueue, "hello.*"},
+      {kUnrouted, kUnrouted, ""},
+      {kDead, kDead, ""},
+  };
+  return fleet;
+}
+
+Topology device_topology(const std::string& device) {
+  Topology topology;
+  topology.queues = {
+      {device_queue(device),
+       {classic(),
+        length_max(256),
+        overflow("reject-publish"),
+        dead_letters(),
+        {"x-expires", 7 * 24 * kHourMs}}},
+      {device_control_queue(device),
+       {classic(), length_max(100), ttl(30'000), {"x-expires", 7 * 24 * kHourMs}}},
+  };
+  topology.bindings = {
+      {kDispatchExchange, device_queue(device), device},
+      {kControlExchange, device_control_queue(device), fmt::format("device.{}", device)},
+      {kControlExchange, device_control_queue(device), "all"},
+  };
+  return topology;
+}
+
+std::string device_queue(std::string_view device) {
+  return fmt::format("juggler.device.{}", device);
+}
+
+std::string device_control_queue(std::string_view device) {
+  return fmt::format("juggler.device.{}.control", device);
+}
+
+bool is_device_id(std::string_view id) {
+  return !id.empty() && id.size() <= 64 && std::all_of(id.begin(), id.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+  });
+}
+
+tl::expected<Reply, CallFailure> declare_queue(Connection& connection, std::uint16_t channel,
+                                               const QueueSpec& queue) {
+  auto entries = to_entries(queue.arguments);
+  amqp_queue_declare_t declare{};
+  declare.queue = to_bytes(queue.name);
+  declare.durable = queue.exclusive ? 0 : 1;
+  declare.exclusive = queue.exclusive ? 1 : 0;
+  declare.arguments = {static_cast<int>(entries.size()), entries.data()};
+  return connection.call(channel, AMQP_QUEUE_DECLARE_METHOD, declare, AMQP_QUEUE_DECLARE_OK_METHOD)
+      .map_error([&](const CallFailure& failure) {
+        return explain(failure, fmt::format("the queue '{}'", queue.name));
+      });
+}
+
+tl::expected<Reply, CallFailure> inspect_queue(Connection& connection, std::uint16_t channel,
+                                               const std::string& queue) {
+  amqp_queue_declare_t declare{};
+  declare.queue = to_bytes(queue);
+  declare.passive = 1;
+  return connection.call(channel, AMQP_QUEUE_DECLARE_METHOD, declare, AMQP_QUEUE_DECLARE_OK_METHOD);
+}
+
+tl::expected<void, CallFailure> declare(Connection& connection, std::uint16_t channel,
+                                        const Topology& topology) {
+  for (const ExchangeSpec& exchange : topology.exchanges) {
+    auto entries = to_entries(exchange.arguments);
+    amqp_exchange_declare_t declare{};
+    declare.exchange = to_bytes(exchange.name);
+    declare.type = to_bytes(exchange.type);
+    declare.durable = 1;
+    declare.arguments = {static_cast<int>(entries.size()), entries.data()};
+    auto done = connection.call(channel, AMQP_EXCHANGE_DECLARE_METHOD, declare,
+                                AMQP_EXCHANGE_DECLARE_OK_METHOD);
+    if (!done) {
+      return tl::unexpected(explain(done.error(), fmt::format("the exchange '{}'", exchange.name)));
+    }
+  }
+  for (const QueueSpec& queue : topology.queues) {
+    if (auto done = declare_queue(connection, channel, queue); !done) {
+      return tl::unexpected(done.error());
+    }
+  }
+  for (const BindingSpec& binding : topology.bindings) {
+    amqp_queue_bind_t bind{};
+    bind.exchange = to_bytes(binding.exchange);
+    bind.queue = to_bytes(binding.queue);
+    bind.routing_key = to_bytes(binding.key);
+    auto done = connection.call(channel, AMQP_QUEUE_BIND_METHOD, bind, AMQP_QUEUE_BIND_OK_METHOD);
+    if (!done) {
+      return tl::unexpected(explain(done.error(), fmt::format("the binding of '{}' to '{}'",
+                                                              binding.queue, binding.exchange)));
+    }
+  }
+  return {};
+}
+
+}  // namespace juggler::amqp

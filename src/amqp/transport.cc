@@ -1,0 +1,402 @@
+#include "amqp/transport.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+#include "amqp/monotonic.h"
+#include "core/check.h"
+#include "fmt/format.h"
+#include "spdlog/spdlog.h"
+
+namespace juggler::amqp {
+namespace {
+
+// Beyond this, publishes wait in the queue, where an alarm of the broker can still hold them.
+constexpr std::size_t kUnsentMax = 1 << 20;
+
+std::size_t size_of(const wire::Envelope& message) {
+  return (message.body ? message.body->size() : 0) + 512;  // properties, frames
+}
+
+std::uint64_t seed() {
+  return static_cast<std::uint64_t>(getpid()) << 40U ^
+         static_cast<std::uint64_t>(monotonic_now().us);
+}
+
+std::string describe(const CallFailure& failure) {
+  return failure.reply_code == 0 ? failure.message
+                                 : fmt::format("{} {}", failure.reply_code, failure.message);
+}
+
+}  // namespace
+
+std::unique_ptr<Transport> make_transport(SessionSpec spec) {
+  return std::make_unique<AmqpTransport>(std::move(spec));
+}
+
+AmqpTransport::AmqpTransport(SessionSpec spec)
+    : spec_(std::move(spec)),
+      admin_(spec_.broker),
+      ladder_(seed()),
+      wake_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+  JUGGLER_CHECK(wake_fd_ >= 0, "no eventfd");
+}
+
+AmqpTransport::~AmqpTransport() { ::close(wake_fd_); }
+
+void AmqpTransport::publish(PublishId id, wire::Envelope message) {
+  const std::size_t size = size_of(message);
+  const std::size_t body = message.body ? message.body->size() : 0;
+  const std::size_t unsent = connection_ ? connection_->unsent() : 0;
+  if (closed_ || (spec_.role == SessionRole::Controller && !announced_)) {
+    // What was decided under an earlier lead must not go out under a later one.
+    events_.push_back(TransportSettled{id, PublishEnd::Unknown});
+  } else if (body > static_cast<std::size_t>(kMessageMax.count)) {
+    refuse(id, message, fmt::format("it has {} bytes; the limit is {}", body, kMessageMax.count));
+  } else if (confirms_.open() + queued_publishes_ >= spec_.publishes_max) {
+    refuse(id, message, fmt::format("{} others are not settled yet", spec_.publishes_max));
+  } else if (queued_bytes_ + unsent + size >
+             static_cast<std::size_t>(spec_.publish_bytes_max.count)) {
+    refuse(id, message, fmt::format("{} bytes already wait to be sent", queued_bytes_ + unsent));
+  } else if (queued_.empty() && may_publish()) {
+    send({id, std::move(message)});
+  } else {
+    ++queued_publishes_;
+    queued_bytes_ += size;
+    queued_.push_back(Publish{id, std::move(message)});
+  }
+}
+
+void AmqpTransport::refuse(PublishId id, const wire::Envelope& message, const std::string& why) {
+  spdlog::warn("broker: not published to '{}' ({}): {}", message.routing_key, message.message_id,
+               why);
+  events_.push_back(TransportSettled{id, PublishEnd::Refused});
+}
+
+void AmqpTransport::ack(DeliveryId delivery) { settle({delivery, Settlement::Kind::Ack}); }
+
+void AmqpTransport::reject(DeliveryId delivery, bool requeue) {
+  settle({delivery, requeue ? Settlement::Kind::Requeue : Settlement::Kind::Reject});
+}
+
+// An ack never overtakes a publish that was queued before it: who acks after publishing may rely on
+// the broker having the one if it has the other.
+void AmqpTransport::settle(const Settle& command) {
+  if (command.delivery.incarnation != incarnation_ || command.delivery.tag == 0) {
+    return;
+  }
+  if (queued_.empty()) {
+    acks_.settle(command.delivery.tag, command.kind);
+  } else {
+    queued_.push_back(command);
+  }
+}
+
+bool AmqpTransport::may_publish() const {
+  return announced_ && !blocked_ && connection_->unsent() < kUnsentMax;
+}
+
+void AmqpTransport::send(const Publish& publish) {
+  if (auto sent = connection_->send_message(SessionSetup::kChannel, publish.message); !sent) {
+    refuse(publish.id, publish.message, sent.error().message);
+    return;
+  }
+  confirms_.sent(publish.id, publish.message);
+}
+
+void AmqpTransport::send_queued() {
+  while (!queued_.empty()) {
+    if (const auto* publish = std::get_if<Publish>(&queued_.front())) {
+      if (!may_publish()) {
+        break;
+      }
+      --queued_publishes_;
+      queued_bytes_ -= size_of(publish->message);
+      send(*publish);
+    } else {
+      const auto& settle = std::get<Settle>(queued_.front());
+      acks_.settle(settle.delivery.tag, settle.kind);
+    }
+    queued_.pop_front();
+  }
+  send_settlements();
+}
+
+void AmqpTransport::send_settlements() {
+  settlements_.clear();
+  acks_.take(settlements_);
+  for (const Settlement& settlement : settlements_) {
+    if (settlement.kind == Settlement::Kind::Ack) {
+      amqp_basic_ack_t ack{};
+      ack.delivery_tag = settlement.tag;
+      ack.multiple = settlement.multiple ? 1 : 0;
+      (void)connection_->send(SessionSetup::kChannel, AMQP_BASIC_ACK_METHOD, ack);
+    } else {
+      amqp_basic_reject_t reject{};
+      reject.delivery_tag = settlement.tag;
+      reject.requeue = settlement.kind == Settlement::Kind::Requeue ? 1 : 0;
+      (void)connection_->send(SessionSetup::kChannel, AMQP_BASIC_REJECT_METHOD, reject);
+    }
+  }
+}
+
+void AmqpTransport::connect(Time now) {
+  auto opened = Connection::open(spec_.broker, spec_.connection_name);
+  if (!opened) {
+    lose_connection(opened.error().message, now);
+    return;
+  }
+  connection_ = std::move(*opened);
+  names_ = {fmt::format("{}.{}", getpid(), monotonic_now().us), {}};
+  open_session(now);
+}
+
+void AmqpTransport::open_session(Time now) {
+  ++incarnation_;
+  session_.emplace(spec_, names_);
+  auto opened = session_->open(*connection_);
+  if (!opened) {
+    // A refusal closed the channel only, but nothing here can be tried otherwise.
+    lose_connection(describe(opened.error()), now);
+  }
+}
+
+void AmqpTransport::advance_session(Time now) {
+  auto announce = session_->advance(*connection_, now);
+  if (!announce) {
+    if (announce.error().reply_code == 0) {
+      lose_connection(describe(announce.error()), now);
+    } else {
+      lose_channel(describe(announce.error()), now);
+    }
+    return;
+  }
+  if (!*announce) {
+    return;
+  }
+  announced_ = true;
+  last_reason_.clear();
+  ladder_.succeeded(now);
+  confirms_.restart(session_->first_publish());
+  events_.push_back(TransportConnected{incarnation_, session_->epoch(), session_->reply_queue()});
+  spdlog::info("broker: connected to {} as '{}'{}", spec_.broker.redacted(), spec_.connection_name,
+               session_->epoch() > 0 ? fmt::format(", leading with epoch {}", session_->epoch())
+                                     : std::string());
+}
+
+void AmqpTransport::receive(Time now) {
+  incoming_.clear();
+  auto received = connection_->receive(now, incoming_);
+  for (Incoming& incoming : incoming_) {
+    if (!session_) {
+      break;  // the channel was closed: what follows is void
+    }
+    take(incoming, now);
+  }
+  if (!received && connection_) {
+    lose_connection(received.error().message, now);
+  }
+}
+
+void AmqpTransport::take(Incoming& incoming, Time now) {
+  if (auto* delivery = std::get_if<Delivery>(&incoming)) {
+    take_delivery(*delivery);
+  } else if (const auto* confirm = std::get_if<Confirm>(&incoming)) {
+    confirms_.confirm(*confirm, events_);
+  } else if (const auto* returned = std::get_if<Returned>(&incoming)) {
+    confirms_.returned(returned->envelope);
+  } else if (const auto* blocked = std::get_if<Blocked>(&incoming)) {
+    blocked_ = blocked->blocked;
+    spdlog::warn("broker: {}", blocked_ ? "takes no messages: " + blocked->reason
+                                        : std::string("takes messages again"));
+    events_.push_back(TransportBlocked{blocked_, blocked->reason});
+  } else if (const auto* cancelled = std::get_if<Cancelled>(&incoming)) {
+    if (!session_->cancelled(cancelled->consumer)) {
+      lose_connection("a queue of this session was deleted", now);
+    }
+  } else if (const auto* closed = std::get_if<ChannelClosed>(&incoming)) {
+    if (closed->channel == SessionSetup::kSideChannel) {
+      session_->side_channel_closed();
+    } else {
+      lose_channel(fmt::format("the broker closed the channel: {} {}", closed->code, closed->text),
+                   now);
+    }
+  }
+}
+
+void AmqpTransport::take_delivery(Delivery& delivery) {
+  auto route = session_->route(delivery);
+  if (!route) {
+    return;
+  }
+  if (delivery.too_large) {
+    spdlog::warn("broker: a message of '{}' is too large to be read; rejected", route->queue);
+    if (route->needs_ack) {
+      acks_.delivered(delivery.tag);
+      acks_.settle(delivery.tag, Settlement::Kind::Reject);
+    }
+    return;
+  }
+  const std::uint64_t tag = route->needs_ack ? delivery.tag : 0;
+  if (tag != 0) {
+    acks_.delivered(tag);
+  }
+  events_.push_back(TransportDelivery{{incarnation_, tag},
+                                      std::move(route->queue),
+                                      delivery.redelivered,
+                                      std::move(delivery.envelope)});
+}
+
+void AmqpTransport::lose_channel(const std::string& reason, Time now) {
+  const bool was_announced = announced_;
+  announced_ = false;
+  session_.reset();
+  acks_.clear();
+  confirms_.lose(events_);
+  // What waited to be sent was meant for the session that is gone; before the first session,
+  // and between sessions, it waits on.
+  std::erase_if(queued_, [&](const Command& command) {
+    const auto* publish = std::get_if<Publish>(&command);
+    if (publish != nullptr && was_announced) {
+      events_.push_back(TransportSettled{publish->id, PublishEnd::Unknown});
+    }
+    return publish == nullptr || was_announced;
+  });
+  if (was_announced) {
+    queued_publishes_ = 0;
+    queued_bytes_ = 0;
+  }
+  events_.push_back(TransportDisconnected{reason});
+  retry_at_ = ladder_.failed(now);
+  if (reason != last_reason_) {
+    spdlog::warn("broker: {}; trying again", reason);
+    last_reason_ = reason;
+  }
+}
+
+void AmqpTransport::lose_connection(const std::string& reason, Time now) {
+  connection_.reset();
+  blocked_ = false;
+  lose_channel(reason, now);
+}
+
+// One round without waiting: connect if due, send, receive, go on with the session.
+void AmqpTransport::step(Time now) {
+  if (closed_) {
+    return;
+  }
+  if (!session_ && now >= retry_at_) {
+    if (connection_) {
+      open_session(now);
+    } else {
+      connect(now);
+    }
+  }
+  if (!connection_) {
+    return;
+  }
+  if (session_) {
+    send_queued();
+  }
+  if (auto sent = connection_->flush(now); !sent) {
+    // What the broker said before it closed is still there to be read, and says why.
+    const std::string reason = sent.error().message;
+    receive(now);
+    if (connection_) {
+      lose_connection(reason, now);
+    }
+    return;
+  }
+  receive(now);
+  if (session_ && now >= session_->next_wake()) {
+    advance_session(monotonic_now());
+  }
+}
+
+void AmqpTransport::poll(Micros wait_max, std::vector<TransportEvent>& events) {
+  Time now = monotonic_now();
+  const Time until = now + wait_max;
+  for (;;) {
+    step(now);
+    if (!events_.empty()) {
+      events.insert(events.end(), std::make_move_iterator(events_.begin()),
+                    std::make_move_iterator(events_.end()));
+      events_.clear();
+      return;
+    }
+    now = monotonic_now();
+    if (take_wake() || now >= until) {
+      return;
+    }
+    sleep(until);
+    now = monotonic_now();
+  }
+}
+
+void AmqpTransport::sleep(Time until) {
+  if (!closed_) {
+    if (session_) {
+      until = std::min(until, session_->next_wake());
+    } else {
+      until = std::min(until, retry_at_);
+    }
+    if (connection_) {
+      until = connection_->has_input() ? Time{} : std::min(until, connection_->next_deadline());
+    }
+  }
+  std::array<pollfd, 2> entries{};
+  entries[0] = {wake_fd_, POLLIN, 0};
+  if (connection_) {
+    const Readiness wanted = connection_->interest();
+    entries[1] = {connection_->fd(), static_cast<short>(POLLIN | (wanted.write ? POLLOUT : 0)), 0};
+  }
+  const std::int64_t left_us =
+      std::clamp<std::int64_t>((until - monotonic_now()).count, 0, 60'000'000);
+  const timespec timeout{left_us / 1'000'000, left_us % 1'000'000 * 1'000};
+  const int ready = ppoll(entries.data(), connection_ ? 2 : 1, &timeout, nullptr);
+  if (ready > 0 && (entries[0].revents & POLLIN) != 0) {
+    woken_ = true;  // also where the flag was taken between its setting and the write
+  }
+}
+
+void AmqpTransport::wake() {
+  if (!woken_.exchange(true)) {
+    const std::uint64_t one = 1;
+    (void)!::write(wake_fd_, &one, sizeof one);
+  }
+}
+
+bool AmqpTransport::take_wake() {
+  if (!woken_.load(std::memory_order_relaxed) || !woken_.exchange(false)) {
+    return false;
+  }
+  std::uint64_t count = 0;
+  (void)!::read(wake_fd_, &count, sizeof count);
+  return true;
+}
+
+void AmqpTransport::close(Micros wait_max) {
+  const Time until = monotonic_now() + wait_max;
+  while (announced_ && (confirms_.open() > 0 || queued_publishes_ > 0) && monotonic_now() < until) {
+    step(monotonic_now());
+    if (announced_ && (confirms_.open() > 0 || queued_publishes_ > 0)) {
+      sleep(until);
+    }
+  }
+  if (announced_) {
+    send_queued();  // the acks of what has been settled
+  }
+  if (connection_) {
+    connection_->close(std::clamp(until - monotonic_now(), milliseconds(100), seconds(2)));
+  }
+  closed_ = true;
+  announced_ = true;  // so that whatever is still queued is settled
+  last_reason_ = "closed";
+  lose_connection("closed", monotonic_now());
+}
+
+}  // namespace juggler::amqp

@@ -1,0 +1,102 @@
+#pragma once
+// The Transport port over one AMQP connection.
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "amqp/ack_window.h"
+#include "amqp/admin.h"
+#include "amqp/confirms.h"
+#include "amqp/connection.h"
+#include "amqp/retry_ladder.h"
+#include "amqp/session.h"
+#include "amqp/session_setup.h"
+#include "runtime/transport.h"
+
+namespace juggler::amqp {
+
+// One connection, one channel that publishes and acks, one thread.
+//
+// poll() blocks for longer than asked only while it connects, logs in, declares and subscribes
+// (Connection::kHandshakeMax, kCallMax). The owner must poll at least every two seconds: heartbeats
+// are sent from there.
+class AmqpTransport final : public Transport {
+ public:
+  explicit AmqpTransport(SessionSpec spec);
+  ~AmqpTransport() override;
+
+  void publish(PublishId id, wire::Envelope message) override;
+  void ack(DeliveryId delivery) override;
+  void reject(DeliveryId delivery, bool requeue) override;
+  void enrol(const std::string& device) override { admin_.enrol(device); }
+  void poll(Micros wait_max, std::vector<TransportEvent>& events) override;
+  void wake() override;
+  void close(Micros wait_max) override;
+
+ private:
+  struct Publish {
+    PublishId id = 0;
+    wire::Envelope message;
+  };
+  struct Settle {
+    DeliveryId delivery;
+    Settlement::Kind kind = Settlement::Kind::Ack;
+  };
+  using Command = std::variant<Publish, Settle>;
+
+  void step(Time now);
+  void connect(Time now);
+  void open_session(Time now);
+  void advance_session(Time now);
+  void receive(Time now);
+  void take(Incoming& incoming, Time now);
+  void take_delivery(Delivery& delivery);
+
+  // Sends what was queued, in the order it was queued, as far as the broker may be sent to.
+  void send_queued();
+  bool may_publish() const;
+  void send(const Publish& publish);
+  void send_settlements();
+  void settle(const Settle& command);
+  void refuse(PublishId id, const wire::Envelope& message, const std::string& why);
+
+  // The channel, or with it the connection, is gone.
+  void lose_channel(const std::string& reason, Time now);
+  void lose_connection(const std::string& reason, Time now);
+
+  void sleep(Time until);
+  bool take_wake();
+
+  const SessionSpec spec_;
+  Admin admin_;
+  RetryLadder ladder_;
+  int wake_fd_;
+  std::atomic<bool> woken_ = false;
+
+  std::unique_ptr<Connection> connection_;
+  ConnectionNames names_;
+  std::optional<SessionSetup> session_;  // of the channel that is open
+  bool announced_ = false;
+  bool blocked_ = false;
+  bool closed_ = false;
+  std::uint64_t incarnation_ = 0;
+  Time retry_at_;
+  std::string last_reason_;  // logged once while it repeats
+
+  ConfirmTable confirms_;
+  AckWindow acks_;
+  std::deque<Command> queued_;
+  std::size_t queued_publishes_ = 0;
+  std::size_t queued_bytes_ = 0;
+
+  std::vector<TransportEvent> events_;   // not yet handed out
+  std::vector<Incoming> incoming_;       // reused
+  std::vector<Settlement> settlements_;  // reused
+};
+
+}  // namespace juggler::amqp

@@ -1,0 +1,195 @@
+// amqp[s] addresses, read and shown. The form is RabbitMQ's URI specification.
+#include <charconv>
+#include <optional>
+
+#include "amqp/session.h"
+#include "fmt/format.h"
+
+namespace juggler::amqp {
+namespace {
+
+constexpr std::size_t kUrlMax = 4096;
+
+std::optional<unsigned> hex_digit(char c) {
+  if (c >= '0' && c <= '9') {
+    return static_cast<unsigned>(c - '0');
+  }
+  if (c >= 'a' && c <= 'f') {
+    return static_cast<unsigned>(c - 'a') + 10U;
+  }
+  if (c >= 'A' && c <= 'F') {
+    return static_cast<unsigned>(c - 'A') + 10U;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> percent_decode(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      out.push_back(text[i]);
+      continue;
+    }
+    const auto high = i + 1 < text.size() ? hex_digit(text[i + 1]) : std::nullopt;
+    const auto low = i + 2 < text.size() ? hex_digit(text[i + 2]) : std::nullopt;
+    if (!high || !low) {
+      return std::nullopt;
+    }
+    out.push_back(static_cast<char>(*high * 16U + *low));
+    i += 2;
+  }
+  return out;
+}
+
+Error bad(std::string_view why) {
+  return fail(
+      ErrorCode::InvalidArgument,
+      fmt::format("broker address: {}; expected amqp[s]://user:password@host:port/vhost", why));
+}
+
+// Cuts `text` at the first `mark`; the second part is empty where there is none.
+std::pair<std::string_view, std::string_view> cut(std::string_view text, char mark) {
+  const std::size_t at = text.find(mark);
+  return at == std::string_view::npos ? std::pair{text, std::string_view{}}
+                                      : std::pair{text.substr(0, at), text.substr(at + 1)};
+}
+
+Result<void> read_query(std::string_view query, BrokerUrl& url) {
+  while (!query.empty()) {
+    const auto [pair, rest] = cut(query, '&');
+    query = rest;
+    const auto [name, raw] = cut(pair, '=');
+    const auto value = percent_decode(raw);
+    if (!value) {
+      return bad(fmt::format("a broken %-escape in the value of '{}'", name));
+    }
+    if (name == "cacertfile") {
+      url.cacertfile = *value;
+    } else if (name == "certfile") {
+      url.certfile = *value;
+    } else if (name == "keyfile") {
+      url.keyfile = *value;
+    } else if (name == "server_name_indication") {
+      url.server_name = *value;
+    } else if (name == "verify" && (*value == "verify_peer" || *value == "verify_none")) {
+      url.verify_peer = *value == "verify_peer";
+    } else {
+      return bad(
+          fmt::format("'{}' is not an option that is understood here (cacertfile, certfile, "
+                      "keyfile, server_name_indication, verify=verify_peer|verify_none)",
+                      pair));
+    }
+  }
+  if (url.certfile.empty() != url.keyfile.empty()) {
+    return bad("certfile and keyfile belong together");
+  }
+  return {};
+}
+
+Result<void> read_host(std::string_view text, BrokerUrl& url) {
+  std::string_view port;
+  if (!text.empty() && text.front() == '[') {
+    const std::size_t end = text.find(']');
+    if (end == std::string_view::npos) {
+      return bad("a '[' without its ']'");
+    }
+    url.host = text.substr(1, end - 1);
+    const std::string_view rest = text.substr(end + 1);
+    if (!rest.empty() && rest.front() != ':') {
+      return bad("something between ']' and the port");
+    }
+    port = rest.empty() ? rest : rest.substr(1);
+  } else {
+    const auto [host, digits] = cut(text, ':');
+    const auto decoded = percent_decode(host);
+    if (!decoded) {
+      return bad("a broken %-escape in the host");
+    }
+    url.host = *decoded;
+    port = digits;
+  }
+  if (url.host.empty()) {
+    return bad("no host");
+  }
+  if (!port.empty()) {
+    const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), url.port);
+    if (error != std::errc{} || end != port.data() + port.size() || url.port < 1 ||
+        url.port > 65535) {
+      return bad(fmt::format("'{}' is not a port", port));
+    }
+  }
+  return {};
+}
+
+Result<void> read_login(std::string_view login, BrokerUrl& url) {
+  const auto [user, password] = cut(login, ':');
+  const auto name = percent_decode(user);
+  const auto secret = percent_decode(password);
+  if (!name || !secret) {
+    return bad("a broken %-escape in the user or the password");
+  }
+  if (name->empty()) {
+    return bad("an '@' without a user");
+  }
+  url.user = *name;
+  url.password = *secret;
+  return {};
+}
+
+}  // namespace
+
+Result<BrokerUrl> BrokerUrl::parse(std::string_view text) {
+  if (text.size() > kUrlMax || text.find('\0') != std::string_view::npos) {
+    return bad("too long, or a zero byte in it");
+  }
+  BrokerUrl url;
+  constexpr std::string_view kPlain = "amqp://";
+  constexpr std::string_view kTls = "amqps://";
+  if (text.starts_with(kTls)) {
+    url.tls = true;
+    url.port = 5671;
+    text.remove_prefix(kTls.size());
+  } else if (text.starts_with(kPlain)) {
+    text.remove_prefix(kPlain.size());
+  } else {
+    return bad("it begins with neither amqp:// nor amqps://");
+  }
+  const auto [address, query] = cut(text, '?');
+  const auto [authority, vhost] = cut(address, '/');
+  std::string_view host = authority;
+  if (const std::size_t at = authority.rfind('@'); at != std::string_view::npos) {
+    if (auto read = read_login(authority.substr(0, at), url); !read) {
+      return read.error();
+    }
+    host = authority.substr(at + 1);
+  }
+  if (auto read = read_host(host, url); !read) {
+    return read.error();
+  }
+  if (!vhost.empty()) {
+    const auto name = percent_decode(vhost);
+    if (!name || vhost.find('/') != std::string_view::npos) {
+      return bad("the vhost is not one %-escaped word");
+    }
+    url.vhost = *name;
+  }
+  if (!query.empty() && !url.tls) {
+    return bad("options such as cacertfile belong to amqps://");
+  }
+  if (auto read = read_query(query, url); !read) {
+    return read.error();
+  }
+  if (url.user.size() + url.password.size() > 1024 || url.vhost.size() > 255) {
+    return bad("the user, password or vhost is too long");
+  }
+  return url;
+}
+
+std::string BrokerUrl::redacted() const {
+  const bool v6 = host.find(':') != std::string::npos;
+  return fmt::format("{}://{}@{}{}{}:{}/{}", tls ? "amqps" : "amqp", user, v6 ? "[" : "", host,
+                     v6 ? "]" : "", port, vhost == "/" ? "" : vhost);
+}
+
+}  // namespace juggler::amqp
