@@ -46,7 +46,7 @@ class Network:
 
     @property
     def fp16(self) -> Accuracy:
-        return Accuracy(self.fp32.percent, "derived", f"fp32's, same labels on the photographs; {self.fp32.source}")
+        return Accuracy(self.fp32.percent, "derived", f"fp32's: only the weights are rounded; {self.fp32.source}")
 
 
 def torchvision_network(name, macs_m, top1, weights, resize_shorter, file, int8=None):

@@ -31,10 +31,6 @@ def normalised(pictures: list[Image.Image], network: Network) -> np.ndarray:
     return np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
 
 
-def plain(folder: Path, network: Network) -> np.ndarray:
-    return normalised([resized_and_cropped(picture, network) for _, picture in photographs(folder)], network)
-
-
 def varied_view(picture: Image.Image, network: Network, rng: np.random.Generator) -> Image.Image:
     """A random crop of 30 to 100 % of each side, flipped half of the time, lighter or darker."""
     sides = [max(1, round(side * share)) for side, share in zip(picture.size, rng.uniform(0.3, 1.0, 2))]
@@ -59,3 +55,12 @@ def views(folder: Path, network: Network, per_photo: int, seed: int) -> np.ndarr
     pictures = [picture for _, picture in photographs(folder)] or [noise_picture(rng) for _ in range(9)]
     return normalised(
         [varied_view(picture, network, rng) for picture in pictures for _ in range(per_photo)], network)
+
+
+def plain_and_varied(folder: Path, network: Network, per_photo: int, seed: int) -> np.ndarray:
+    """Every photograph as it is (if there are any), then its varied views."""
+    as_they_are = [resized_and_cropped(picture, network) for _, picture in photographs(folder)]
+    if not as_they_are:
+        return views(folder, network, per_photo + 1, seed)
+    plain = normalised(as_they_are, network)
+    return np.concatenate([plain, views(folder, network, per_photo, seed)]) if per_photo else plain

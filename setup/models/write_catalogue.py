@@ -56,7 +56,8 @@ def variant(file: Path, network: Network, precision: str, weights: str, agreemen
     content = file.read_bytes()
     remark = ""
     if agreement:
-        remark = f"# Same label as {network.name}-fp32 on {agreement[0]} of {agreement[1]} views of the photographs.\n"
+        remark = (f"# Same label as {network.name}-fp32 on {agreement['same']} of {agreement['views']} views of the photographs;\n"
+                  f"# where fp32 is confident: {agreement['confident_same']} of {agreement['confident']}.\n")
     return VARIANT.format(
         id=f"{network.name}-{precision}", network=network, precision=precision, file=file,
         sha256=hashlib.sha256(content).hexdigest(), size=len(content), weights=weights,
