@@ -74,8 +74,9 @@ class Leg:
         command, environment = self.client(point)
         before = sum(cpu_seconds(process.pid) for process in self.processes)
         try:
-            done = subprocess.run(command, env=environment, cwd=HERE, capture_output=True,
-                                  text=True, timeout=timeout_s, check=False)
+            done = subprocess.run(  # pylint: disable=subprocess-popen-preexec-fn
+                command, env=environment, cwd=HERE, capture_output=True, text=True,
+                timeout=timeout_s, check=False, preexec_fn=die_with_parent)
         except subprocess.TimeoutExpired as late:
             raise LegFailed(f"{self.name}: no end after {timeout_s} s") from late
         if done.returncode != 0:
@@ -88,9 +89,13 @@ class Leg:
         figures["fleet_cpu_us_per_task"] = round(1e6 * (after - before) / figures["tasks"])
         return figures
 
-    def stop(self):
+    def terminate(self):
+        """Asks the processes to end; stop() waits for them."""
         for process in self.processes:
             process.terminate()
+
+    def stop(self):
+        self.terminate()
         for process in self.processes:
             try:
                 process.wait(8)

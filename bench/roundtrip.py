@@ -163,6 +163,8 @@ def run_series(options, floor_binary, notes):
         for leg in series:
             stack.callback(leg.stop)
             leg.start(broker)
+        for leg in series:
+            stack.callback(leg.terminate)  # Runs before any stop(): all end at the same time.
         for round_number in range(options.rounds):
             others = machine.OtherLoad(lambda: our_cpu_seconds(broker, series))
             notes.setdefault("fdatasync_us_per_round", []).append(
