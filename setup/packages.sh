@@ -36,11 +36,15 @@ not_installed() {
 
 # A package's service would be started by its installation, and at every boot. Juggler wants the
 # broker's program, not a broker of the system: while packages are installed, a policy-rc.d (Debian's
-# own hook for this) forbids starting the broker and Erlang's port mapper, and after the installation
-# they are disabled. Done only if the broker was not there before, and no policy exists already.
+# own hook for this; one that exists already is left alone) forbids starting the broker and Erlang's
+# port mapper, and after the installation they are disabled. A broker or an Erlang that was installed
+# before keeps its service. Not tried: a system run by systemd.
 readonly POLICY=/usr/sbin/policy-rc.d
+new_services=()
 
 forbid_broker_start() {
+  new_services=(rabbitmq-server.service)
+  [[ -z $(not_installed erlang-base) ]] || new_services+=(epmd.socket epmd.service)
   [[ ! -e $POLICY ]] || return 0
   as_root tee "$POLICY" >/dev/null <<'EOF'
 #!/bin/sh
@@ -55,13 +59,18 @@ allow_broker_start() {
   trap - EXIT
   if grep -q "Placed by Juggler's set-up" "$POLICY" 2>/dev/null; then as_root rm -f "$POLICY"; fi
   if [[ -d /run/systemd/system ]]; then
-    as_root systemctl disable --quiet rabbitmq-server.service epmd.socket epmd.service 2>/dev/null || true
+    as_root systemctl disable --quiet --now "${new_services[@]}" 2>/dev/null || true
   fi
 }
 
 apt_install() {
   quietly packages as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 \
     install --no-install-recommends "$@"
+}
+
+lists_are_fresh() {
+  local lists=/var/lib/apt/lists
+  [[ -n $(find "$lists" -maxdepth 0 -mmin -30) && -n $(find "$lists" -maxdepth 1 -name '*Packages*' -print -quit) ]]
 }
 
 apt_update() { quietly packages as_root apt-get -q -o DPkg::Lock::Timeout=300 update; }
@@ -80,7 +89,7 @@ step_packages() {
   [[ -n $wanted ]] || return 0
   say "packages ($group) on $SYSTEM_NAME: installing $wanted"
   say "  (about $([[ $group == models ]] && echo '40 s, 155 MB' || echo '1 minute'); output in $LOGS/packages.log)"
-  retry apt_update || say 'the package lists could not be read anew; trying with those at hand'
+  lists_are_fresh || retry apt_update || say 'the package lists could not be read anew; trying with those at hand'
   [[ " $wanted " != *" rabbitmq-server "* ]] || forbid_broker_start
   # shellcheck disable=SC2086
   retry apt_install $wanted || status=1

@@ -15,6 +15,7 @@ usage: setup/setup.sh STEP…
   onnxruntime      ONNX Runtime's headers and library, in var/onnxruntime
   photos           photographs with a free licence, in var/photos
   models           ONNX files and their catalogue, in var/models
+  check-models     what every variant says about every photograph, beside the truth
   status           what is there and what is not; changes nothing
   list             what to install by hand on a system that is not recognised
 EOF
@@ -48,6 +49,7 @@ while (($# > 0)); do
       shift
       ;;
     cmake | onnxruntime | photos | models) "step_$1" ;;
+    check-models) step_check_models ;;
     status) step_status ;;
     list) print_package_list ;;
     -h | --help) usage ;;
