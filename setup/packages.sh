@@ -26,12 +26,12 @@ print_package_list() {
 
 # Which of the packages named are not installed.
 not_installed() {
-  local name
-  for name; do
-    # ${db:Status-Status} is dpkg-query's own syntax.
-    # shellcheck disable=SC2016
-    [[ $(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null) == installed ]] || printf '%s\n' "$name"
-  done
+  local name installed
+  # ${…} is dpkg-query's own syntax; it fails for names that it does not know.
+  # shellcheck disable=SC2016
+  installed=" $(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$@" 2>/dev/null |
+    sed -n 's/^installed //p' | paste -sd' ' || true) "
+  for name; do [[ $installed == *" $name "* ]] || printf '%s\n' "$name"; done
 }
 
 # A package's service would be started by its installation, and at every boot. Juggler wants the

@@ -6,6 +6,7 @@
 # next ones go on; only missing build or test packages stop everything.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+export PATH=$PATH:/usr/sbin:/sbin  # ldconfig; Debian leaves these out for users.
 
 usage() {
   cat <<'EOF'
