@@ -39,6 +39,13 @@ TEST(Catalogue, BrokenToml_NamesFileAndLine) {
   EXPECT_EQ(error_of("format = 1\nx = = 2\n").substr(0, 17), "catalogue.toml:2:");
 }
 
+TEST(Catalogue, BytesBeyondAscii_OnlyInStringsAndComments) {
+  EXPECT_EQ(error_of("format = 1 # \u00e9\nx\u00e9 = 2\n"),
+            "catalogue.toml:2: only strings and comments may go beyond ASCII");
+  EXPECT_EQ(error_of(with(test::tiny_catalogue(), "made for tests", "f\u00fcr \\\"Tests")),
+            "no error");
+}
+
 TEST(Catalogue, MissingField_NamesLineVariantAndField) {
   const std::string error = error_of(with(test::tiny_catalogue(), "model = \"colours\"\n", ""));
   EXPECT_EQ(error, "catalogue.toml:2: tiny-fp32: 'model': is missing");
