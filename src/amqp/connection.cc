@@ -239,6 +239,11 @@ tl::expected<Reply, CallFailure> Connection::await(std::uint16_t channel, std::u
         inbox_.erase(inbox_.begin() + static_cast<std::ptrdiff_t>(seen));
         return tl::unexpected(std::move(failure));
       }
+      if (const auto* alarm = std::get_if<Blocked>(&incoming); alarm != nullptr && alarm->blocked) {
+        // From here on the broker does not even read: there will be no answer.
+        return tl::unexpected(
+            CallFailure{0, fmt::format("the broker takes no messages: {}", alarm->reason)});
+      }
       auto* reply = std::get_if<Reply>(&incoming);
       if (reply != nullptr && reply->channel == channel &&
           (reply->method == answer || reply->method == other_answer)) {
@@ -264,6 +269,10 @@ tl::expected<bool, CallFailure> Connection::await_confirm() {
       }
       if (const auto* closed = std::get_if<ChannelClosed>(&*it)) {
         return tl::unexpected(CallFailure{closed->code, closed->text});
+      }
+      if (const auto* alarm = std::get_if<Blocked>(&*it); alarm != nullptr && alarm->blocked) {
+        return tl::unexpected(
+            CallFailure{0, fmt::format("the broker takes no messages: {}", alarm->reason)});
       }
     }
     if (auto pumped = pump(deadline); !pumped) {

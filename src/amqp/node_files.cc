@@ -95,13 +95,13 @@ Result<void> write_definitions(const NodeFiles& files, const Passwords& password
 }
 
 Result<void> write_configuration(const NodeFiles& files, const NodePorts& ports,
-                                 const Passwords& passwords) {
+                                 const Passwords& passwords, const std::string& extra) {
   const struct {
     std::string path;
     std::string text;
     unsigned mode;
   } wanted[] = {
-      {files.etc("rabbitmq.conf"), configuration(files, ports), 0600},
+      {files.etc("rabbitmq.conf"), configuration(files, ports) + extra, 0600},
       {files.etc("advanced.config"), "[].\n", 0600},
       {files.etc("enabled_plugins"), "[].\n", 0600},
   };

@@ -40,7 +40,7 @@ struct NodeRecord {
 Result<void> make_folders(const NodeFiles& files);
 // Configuration and definitions, for these ports and users.
 Result<void> write_configuration(const NodeFiles& files, const NodePorts& ports,
-                                 const Passwords& passwords);
+                                 const Passwords& passwords, const std::string& extra);
 Result<void> write_definitions(const NodeFiles& files, const Passwords& passwords);
 
 Result<void> write_record(const NodeFiles& files, const NodeRecord& record);

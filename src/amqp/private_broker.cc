@@ -1,15 +1,10 @@
 #include "amqp/private_broker.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/file.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -20,6 +15,7 @@
 #include "amqp/connection.h"
 #include "amqp/monotonic.h"
 #include "amqp/node_files.h"
+#include "amqp/notify_socket.h"
 #include "amqp/topology.h"
 #include "fmt/format.h"
 
@@ -30,69 +26,6 @@ namespace {
 constexpr const char* kServer = "/usr/lib/rabbitmq/bin/rabbitmq-server";
 constexpr const char* kControl = "/usr/lib/rabbitmq/bin/rabbitmqctl";
 constexpr const char* kPortMapper = "/usr/bin/epmd";
-
-// The socket on which the node says that it is ready, as it would to systemd.
-class NotifySocket {
- public:
-  static Result<std::unique_ptr<NotifySocket>> open(const std::string& dir) {
-    std::string path = dir + "/notify.sock";
-    std::string folder;
-    if (path.size() >= sizeof(sockaddr_un::sun_path)) {
-      std::string pattern = "/tmp/juggler-XXXXXX";
-      if (mkdtemp(pattern.data()) == nullptr) {
-        return fail(ErrorCode::Unavailable, "cannot make a folder in /tmp");
-      }
-      folder = pattern;
-      path = folder + "/notify.sock";
-    }
-    unlink(path.c_str());
-    const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    path.copy(address.sun_path, sizeof address.sun_path - 1);
-    if (fd < 0 || bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-      return fail(ErrorCode::Unavailable,
-                  fmt::format("cannot make the socket '{}': {}", path, std::strerror(errno)));
-    }
-    return std::unique_ptr<NotifySocket>(new NotifySocket(fd, path, folder));
-  }
-  ~NotifySocket() {
-    close(fd_);
-    unlink(path_.c_str());
-    if (!folder_.empty()) {
-      rmdir(folder_.c_str());
-    }
-  }
-  NotifySocket(const NotifySocket&) = delete;
-  NotifySocket& operator=(const NotifySocket&) = delete;
-
-  const std::string& path() const { return path_; }
-
-  // Waits a while; true once the node has said that it is ready.
-  bool ready(Micros wait_max) const {
-    pollfd entry{fd_, POLLIN, 0};
-    ::poll(&entry, 1, static_cast<int>(wait_max.count / 1000));
-    std::array<char, 256> text{};
-    for (;;) {
-      const ssize_t size = recv(fd_, text.data(), text.size(), 0);
-      if (size <= 0) {
-        return false;
-      }
-      if (std::string_view(text.data(), static_cast<std::size_t>(size)).find("READY=1") !=
-          std::string_view::npos) {
-        return true;
-      }
-    }
-  }
-
- private:
-  NotifySocket(int fd, std::string path, std::string folder)
-      : fd_(fd), path_(std::move(path)), folder_(std::move(folder)) {}
-
-  int fd_;
-  std::string path_;
-  std::string folder_;
-};
 
 // Held for the life of the broker by the program that started it.
 Result<int> lock_folder(const std::string& dir) {
@@ -300,7 +233,9 @@ Result<PrivateBroker> PrivateBroker::start(const PrivateBrokerOptions& options) 
     return ports ? passwords.error() : ports.error();
   }
   node.record = {0, *ports, *passwords};
-  if (auto written = write_configuration(node.files, *ports, *passwords); !written) {
+  if (auto written =
+          write_configuration(node.files, *ports, *passwords, options.extra_configuration);
+      !written) {
     return written.error();
   }
   auto socket = NotifySocket::open(node.files.dir);

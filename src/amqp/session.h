@@ -46,7 +46,7 @@ struct OwnQueue {
   bool unique_name = false;         // `<queue>.<something unique>`; deliveries still say `<queue>`
   std::int64_t message_ttl_ms = 0;  // 0: none
   int length_max = 0;               // 0: none; beyond it the oldest message goes
-  std::vector<Binding> bindings;
+  std::vector<Binding> bindings = {};
 };
 
 struct Subscription {
@@ -57,7 +57,7 @@ struct Subscription {
   std::int64_t priority = 0;  // x-priority: a newer incarnation wins over a half-dead older one
   bool drain_first = false;   // the next subscription starts when what lay in this queue has come
   bool browse = false;        // read what lies there, put it all back, and unsubscribe; tag 0
-  OwnQueue own;               // the session declares the queue itself, for itself
+  OwnQueue own = {};          // the session declares the queue itself, for itself
 };
 
 enum class SessionRole { Controller, Device, Client };

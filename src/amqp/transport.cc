@@ -179,13 +179,9 @@ void AmqpTransport::advance_session(Time now) {
     return;
   }
   announced_ = true;
-  last_reason_.clear();
   ladder_.succeeded(now);
   confirms_.restart(session_->first_publish());
   events_.push_back(TransportConnected{incarnation_, session_->epoch(), session_->reply_queue()});
-  spdlog::info("broker: connected to {} as '{}'{}", spec_.broker.redacted(), spec_.connection_name,
-               session_->epoch() > 0 ? fmt::format(", leading with epoch {}", session_->epoch())
-                                     : std::string());
 }
 
 void AmqpTransport::receive(Time now) {
@@ -211,8 +207,6 @@ void AmqpTransport::take(Incoming& incoming, Time now) {
     confirms_.returned(returned->envelope);
   } else if (const auto* blocked = std::get_if<Blocked>(&incoming)) {
     blocked_ = blocked->blocked;
-    spdlog::warn("broker: {}", blocked_ ? "takes no messages: " + blocked->reason
-                                        : std::string("takes messages again"));
     events_.push_back(TransportBlocked{blocked_, blocked->reason});
   } else if (const auto* cancelled = std::get_if<Cancelled>(&incoming)) {
     if (!session_->cancelled(cancelled->consumer)) {
@@ -272,10 +266,6 @@ void AmqpTransport::lose_channel(const std::string& reason, Time now) {
   }
   events_.push_back(TransportDisconnected{reason});
   retry_at_ = ladder_.failed(now);
-  if (reason != last_reason_) {
-    spdlog::warn("broker: {}; trying again", reason);
-    last_reason_ = reason;
-  }
 }
 
 void AmqpTransport::lose_connection(const std::string& reason, Time now) {
@@ -312,7 +302,8 @@ void AmqpTransport::step(Time now) {
     return;
   }
   receive(now);
-  if (session_ && now >= session_->next_wake()) {
+  // A broker in alarm answers no calls either; it would look dead.
+  if (session_ && !blocked_ && now >= session_->next_wake()) {
     advance_session(monotonic_now());
   }
 }
@@ -340,7 +331,7 @@ void AmqpTransport::poll(Micros wait_max, std::vector<TransportEvent>& events) {
 void AmqpTransport::sleep(Time until) {
   if (!closed_) {
     if (session_) {
-      until = std::min(until, session_->next_wake());
+      until = blocked_ ? until : std::min(until, session_->next_wake());
     } else {
       until = std::min(until, retry_at_);
     }
@@ -395,7 +386,6 @@ void AmqpTransport::close(Micros wait_max) {
   }
   closed_ = true;
   announced_ = true;  // so that whatever is still queued is settled
-  last_reason_ = "closed";
   lose_connection("closed", monotonic_now());
 }
 

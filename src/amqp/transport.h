@@ -86,7 +86,6 @@ class AmqpTransport final : public Transport {
   bool closed_ = false;
   std::uint64_t incarnation_ = 0;
   Time retry_at_;
-  std::string last_reason_;  // logged once while it repeats
 
   ConfirmTable confirms_;
   AckWindow acks_;

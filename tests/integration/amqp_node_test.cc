@@ -1,0 +1,104 @@
+// The private broker itself: found by others, guarded against a second one, and what survives it.
+
+#include <sys/stat.h>
+
+#include <csignal>
+#include <filesystem>
+
+#include "amqp/private_broker.h"
+#include "support/broker_node.h"
+
+namespace juggler::test {
+namespace {
+
+using amqp::PrivateBroker;
+
+BrokerNode& node() { return BrokerNode::get(); }
+
+unsigned mode_of(const std::string& path) {
+  struct stat status {};
+  return stat(path.c_str(), &status) == 0 ? status.st_mode & 0777U : 0;
+}
+
+TEST(PrivateBroker, RunningNode_IsFoundByItsFolder) {
+  const auto found = PrivateBroker::find_running(node().dir() + "/node");
+  ASSERT_TRUE(found) << found.error().message;
+  EXPECT_EQ(found->url_for("controller"), node().broker().url_for_controller());
+  EXPECT_EQ(found->url_for(kDevice), node().broker().url_for_device(kDevice));
+  EXPECT_TRUE(found->url_for("nobody").empty());
+  EXPECT_FALSE(PrivateBroker::find_running(node().dir() + "/elsewhere"));
+}
+
+TEST(PrivateBroker, Secrets_AreTheirOwnersAlone) {
+  const std::string dir = node().dir() + "/node";
+  EXPECT_EQ(mode_of(dir), 0700U);
+  EXPECT_EQ(mode_of(dir + "/broker.json"), 0600U);
+  EXPECT_EQ(mode_of(dir + "/etc/definitions.json"), 0600U);
+  EXPECT_EQ(mode_of(dir + "/home/.erlang.cookie"), 0400U);
+}
+
+TEST(PrivateBroker, SecondOneInAFolder_IsRefused) {
+  amqp::PrivateBrokerOptions options;
+  options.dir = node().dir() + "/node";
+  const auto second = PrivateBroker::start(options);
+  ASSERT_FALSE(second);
+  EXPECT_NE(second.error().message.find("already"), std::string::npos) << second.error().message;
+  EXPECT_TRUE(node().broker().running());
+}
+
+TEST(PrivateBroker, ImpossibleDevice_IsRefusedBeforeAnythingStarts) {
+  amqp::PrivateBrokerOptions options;
+  options.dir = node().dir() + "/never";
+  for (const char* device : {"Edge", "a.b", "controller"}) {
+    options.devices = {device};
+    EXPECT_FALSE(PrivateBroker::start(options)) << device;
+  }
+}
+
+TEST(PrivateBroker, BrokenConfiguration_FailsWithTheLog) {
+  amqp::PrivateBrokerOptions options;
+  options.dir = node().dir() + "/broken";
+  options.extra_configuration = "no.such.setting = 1\n";
+  const auto broken = PrivateBroker::start(options);
+  ASSERT_FALSE(broken);
+  EXPECT_NE(broken.error().message.find("startup.log"), std::string::npos);
+  EXPECT_NE(broken.error().message.find("failed_to_prepare_configuration"), std::string::npos)
+      << broken.error().message;
+}
+
+TEST(PrivateBroker, DeviceAddedLater_CanLogIn) {
+  ASSERT_TRUE(node().broker().add_device("late-01"));
+  amqp::SessionSpec spec = session({});
+  spec.role = amqp::SessionRole::Device;
+  spec.broker = *amqp::BrokerUrl::parse(node().broker().url_for_device("late-01"));
+  Peer late(amqp::make_transport(spec));
+  EXPECT_TRUE(late.await_connected());
+  Peer old(
+      amqp::make_transport(amqp::controller_session(node().url("controller"), "still welcome")));
+  EXPECT_TRUE(old.await_connected());
+}
+
+TEST(PrivateBroker, KilledNode_KeepsConfirmedTasksAndItsAddress) {
+  node().reset();
+  const std::string address = node().broker().url_for_controller();
+  Peer leader(amqp::make_transport(amqp::controller_session(node().url("controller"), "c")));
+  ASSERT_TRUE(leader.await_connected());
+  for (int i = 0; i < 100; ++i) {
+    leader.publish_later(message_to("juggler.tasks", std::to_string(i)));
+  }
+  ASSERT_TRUE(leader.await([&] { return leader.settlements.size() == 100; }));
+
+  ASSERT_EQ(kill(static_cast<pid_t>(node().broker().pid()), SIGKILL), 0);
+  ASSERT_TRUE(leader.await([&] { return !leader.disconnected.empty(); }));
+  node().restart();
+  EXPECT_EQ(node().broker().url_for_controller(), address);
+  const std::int64_t first_epoch = leader.connected[0].epoch;
+  ASSERT_TRUE(leader.await_connected(2));
+  EXPECT_GT(leader.connected[1].epoch, first_epoch);
+  const std::size_t before = leader.deliveries.size();
+  ASSERT_TRUE(leader.await_deliveries(before + 100));
+  EXPECT_EQ(leader.settled(PublishEnd::Confirmed), 100U);
+}
+
+}  // namespace
+}  // namespace juggler::test
