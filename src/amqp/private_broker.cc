@@ -151,8 +151,10 @@ struct PrivateBroker::Node {
   NodeRecord record;
   int lock_fd = -1;
   pid_t child = -1;
+  pid_t port_mapper = -1;
 
-  Result<void> await_ready(const NotifySocket& socket, const PrivateBrokerOptions& options) const;
+  Result<void> start_processes(const std::string& notify_path);
+  Result<void> await_ready(const NotifySocket& socket, const PrivateBrokerOptions& options);
   bool takes_logins() const;
 };
 
@@ -163,7 +165,7 @@ bool PrivateBroker::Node::takes_logins() const {
 }
 
 Result<void> PrivateBroker::Node::await_ready(const NotifySocket& socket,
-                                              const PrivateBrokerOptions& options) const {
+                                              const PrivateBrokerOptions& options) {
   constexpr Micros kLoginsAfter = seconds(20);
   const Time began = monotonic_now();
   for (;;) {
@@ -172,6 +174,7 @@ Result<void> PrivateBroker::Node::await_ready(const NotifySocket& socket,
     }
     const Micros waited = monotonic_now() - began;
     if (auto status = poll_child(child)) {
+      child = -1;  // its number may be somebody else's soon
       return fail(ErrorCode::Unavailable,
                   fmt::format("the broker ended at its start with status {}; {}", *status,
                               explain_start(files)));
@@ -189,6 +192,33 @@ Result<void> PrivateBroker::Node::await_ready(const NotifySocket& socket,
           fmt::format("RabbitMQ is starting, {} s (3 to 9 s as a rule)", waited.count / 1'000'000));
     }
   }
+}
+
+// The port mapper first, as our own child: the one that RabbitMQ would start outlives it.
+Result<void> PrivateBroker::Node::start_processes(const std::string& notify_path) {
+  unlink(files.startup_log().c_str());
+  std::vector<std::string> environment = node_environment(files, record.ports);
+  auto mapper = start_child({.program = kPortMapper,
+                             .arguments = {"-port", std::to_string(record.ports.epmd)},
+                             .environment = environment,
+                             .output = files.startup_log(),
+                             .ends_with_us = true});
+  if (!mapper) {
+    return mapper.error();
+  }
+  port_mapper = *mapper;
+  environment.push_back("NOTIFY_SOCKET=" + notify_path);
+  auto started = start_child({.program = kServer,
+                              .arguments = {},
+                              .environment = std::move(environment),
+                              .output = files.startup_log(),
+                              .ends_with_us = true});
+  if (!started) {
+    return started.error();
+  }
+  child = *started;
+  record.pid = child;
+  return {};
 }
 
 PrivateBroker::PrivateBroker(std::unique_ptr<Node> node) : node_(std::move(node)) {}
@@ -242,19 +272,9 @@ Result<PrivateBroker> PrivateBroker::start(const PrivateBrokerOptions& options) 
   if (!socket) {
     return socket.error();
   }
-  std::vector<std::string> environment = node_environment(node.files, *ports);
-  environment.push_back("NOTIFY_SOCKET=" + (*socket)->path());
-  unlink(node.files.startup_log().c_str());
-  auto child = start_child({.program = kServer,
-                            .arguments = {},
-                            .environment = std::move(environment),
-                            .output = node.files.startup_log(),
-                            .ends_with_us = true});
-  if (!child) {
-    return child.error();
+  if (auto started = node.start_processes((*socket)->path()); !started) {
+    return started.error();
   }
-  node.child = *child;
-  node.record.pid = *child;
   if (auto written = write_record(node.files, node.record); !written) {
     return written.error();
   }
@@ -340,9 +360,12 @@ void PrivateBroker::stop() {
   if (node_->child > 0) {
     end_child(node_->child, seconds(15));
     node_->child = -1;
-    kill_port_mapper(node_->files, node_->record.ports);
     node_->record.pid = 0;
     (void)write_record(node_->files, node_->record);  // ports and passwords serve the next start
+  }
+  if (node_->port_mapper > 0) {
+    end_child(node_->port_mapper, seconds(2));
+    node_->port_mapper = -1;
   }
   close(node_->lock_fd);
   node_->lock_fd = -1;
