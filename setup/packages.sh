@@ -64,13 +64,14 @@ allow_broker_start() {
 }
 
 apt_install() {
-  quietly packages as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 \
-    install --no-install-recommends "$@"
+  quietly packages as_root env DEBIAN_FRONTEND=noninteractive \
+    apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends "$@"
 }
 
 lists_are_fresh() {
   local lists=/var/lib/apt/lists
-  [[ -n $(find "$lists" -maxdepth 0 -mmin -30) && -n $(find "$lists" -maxdepth 1 -name '*Packages*' -print -quit) ]]
+  [[ -n $(find "$lists" -maxdepth 0 -mmin -30) ]] &&
+    [[ -n $(find "$lists" -maxdepth 1 -name '*Packages*' -print -quit) ]]
 }
 
 apt_update() { quietly packages as_root apt-get -q -o DPkg::Lock::Timeout=300 update; }
@@ -78,9 +79,11 @@ apt_update() { quietly packages as_root apt-get -q -o DPkg::Lock::Timeout=300 up
 step_packages() {
   local group=$1 names wanted lacking status=0
   if [[ $SYSTEM == unknown ]]; then
-    say "this system is not recognised: $SYSTEM_NAME. Recognised: Debian 12 and 13, Raspberry Pi OS 12 and 13, Ubuntu 22.04 (JetPack 6) and 24.04."
+    say "this system is not recognised: $SYSTEM_NAME. Recognised: Debian 12 and 13," \
+      'Raspberry Pi OS 12 and 13, Ubuntu 22.04 (JetPack 6) and 24.04.'
     print_package_list
-    die "install these, then call the steps by hand: cmake --preset release, cmake --build build/release (docs/models.md for the rest)"
+    die 'install these, then build by hand: cmake --preset release && cmake --build build/release' \
+      '(docs/models.md for the rest)'
   fi
   names=$(package_rows "$group" | cut -d' ' -f1)
   [[ -n $names ]] || die "no group '$group' in setup/packages.list"
@@ -88,8 +91,12 @@ step_packages() {
   wanted=$(not_installed $names | paste -sd' ')
   [[ -n $wanted ]] || return 0
   say "packages ($group) on $SYSTEM_NAME: installing $wanted"
-  say "  (about $([[ $group == models ]] && echo '40 s, 155 MB' || echo '1 minute'); output in $LOGS/packages.log)"
-  lists_are_fresh || retry apt_update || say 'the package lists could not be read anew; trying with those at hand'
+  case $group in
+    build) say '  (about 1 minute, 140 MB)' ;;
+    models) say '  (about 1 minute, 155 MB)' ;;
+    *) say '  (about 10 s)' ;;
+  esac
+  lists_are_fresh || retry apt_update || say 'the package lists could not be read; trying those at hand'
   [[ " $wanted " != *" rabbitmq-server "* ]] || forbid_broker_start
   # shellcheck disable=SC2086
   retry apt_install $wanted || status=1

@@ -4,7 +4,7 @@
 count() { find "$1" -name "$2" 2>/dev/null | wc -l; }
 
 step_status() {
-  local group lacking library
+  local group lacking library trained
   say "system: $SYSTEM_NAME ($SYSTEM)"
   for group in build test bench models; do
     # shellcheck disable=SC2046  # One word per package.
@@ -14,6 +14,7 @@ step_status() {
   library=${ORT_LIBRARY:-$(system_ort_library)}
   library=${library:-$ORT_DIR/lib/libonnxruntime.so.1}
   say "ONNX Runtime: $([[ -r $library ]] && echo "$library" || echo 'missing: twins only')"
-  say "models: $(count "$MODELS" '*.onnx') ONNX files, $(grep -c '^weights = "pretrained"' "$MODELS/catalogue.toml" 2>/dev/null || true) with trained weights"
+  trained=$(grep -c '^weights = "pretrained"' "$MODELS/catalogue.toml" 2>/dev/null || true)
+  say "models: $(count "$MODELS" '*.onnx') ONNX files, ${trained:-0} with trained weights"
   say "photographs: $(($(count "$PHOTOS" '*.jpg') + $(count "$PHOTOS" '*.png')))"
 }

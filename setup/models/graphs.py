@@ -1,4 +1,4 @@
-"""Changes to ONNX graphs: padding folded into convolutions, fp16 storage of weights, int8 by calibration."""
+"""Changes to ONNX graphs: padding folded into convolutions, weights stored as fp16, int8."""
 
 from pathlib import Path
 
@@ -13,8 +13,8 @@ FP16_ELEMENTS_MIN = 64  # Smaller tensors (biases of tiny layers, scalars) are n
 def fold_padding(model: onnx.ModelProto) -> int:
     """Moves each Pad that only feeds a Conv into that Conv's `pads`; returns how many.
 
-    EfficientNet-Lite pads unevenly (TensorFlow's SAME), which torch can only export as a separate Pad:
-    one more pass over memory each, and one more tensor to quantise.
+    EfficientNet-Lite pads unevenly (TensorFlow's SAME), which torch can only export as a separate
+    Pad: one more pass over memory each, and one more tensor to quantise.
     """
     graph = model.graph
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
@@ -35,7 +35,7 @@ def fold_padding(model: onnx.ModelProto) -> int:
             continue
         if len(after) != 1 or after[0].op_type != "Conv":
             continue
-        pads, = (attribute for attribute in after[0].attribute if attribute.name == "pads")
+        (pads,) = (attribute for attribute in after[0].attribute if attribute.name == "pads")
         pads.ints[:] = [int(old + more) for old, more in zip(pads.ints, amounts[[2, 3, 6, 7]])]
         after[0].input[0] = pad.input[0]
         graph.node.remove(pad)
@@ -46,7 +46,7 @@ def fold_padding(model: onnx.ModelProto) -> int:
 def with_fp16_weights(model: onnx.ModelProto) -> onnx.ModelProto:
     """Weights stored as fp16 and cast back to fp32 when the model is loaded.
 
-    Half the file; the same arithmetic, speed and memory on a CPU, where fp16 arithmetic is emulated.
+    Half the file; the same arithmetic, speed and memory. (CPUs emulate fp16 arithmetic.)
     """
     result = onnx.ModelProto()
     result.CopyFrom(model)
@@ -56,10 +56,14 @@ def with_fp16_weights(model: onnx.ModelProto) -> onnx.ModelProto:
         if tensor.data_type != TensorProto.FLOAT or values.size < FP16_ELEMENTS_MIN:
             continue
         name = tensor.name
-        # A value too large for fp16 would become infinite; batch normalisation is folded, so none is.
+        # Larger values would become infinite. Batch normalisation is folded in: there are none.
         assert np.abs(values).max() < np.finfo(np.float16).max, name
         tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}.fp16"))
-        casts.append(helper.make_node("Cast", [f"{name}.fp16"], [name], to=TensorProto.FLOAT, name=f"{name}.cast"))
+        casts.append(
+            helper.make_node(
+                "Cast", [f"{name}.fp16"], [name], to=TensorProto.FLOAT, name=f"{name}.cast"
+            )
+        )
     nodes = list(result.graph.node)
     del result.graph.node[:]
     result.graph.node.extend(casts + nodes)
@@ -78,6 +82,11 @@ class Batches(CalibrationDataReader):
 def quantise(fp32: Path, int8: Path, views: np.ndarray) -> None:
     """Static QDQ: int8 weights by channel, uint8 activations in the ranges seen on `views`."""
     quantize_static(
-        str(fp32), str(int8), Batches(views),
-        quant_format=QuantFormat.QDQ, per_channel=True,
-        activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8)
+        str(fp32),
+        str(int8),
+        Batches(views),
+        quant_format=QuantFormat.QDQ,
+        per_channel=True,
+        activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+    )

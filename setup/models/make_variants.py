@@ -2,7 +2,8 @@
 
 usage: make_variants.py PHOTOS OUT
 Needs onnx and onnxruntime (requirements.txt). Writes OUT/agreement.json: for each variant made, how
-often its label is fp32's. A pretrained variant below AGREEMENT_MIN is named and left out.
+often its label is fp32's. A pretrained variant below AGREEMENT_MIN is named and left out. The exit
+status is 1 if making a file failed.
 """
 
 import functools
@@ -22,8 +23,8 @@ from networks import NETWORKS, Network
 
 CALIBRATION_SEED = 1
 COMPARISON_SEED = 2  # Other views than those calibrated on, of the same photographs.
-# Views per photograph, for calibration (besides the photograph itself) and for comparison. More than
-# 2 to calibrate on changed nothing (docs/models.md); synthetic networks have no labels to keep.
+# Views per photograph besides itself, for calibration and for comparison. More than 2 to calibrate
+# on changed nothing (docs/models.md); synthetic networks have no labels to keep.
 VIEWS = {"pretrained": (2, 5), "synthetic": (0, 1)}
 CONFIDENT = 0.3  # Where fp32 itself is undecided, another label says little.
 AGREEMENT_MIN = {"fp16": 0.97, "int8": 0.9}  # Share of the confident views.
@@ -55,7 +56,7 @@ def make_files(network: Network, photos: Path, views_per_photo: int, out: Path) 
 
 
 def make_and_compare(origin: dict, photos: Path, out: Path, network: Network) -> dict[str, dict]:
-    """By precision: how many views have fp32's label, of all and of those where fp32 is confident."""
+    """By precision: how many views have fp32's label; of all, and where fp32 is confident."""
     calibration, comparison = VIEWS[origin[network.name]]
     precisions = make_files(network, photos, calibration, out)
     views = pictures.plain_and_varied(photos, network, comparison, COMPARISON_SEED)
@@ -63,21 +64,32 @@ def make_and_compare(origin: dict, photos: Path, out: Path, network: Network) ->
     confident = confidences(expected) >= CONFIDENT
     found = {}
     for precision in precisions:
-        same = logits(out / f"{network.name}-{precision}.onnx", views).argmax(1) == expected.argmax(1)
-        found[precision] = {"same": int(same.sum()), "views": len(views),
-                            "confident_same": int(same[confident].sum()), "confident": int(confident.sum())}
+        same = logits(out / f"{network.name}-{precision}.onnx", views).argmax(1) == expected.argmax(
+            1
+        )
+        found[precision] = {
+            "same": int(same.sum()),
+            "views": len(views),
+            "confident_same": int(same[confident].sum()),
+            "confident": int(confident.sum()),
+        }
     return found
 
 
-def main() -> None:
+def main() -> int:
     onnxruntime.set_default_logger_severity(3)
-    logging.disable(logging.WARNING)  # The quantiser advises a preparation that the exporter has done.
+    logging.disable(
+        logging.WARNING
+    )  # The quantiser advises a preparation that the exporter has done.
     photos, out = map(Path, sys.argv[1:3])
     origin = json.loads((out / "weights.json").read_text())
-    agreement = {}
+    agreement, failures = {}, 0
     job = functools.partial(make_and_compare, origin, photos, out)
-    for network, found, error, seconds in workers.for_each(job, [n for n in NETWORKS if n.name in origin]):
+    for network, found, error, seconds in workers.for_each(
+        job, [n for n in NETWORKS if n.name in origin]
+    ):
         if error:
+            failures = 1
             print(f"[models] MISSING: fp16 and int8 of {network.name}: {error}", flush=True)
             for precision in ("fp16", "int8"):
                 (out / f"{network.name}-{precision}.onnx").unlink(missing_ok=True)
@@ -85,14 +97,20 @@ def main() -> None:
         for precision, counts in found.items():
             least = AGREEMENT_MIN[precision] * counts["confident"]
             if origin[network.name] == "pretrained" and counts["confident_same"] < least:
-                print(f"[models] MISSING: {network.name}-{precision}: too few labels are fp32's: {counts}", flush=True)
+                print(
+                    f"[models] MISSING: {network.name}-{precision}: too few labels agree: {counts}",
+                    flush=True,
+                )
                 (out / f"{network.name}-{precision}.onnx").unlink()
                 continue
             agreement[f"{network.name}-{precision}"] = counts
-        shown = ", ".join(f"{precision} {counts['same']}/{counts['views']}" for precision, counts in found.items())
+        shown = ", ".join(
+            f"{precision} {counts['same']}/{counts['views']}" for precision, counts in found.items()
+        )
         print(f"[models] {network.name}: labels as fp32: {shown}: {seconds:.1f} s", flush=True)
     (out / "agreement.json").write_text(json.dumps(agreement, indent=1) + "\n")
+    return failures
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

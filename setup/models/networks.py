@@ -46,7 +46,11 @@ class Network:
 
     @property
     def fp16(self) -> Accuracy:
-        return Accuracy(self.fp32.percent, "derived", f"fp32's: only the weights are rounded; {self.fp32.source}")
+        return Accuracy(
+            self.fp32.percent,
+            "derived",
+            f"fp32's: only the weights are rounded; {self.fp32.source}",
+        )
 
 
 def torchvision_network(name, macs_m, top1, weights, resize_shorter, int8=None):
@@ -62,15 +66,19 @@ def torchvision_network(name, macs_m, top1, weights, resize_shorter, int8=None):
 
 
 def lite_network(number, size, macs_m, top1, int8):
-    # The originals crop the centre size/(size+32) of the shorter side, then resize: the same picture
-    # as resizing the shorter side to size+32 and cropping size x size.
+    # The originals crop the centre size/(size+32) of the shorter side, then resize: the same
+    # picture as resizing the shorter side to size+32 and cropping size x size.
     return Network(
         name=f"efficientnet_lite{number}",
         size=size,
         resize_shorter=size + 32,
         macs_m=macs_m,
         fp32=Accuracy(top1, "published", LITE_README),
-        int8=Accuracy(int8, "estimated", "TensorFlow's post-training int8 of the same network; ours was not measured on ImageNet"),
+        int8=Accuracy(
+            int8,
+            "estimated",
+            "TensorFlow's post-training int8 of the same network; ours was not measured",
+        ),
         mean=LITE_MEAN,
         std=LITE_STD,
         licence="Apache-2.0",
@@ -81,16 +89,40 @@ NETWORKS = (
     lite_network(0, 224, 407, 75.1, 74.4),
     lite_network(1, 240, 631, 76.7, 75.9),
     lite_network(2, 260, 899, 77.6, 77.0),
-    torchvision_network("squeezenet1_1", 349, 58.178, "IMAGENET1K_V1", 256,
-                        (56.9, "fp32 less 1.3, MobileNetV2's loss at the same agreement with fp32")),
+    torchvision_network(
+        "squeezenet1_1",
+        349,
+        58.178,
+        "IMAGENET1K_V1",
+        256,
+        (56.9, "fp32 less 1.3, MobileNetV2's loss at the same agreement with fp32"),
+    ),
     torchvision_network("mobilenet_v3_small", 57, 67.668, "IMAGENET1K_V1", 256),
     torchvision_network("mobilenet_v3_large", 217, 75.274, "IMAGENET1K_V2", 232),
-    torchvision_network("resnet18", 1814, 69.758, "IMAGENET1K_V1", 256,
-                        (69.494, "torchvision's own int8 weights, IMAGENET1K_FBGEMM_V1")),
-    torchvision_network("resnet50", 4089, 80.858, "IMAGENET1K_V2", 232,
-                        (80.282, "torchvision's own int8 weights, IMAGENET1K_FBGEMM_V2")),
-    torchvision_network("resnext50_32x4d", 4230, 81.198, "IMAGENET1K_V2", 232,
-                        (80.6, "fp32 less 0.6, as torchvision's int8 weights of ResNet50 V2")),
+    torchvision_network(
+        "resnet18",
+        1814,
+        69.758,
+        "IMAGENET1K_V1",
+        256,
+        (69.494, "torchvision's own int8 weights, IMAGENET1K_FBGEMM_V1"),
+    ),
+    torchvision_network(
+        "resnet50",
+        4089,
+        80.858,
+        "IMAGENET1K_V2",
+        232,
+        (80.282, "torchvision's own int8 weights, IMAGENET1K_FBGEMM_V2"),
+    ),
+    torchvision_network(
+        "resnext50_32x4d",
+        4230,
+        81.198,
+        "IMAGENET1K_V2",
+        232,
+        (80.6, "fp32 less 0.6, as torchvision's int8 weights of ResNet50 V2"),
+    ),
 )
 
 

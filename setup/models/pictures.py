@@ -1,4 +1,4 @@
-"""Photographs as network input: the preprocessing of the catalogue, and varied views of few photographs.
+"""Photographs as network input: the catalogue's preprocessing, and varied views of few photographs.
 
 The preprocessing is the one that juggler-consumer does (shorter side, centre crop, normalise); the
 views serve to calibrate batch normalisation and int8 ranges, and to compare variants.
@@ -33,7 +33,9 @@ def normalised(pictures: list[Image.Image], network: Network) -> np.ndarray:
 
 def varied_view(picture: Image.Image, network: Network, rng: np.random.Generator) -> Image.Image:
     """A random crop of 30 to 100 % of each side, flipped half of the time, lighter or darker."""
-    sides = [max(1, round(side * share)) for side, share in zip(picture.size, rng.uniform(0.3, 1.0, 2))]
+    sides = [
+        max(1, round(side * share)) for side, share in zip(picture.size, rng.uniform(0.3, 1.0, 2))
+    ]
     left, top = (int(rng.integers(0, whole - part + 1)) for whole, part in zip(picture.size, sides))
     view = picture.crop((left, top, left + sides[0], top + sides[1]))
     view = view.resize((network.size, network.size), Image.BILINEAR)
@@ -50,11 +52,15 @@ def noise_picture(rng: np.random.Generator) -> Image.Image:
 
 
 def views(folder: Path, network: Network, per_photo: int, seed: int) -> np.ndarray:
-    """Every photograph `per_photo` times, each time another view of it; the same for the same seed."""
+    """Every photograph `per_photo` times, each time another view; the same for the same seed."""
     rng = np.random.default_rng(seed)
-    pictures = [picture for _, picture in photographs(folder)] or [noise_picture(rng) for _ in range(9)]
+    pictures = [picture for _, picture in photographs(folder)] or [
+        noise_picture(rng) for _ in range(9)
+    ]
     return normalised(
-        [varied_view(picture, network, rng) for picture in pictures for _ in range(per_photo)], network)
+        [varied_view(picture, network, rng) for picture in pictures for _ in range(per_photo)],
+        network,
+    )
 
 
 def plain_and_varied(folder: Path, network: Network, per_photo: int, seed: int) -> np.ndarray:

@@ -1,7 +1,7 @@
-"""Seeded weights for a network whose trained ones cannot be had: same graph, same speed, no meaning.
+"""Seeded weights for networks whose trained ones cannot be had: same graph and speed, no meaning.
 
 Activations stay in a sane range, different pictures get different classes, and no two parameters
-are equal. (torch 1.13 merges equal ones into Identity nodes on export, which some importers refuse.)
+are equal. (torch 1.13 merges equal ones into Identity nodes, which some importers refuse.)
 """
 
 import torch
@@ -11,7 +11,7 @@ LOGIT_SPREAD = 2.5  # standard deviation of a class's logits over pictures; trai
 
 
 def make_synthetic(model: nn.Module, views: torch.Tensor, seed: int) -> None:
-    """Fills `model` with weights drawn from `seed`, calibrated on `views`; leaves it in eval mode."""
+    """Fills `model` with weights drawn from `seed`, calibrated on `views`; eval mode after."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for module in model.modules():
@@ -55,8 +55,11 @@ def _calibrate_convolutions(model: nn.Module, views: torch.Tensor) -> None:
         module.bias.copy_((module.bias - mean) / deviation)
         return (output - mean.view(-1, 1, 1)) / deviation.view(-1, 1, 1)
 
-    hooks = [module.register_forward_hook(rescale)
-             for module in model.modules() if isinstance(module, nn.Conv2d)]
+    hooks = [
+        module.register_forward_hook(rescale)
+        for module in model.modules()
+        if isinstance(module, nn.Conv2d)
+    ]
     model.eval()
     model(views)
     for hook in hooks:
@@ -66,10 +69,10 @@ def _calibrate_convolutions(model: nn.Module, views: torch.Tensor) -> None:
 def _spread_logits(model: nn.Module, views: torch.Tensor) -> None:
     logits = torch.cat([model(batch) for batch in views.split(9)])
     last = [module for module in model.modules() if isinstance(module, (nn.Conv2d, nn.Linear))][-1]
-    # One scale for all classes: a class that hardly varied over these few views must not be blown up.
+    # One scale for all: a class that hardly varied over these few views must not be blown up.
     scale = LOGIT_SPREAD / float(logits.std(0).mean() + 1e-5)
     last.weight *= scale
     if isinstance(last, nn.Linear):
         last.bias.copy_((last.bias - logits.mean(0)) * scale)
-    else:  # SqueezeNet: convolution, ReLU, mean. A shift before the ReLU would not shift the logits alike.
+    else:  # SqueezeNet: convolution, ReLU, mean. A shift before the ReLU would shift unevenly.
         last.bias *= scale

@@ -1,7 +1,7 @@
 """Runs one function for many networks at once: one process per core, each with one thread, pinned.
 
 Two threads that wait for each other by spinning lose most of their time as soon as another program
-wants a core (measured: calibration of EfficientNet-Lite0 14 s on two busy cores, 4 s pinned to one).
+wants a core (measured, calibrating EfficientNet-Lite0: 14 s on two busy cores, 4 s on one).
 """
 
 import multiprocessing
@@ -27,10 +27,12 @@ def _guarded(job):
 
 
 def for_each(function, networks):
-    """Yields (network, result, error text or None, seconds) as they finish; largest network first."""
+    """Yields (network, result, error text or None, seconds) as they finish; largest first."""
     cores = sorted(os.sched_getaffinity(0))
     count = min(len(cores), WORKERS_MAX)
-    jobs = [(function, network) for network in sorted(networks, key=lambda network: -network.macs_m)]
+    jobs = [
+        (function, network) for network in sorted(networks, key=lambda network: -network.macs_m)
+    ]
     context = multiprocessing.get_context("fork")
     with context.Pool(count, _pin, (context.Value("i", 0), cores)) as pool:
         yield from pool.imap_unordered(_guarded, jobs)

@@ -1,4 +1,4 @@
-"""Writes OUT/catalogue.toml: one [[variant]] per ONNX file in OUT. docs/models.md explains every key.
+"""Writes OUT/catalogue.toml: one [[variant]] per ONNX file in OUT; its keys: docs/models.md.
 
 usage: write_catalogue.py OUT
 Needs nothing but Python: it also describes what was made where the int8 tools could not be had.
@@ -56,12 +56,25 @@ def variant(file: Path, network: Network, precision: str, weights: str, agreemen
     content = file.read_bytes()
     remark = ""
     if agreement:
-        remark = (f"# Same label as {network.name}-fp32 on {agreement['same']} of {agreement['views']} views of the photographs;\n"
-                  f"# where fp32 is confident: {agreement['confident_same']} of {agreement['confident']}.\n")
+        remark = (
+            f"# Same label as {network.name}-fp32 on {agreement['same']} of {agreement['views']} "
+            "views of the photographs;\n"
+            f"# where fp32 is confident: {agreement['confident_same']} of "
+            f"{agreement['confident']}.\n"
+        )
     return VARIANT.format(
-        id=f"{network.name}-{precision}", network=network, precision=precision, file=file,
-        sha256=hashlib.sha256(content).hexdigest(), size=len(content), weights=weights,
-        accuracy=accuracy, remark=remark, mean=floats(network.mean), std=floats(network.std))
+        id=f"{network.name}-{precision}",
+        network=network,
+        precision=precision,
+        file=file,
+        sha256=hashlib.sha256(content).hexdigest(),
+        size=len(content),
+        weights=weights,
+        accuracy=accuracy,
+        remark=remark,
+        mean=floats(network.mean),
+        std=floats(network.std),
+    )
 
 
 def main() -> None:
@@ -75,8 +88,13 @@ def main() -> None:
         for precision in ("fp32", "fp16", "int8"):
             file = out / f"{network.name}-{precision}.onnx"
             if network.name in weights and file.exists():
-                text += variant(file, network, precision, weights[network.name],
-                                agreement.get(f"{network.name}-{precision}"))
+                text += variant(
+                    file,
+                    network,
+                    precision,
+                    weights[network.name],
+                    agreement.get(f"{network.name}-{precision}"),
+                )
     unfinished = out / "catalogue.toml.new"
     unfinished.write_text(text)
     unfinished.rename(out / "catalogue.toml")
