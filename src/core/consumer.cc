@@ -76,6 +76,7 @@ bool Consumer::recognise(const DispatchArrived& event) {
   if (answered != results_.end()) {
     stats_.repeated += 1;
     answered->second.delivery = event.delivery;
+    answered->second.confirmed = false;  // this delivery's ack waits for a confirm of its own
     if (answered->second.publish == 0) {
       send(answered->second);
     }
@@ -101,6 +102,9 @@ bool Consumer::recognise(const DispatchArrived& event) {
 
 // Why a dispatch cannot be taken at all; empty if it can.
 std::string Consumer::refusal(const Dispatch& dispatch) const {
+  if (draining_) {
+    return "the device is leaving";
+  }
   if (dispatch.attempt.epoch < epoch_) {
     return fmt::format("stale epoch {}: a controller with epoch {} leads", dispatch.attempt.epoch,
                        epoch_);

@@ -61,7 +61,8 @@ void Controller::on(const LeadBegun& event) {
   led_since_ = now_;
   timers_.set(now_ + config_.warm_up, {.kind = ControllerTimer::Kind::Replan});
   timers_.set(now_ + config_.adopt_wait, {.kind = ControllerTimer::Kind::Replan});
-  timers_.set(now_ + kLivenessPeriod, {.kind = ControllerTimer::Kind::Liveness});
+  timers_.cancel(liveness_timer_);  // of an earlier lead
+  liveness_timer_ = timers_.set(now_ + kLivenessPeriod, {.kind = ControllerTimer::Kind::Liveness});
   // Nobody could be heard without a connection: silence counts from now.
   for (DeviceState& device : fleet_.devices) {
     device.last_heard = now_;
@@ -113,10 +114,13 @@ void Controller::on(const HelloArrived& event) {
       tasks_.find(number)->reserved_device.clear();
     }
   }
+  // That it drains is not in the hello: only a new start of the consumer ends it.
+  const bool drains =
+      device.liveness == Liveness::Draining && device.facts->incarnation == event.facts.incarnation;
   device.lanes = lanes_for(event.facts, device);
   device.facts = std::make_shared<const DeviceFacts>(event.facts);
   device.last_heard = now_;
-  device.liveness = Liveness::Live;
+  device.liveness = drains ? Liveness::Draining : Liveness::Live;
   act(Enrol{event.facts.id});
   replan();
 }
@@ -142,7 +146,11 @@ void Controller::on(const HeartbeatArrived& event) {
 
 void Controller::on(const DecidedRead& event) {
   // What this controller decided itself comes back to it too; it knows it already.
-  if (tasks_.find(event.outcome.key) == nullptr && answered_.find(event.outcome.key) == nullptr) {
+  if (TaskRecord* record = tasks_.find(event.outcome.key)) {
+    if (record->phase != TaskPhase::Answering) {
+      take_decided(*record, event.outcome);
+    }
+  } else if (answered_.find(event.outcome.key) == nullptr) {
     answered_.remember(event.outcome);
   }
   decided_held_.emplace_back(now_ + config_.decided_held, event.delivery);
@@ -158,12 +166,7 @@ void Controller::on(const ResultArrived& event) {
       stats_.results_late += 1;
       act(AckDelivery{event.delivery});
     } else {
-      // The task may be about to come again from the broker.
-      orphans_[result.attempt.task] = {result, event.delivery};
-      ControllerTimer patience;
-      patience.kind = ControllerTimer::Kind::OrphanResult;
-      patience.key = result.attempt.task;
-      timers_.set(now_ + config_.orphan_result_max, std::move(patience));
+      keep_orphan(event);
     }
     serve(result.device, result.processor);
     return;
@@ -172,11 +175,15 @@ void Controller::on(const ResultArrived& event) {
       std::find_if(record->attempts.begin(), record->attempts.end(),
                    [&](const Attempt& candidate) { return candidate.id == result.attempt; });
   if (attempt != record->attempts.end() && attempt->open) {
-    learn(result, attempt->dispatched);
+    learn(result, *attempt);
   }
   if (record->phase == TaskPhase::Answering) {
     stats_.results_late += 1;
-    act(AckDelivery{event.delivery});
+    if (record->stands == result.attempt) {
+      record->results.push_back(event.delivery);  // it comes again: still acked last
+    } else {
+      act(AckDelivery{event.delivery});
+    }
   } else if (result.status == AttemptStatus::Ok) {
     record->results.push_back(event.delivery);
     completed(*record, result);
@@ -228,7 +235,7 @@ void Controller::run_timer(const ControllerTimer& timer) {
       attempt_timed_out(timer);
       return;
     case ControllerTimer::Kind::Replan:
-      replan();
+      replan_all();
       return;
     case ControllerTimer::Kind::Resend: {
       TaskRecord* record = tasks_.find(timer.task);
@@ -242,7 +249,7 @@ void Controller::run_timer(const ControllerTimer& timer) {
       return;
     case ControllerTimer::Kind::OrphanResult: {
       const auto at = orphans_.find(timer.key);
-      if (at != orphans_.end()) {
+      if (at != orphans_.end() && at->second.until <= now_) {
         stats_.results_orphaned += 1;
         act(AckDelivery{at->second.delivery});
         orphans_.erase(at);

@@ -100,6 +100,7 @@ class Controller {
   struct Orphan {
     AttemptResult result;
     DeliveryId delivery;
+    Time until;
   };
 
   // Events, in controller.cc.
@@ -123,6 +124,7 @@ class Controller {
   void reserve(TaskRecord& record, const Candidate& candidate);
   void unreserve(TaskRecord& record);
   void replan();
+  void replan_all();
   void serve(const std::string& device, const std::string& processor);
   bool any_room() const;
   void infeasible(TaskRecord& record, const std::string& reason);
@@ -133,7 +135,8 @@ class Controller {
   void try_again(TaskRecord& record);
   void attempt_timed_out(const ControllerTimer& timer);
   void completed(TaskRecord& record, const AttemptResult& result);
-  void learn(const AttemptResult& result, Time dispatched);
+  void keep_orphan(const ResultArrived& event);
+  void learn(const AttemptResult& result, const Attempt& attempt);
   void adopt(const Heartbeat& heartbeat);
   void check_liveness();
   void set_liveness(DeviceState& device, Liveness liveness);
@@ -148,7 +151,10 @@ class Controller {
   void answer(TaskRecord& record, Outcome outcome);
   void send_answer(TaskRecord& record);
   void send_outcome(TaskRecord& record, std::size_t requester);
+  void take_decided(TaskRecord& record, const Outcome& outcome);
   void settled(const OpenPublish& publish, PublishEnd end);
+  void dispatch_settled(TaskRecord& record, const AttemptId& id, PublishEnd end);
+  void all_settled(TaskRecord& record);
   void close(TaskRecord& record);
 
   PublishId open(OpenPublish publish);
@@ -170,6 +176,7 @@ class Controller {
   std::unordered_map<PublishId, OpenPublish> publishes_;  // looked up, never iterated
   std::map<AttemptId, ControllerTimers::Id> attempt_timers_;
   std::map<TaskKey, Orphan> orphans_;
+  ControllerTimers::Id liveness_timer_;
   std::vector<std::pair<Time, DeliveryId>> decided_held_;  // oldest first
 
   bool leading_ = false;

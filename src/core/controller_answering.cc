@@ -24,8 +24,11 @@ void Controller::submit(const Submitted& event) {
     return;
   }
   Submitted task = event;
-  if (!task.id_given && !task.submission.redelivered) {
-    // Without an id two equal submissions are two tasks.
+  const TaskKey& key = task.submission.key;
+  if (!task.id_given && !task.submission.redelivered &&
+      (tasks_.find(key) != nullptr || answered_.find(key) != nullptr)) {
+    // Without an id two equal submissions are two tasks. The first keeps the id that its content
+    // gives it, so that it is recognised when the broker delivers it again.
     task.submission.key.id += fmt::format("-{}", ++anonymous_);
   }
   if (TaskRecord* live = tasks_.find(task.submission.key)) {
@@ -123,6 +126,10 @@ void Controller::refuse(const Submitted& event, const std::string& reason, bool 
     act(RejectDelivery{event.delivery});
     return;
   }
+  if (const Outcome* given = answered_.find(event.submission.key)) {
+    repeat(event, *given);  // one outcome per id, whatever is sent under it later
+    return;
+  }
   TaskRecord record;
   record.submission = event.submission;
   record.requesters.push_back(
@@ -144,6 +151,8 @@ void Controller::repeat(const Submitted& event, const Outcome& outcome) {
   record.deadline = now_;
   record.phase = TaskPhase::Answering;
   record.outcome = outcome;
+  // Only a redelivery can mean that the dead letter was never confirmed.
+  record.dead_kept = !event.submission.redelivered;
   send_answer(tasks_.insert(std::move(record)));
 }
 
@@ -189,20 +198,35 @@ void Controller::answer(TaskRecord& record, Outcome outcome) {
   }
 }
 
+// An earlier leader has decided it, and its record came after the task.
+void Controller::take_decided(TaskRecord& record, const Outcome& outcome) {
+  unreserve(record);
+  tasks_.leave(record);
+  timers_.cancel(record.deadline_timer);
+  record.phase = TaskPhase::Answering;
+  record.outcome = outcome;
+  if (leading_) {
+    send_answer(record);
+  }
+}
+
+// Sends whatever of the answer the broker has not confirmed yet.
 void Controller::send_answer(TaskRecord& record) {
   record.resend_due = false;
-  if (record.record_decided) {
+  if (record.record_decided && !record.decided_kept) {
     record.publishes_open += 1;
     act(SendDecided{open({.kind = OpenPublish::Kind::Decided, .task = record.number}),
                     *record.outcome});
   }
-  if (record.outcome->kind == OutcomeKind::Failed) {
+  if (record.outcome->kind == OutcomeKind::Failed && !record.dead_kept) {
     record.publishes_open += 1;
     act(SendDead{open({.kind = OpenPublish::Kind::Dead, .task = record.number}), *record.outcome,
                  record.submission.payload});
   }
   for (std::size_t i = 0; i < record.requesters.size(); ++i) {
-    send_outcome(record, i);
+    if (!record.requesters[i].answered) {
+      send_outcome(record, i);
+    }
   }
 }
 
@@ -214,58 +238,97 @@ void Controller::send_outcome(TaskRecord& record, std::size_t requester) {
       *record.outcome, to.reply_to, to.correlation_id});
 }
 
+void Controller::dispatch_settled(TaskRecord& record, const AttemptId& id, PublishEnd end) {
+  // Confirmed says nothing yet. Unknown may have arrived: the attempt's timer decides.
+  if (end != PublishEnd::Returned && end != PublishEnd::Refused) {
+    return;
+  }
+  for (Attempt& attempt : record.attempts) {
+    if (attempt.id == id && attempt.open) {
+      const bool missing = end == PublishEnd::Returned;
+      end_attempt(record, attempt,
+                  missing ? "the device's queue is missing" : "the device's queue is full", true);
+      if (missing) {
+        act(Enrol{attempt.device});
+      }
+      try_again(record);
+      return;
+    }
+  }
+}
+
 void Controller::settled(const OpenPublish& publish, PublishEnd end) {
   TaskRecord* record = tasks_.find(publish.task);
   if (record == nullptr) {
     return;
   }
   if (publish.kind == OpenPublish::Kind::Dispatch) {
-    // Confirmed says nothing yet. Unknown may have arrived: the attempt's timer decides.
-    const bool failed = end == PublishEnd::Returned || end == PublishEnd::Refused;
-    for (Attempt& attempt : record->attempts) {
-      if (failed && attempt.id == publish.attempt && attempt.open) {
-        const bool missing = end == PublishEnd::Returned;
-        end_attempt(*record, attempt,
-                    missing ? "the device's queue is missing" : "the device's queue is full", true);
-        if (missing) {
-          act(Enrol{attempt.device});
-        }
-        try_again(*record);
-        return;
-      }
-    }
+    dispatch_settled(*record, publish.attempt, end);
     return;
   }
   record->publishes_open -= 1;
-  if (end == PublishEnd::Returned && publish.kind == OpenPublish::Kind::Outcome &&
-      !record->requesters[publish.requester].reply_to.empty()) {
-    // Nobody reads that reply queue any more: keep the outcome where it can be found.
-    record->requesters[publish.requester].reply_to.clear();
-    send_outcome(*record, publish.requester);
-    return;
+  const bool confirmed = end == PublishEnd::Confirmed;
+  if (publish.kind == OpenPublish::Kind::Decided) {
+    record->decided_kept = confirmed;
+  } else if (publish.kind == OpenPublish::Kind::Dead) {
+    record->dead_kept = confirmed;
+  } else {
+    Requester& requester = record->requesters[publish.requester];
+    if (end == PublishEnd::Returned && !requester.reply_to.empty()) {
+      // Nobody reads that reply queue any more: keep the outcome where it can be found.
+      requester.reply_to.clear();
+      send_outcome(*record, publish.requester);
+      return;
+    }
+    requester.answered = confirmed || end == PublishEnd::Returned;
   }
-  if (end == PublishEnd::Unknown || end == PublishEnd::Refused) {
-    record->resend_due = true;
-  }
-  if (record->publishes_open > 0) {
-    return;
-  }
-  if (!record->resend_due || record->resends >= config_.resends_max) {
-    close(*record);
-  } else if (leading_) {
-    record->resends += 1;
-    timers_.set(now_ + config_.resend_after,
-                {.kind = ControllerTimer::Kind::Resend, .task = record->number});
+  if (record->publishes_open == 0) {
+    all_settled(*record);
   }
 }
 
-// Everything is confirmed: the submission's ack, then the result's.
+// Nothing is under way any more: done, or what was lost or refused goes out again.
+void Controller::all_settled(TaskRecord& record) {
+  std::vector<Requester>& requesters = record.requesters;
+  const auto answered = [](const Requester& requester) { return requester.answered; };
+  const bool kept = (!record.record_decided || record.decided_kept) &&
+                    (record.outcome->kind != OutcomeKind::Failed || record.dead_kept);
+  if (kept && std::all_of(requesters.begin(), requesters.end(), answered)) {
+    close(record);
+    return;
+  }
+  if (!leading_) {
+    return;  // the next lead sends it
+  }
+  if (record.resends >= config_.resends_max) {
+    // A reply queue that refuses for so long: the outcome goes where it can be found.
+    bool redirected = false;
+    for (Requester& requester : requesters) {
+      if (!requester.answered && !requester.reply_to.empty()) {
+        requester.reply_to.clear();
+        redirected = true;
+      }
+    }
+    if (!redirected) {
+      close(record);
+      return;
+    }
+    record.resends = 0;
+  }
+  record.resends += 1;
+  record.resend_due = true;
+  timers_.set(now_ + config_.resend_after,
+              {.kind = ControllerTimer::Kind::Resend, .task = record.number});
+}
+
+// Everything is confirmed: the submission's ack, then the result's. A submission whose outcome the
+// broker takes nowhere goes to the dead letters, so that it is not lost.
 void Controller::close(TaskRecord& record) {
   for (const Requester& requester : record.requesters) {
     if (!requester.delivery.has_value()) {
       continue;
     }
-    if (record.dead_letter) {
+    if (record.dead_letter || !requester.answered) {
       act(RejectDelivery{*requester.delivery});
     } else {
       act(AckDelivery{*requester.delivery});

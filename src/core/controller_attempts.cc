@@ -12,15 +12,18 @@ namespace {
 
 constexpr Micros kLivenessPeriod = milliseconds(500);
 
-// The profile and the batch size that a result speaks of.
-const ProfilePoint* point_for(const Profile& profile, int batch) {
-  const ProfilePoint* best = nullptr;
+// What the profile says a batch of this size takes: on the line between the two measured sizes
+// beside it, and in proportion beyond the largest.
+Micros predicted_mean(const Profile& profile, int batch) {
+  const ProfilePoint* below = &profile.points.front();
   for (const ProfilePoint& point : profile.points) {
-    if (point.batch <= batch) {
-      best = &point;
+    if (point.batch >= batch && point.batch > below->batch) {
+      const Micros rise = point.latency_mean - below->latency_mean;
+      return below->latency_mean + rise * (batch - below->batch) / (point.batch - below->batch);
     }
+    below = &point;
   }
-  return best;
+  return batch > below->batch ? below->latency_mean * batch / below->batch : below->latency_mean;
 }
 
 }  // namespace
@@ -100,13 +103,35 @@ void Controller::attempt_timed_out(const ControllerTimer& timer) {
   }
 }
 
-void Controller::learn(const AttemptResult& result, Time dispatched) {
+// A result whose task is not here: it may be about to come again from the broker.
+void Controller::keep_orphan(const ResultArrived& event) {
+  const TaskKey& key = event.result.attempt.task;
+  const Time until = now_ + config_.orphan_result_max;
+  Orphan spare{event.result, event.delivery, until};
+  const auto [at, added] = orphans_.try_emplace(key, spare);
+  if (!added) {
+    // One is enough, one that succeeded if there is any.
+    if (at->second.result.status != AttemptStatus::Ok && event.result.status == AttemptStatus::Ok) {
+      std::swap(at->second, spare);
+    }
+    act(AckDelivery{spare.delivery});
+    at->second.until = until;
+  }
+  ControllerTimer patience;
+  patience.kind = ControllerTimer::Kind::OrphanResult;
+  patience.key = key;
+  timers_.set(until, std::move(patience));
+}
+
+void Controller::learn(const AttemptResult& result, const Attempt& attempt) {
   DeviceState* device = fleet_.find(result.device);
   if (device == nullptr || result.status != AttemptStatus::Ok) {
     return;
   }
-  const Micros network = now_ - dispatched - result.queued - result.compute;
-  device->network_us.add(std::max<std::int64_t>(network.count, 0));
+  if (!attempt.adopted) {
+    const Micros network = now_ - attempt.dispatched - result.queued - result.compute;
+    device->network_us.add(std::max<std::int64_t>(network.count, 0));
+  }
   for (std::size_t l = 0; l < device->lanes.size(); ++l) {
     const Processor& processor = device->facts->processors[l];
     if (processor.id != result.processor) {
@@ -117,16 +142,15 @@ void Controller::learn(const AttemptResult& result, Time dispatched) {
     if (at == processor.profiles.end()) {
       return;
     }
-    if (const ProfilePoint* point = point_for(*at, result.batch_size)) {
-      device->lanes[l].completed += 1;
-      device->lanes[l].correct(static_cast<std::size_t>(at - processor.profiles.begin()),
-                               point->latency_mean, result.compute);
-    }
+    device->lanes[l].completed += 1;
+    device->lanes[l].correct(static_cast<std::size_t>(at - processor.profiles.begin()),
+                             predicted_mean(*at, result.batch_size), result.compute);
   }
 }
 
 void Controller::completed(TaskRecord& record, const AttemptResult& result) {
   Time dispatched = now_;
+  record.stands = result.attempt;
   for (Attempt& attempt : record.attempts) {
     if (attempt.id == result.attempt) {
       attempt.open = false;
@@ -176,6 +200,7 @@ void Controller::adopt(const Heartbeat& heartbeat) {
                                 .processor = {},
                                 .variant = {},
                                 .dispatched = now_,
+                                .adopted = true,
                                 .end = {}});
     attempt_timers_[id] =
         timers_.set(now_ + config_.attempt_grace * 2, {.kind = ControllerTimer::Kind::Attempt,
@@ -201,7 +226,7 @@ void Controller::check_liveness() {
   if (!leading_) {
     return;  // the next lead sets the timer again
   }
-  timers_.set(now_ + kLivenessPeriod, {.kind = ControllerTimer::Kind::Liveness});
+  liveness_timer_ = timers_.set(now_ + kLivenessPeriod, {.kind = ControllerTimer::Kind::Liveness});
   if (blocked_) {
     return;  // heartbeats are held up too: nobody is lost while the broker takes no messages
   }

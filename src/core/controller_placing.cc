@@ -175,7 +175,8 @@ void Controller::serve(const std::string& device_id, const std::string& processo
     replan();
     return;
   }
-  const std::size_t looked_at = std::min(line.size(), window);
+  // More than the window has room for: some may go elsewhere once they are planned anew.
+  const std::size_t looked_at = std::min(line.size(), config_.replans_max);
   std::partial_sort(line.begin(), line.begin() + static_cast<std::ptrdiff_t>(looked_at), line.end(),
                     [](const Reservation& a, const Reservation& b) {
                       return precedes(a.priority, a.deadline, a.task, b.priority, b.deadline,
@@ -201,6 +202,14 @@ void Controller::replan() {
     if (!any_room() && !(warming || fleet_.devices.empty())) {
       return;
     }
+    plan(*tasks_.find(number));
+  }
+}
+
+// Looks at every waiting task, room or not: what they waited for at the start of a lead is over, so
+// the infeasible ones are told so.
+void Controller::replan_all() {
+  for (const TaskNumber number : tasks_.waiting(tasks_.waiting_size())) {
     plan(*tasks_.find(number));
   }
 }

@@ -35,6 +35,7 @@ struct Requester {
   std::optional<DeliveryId> delivery;  // none once its connection is gone
   std::string reply_to;
   std::string correlation_id;
+  bool answered = false;  // the broker has confirmed its outcome
 };
 
 struct Attempt {
@@ -43,6 +44,7 @@ struct Attempt {
   std::string processor;
   std::string variant;
   Time dispatched;
+  bool adopted = false;  // begun by an earlier leader: when, nobody here knows
   bool open = true;
   std::string end;  // how it ended, once closed
 };
@@ -69,10 +71,13 @@ struct TaskRecord {
 
   // While answering.
   std::optional<Outcome> outcome;
-  std::vector<DeliveryId> results;  // acked last
+  std::optional<AttemptId> stands;  // the attempt whose result the outcome is
+  std::vector<DeliveryId> results;  // that result, acked last
   int publishes_open = 0;
   int resends = 0;
   bool resend_due = false;      // a publish was lost or refused
+  bool decided_kept = false;    // the broker has confirmed the decided record
+  bool dead_kept = false;       // the broker has confirmed the dead letter
   bool dead_letter = false;     // malformed: its delivery is rejected, not acked
   bool record_decided = false;  // no result stands for the outcome
 };

@@ -1,0 +1,275 @@
+// Each verdict alone, their order, and what is predicted.
+
+#include "core/candidates.h"
+
+#include <gtest/gtest.h>
+
+#include "support/builders.h"
+
+namespace juggler {
+namespace {
+
+using test::device;
+using test::energy_mj;
+using test::fleet_of;
+using test::submission;
+using test::synthetic;
+using test::variant;
+
+constexpr Time kNow{1'000'000};
+
+// One task before one fleet.
+struct Scene {
+  Fleet fleet;
+  Submission task = submission("t").model("imagenet");
+  Micros remaining = seconds(1);
+  std::vector<std::string> failed;
+  bool allow_synthetic = false;
+
+  Candidate only() const {
+    const std::vector<Candidate> candidates = all();
+    EXPECT_EQ(candidates.size(), 1U);
+    return candidates.empty() ? Candidate{} : candidates.front();
+  }
+  std::vector<Candidate> all(bool with_other_models = false) const {
+    const TaskView view{.number = 100,
+                        .requirements = &task.requirements,
+                        .model = task.requirements.model,
+                        .allow_synthetic = allow_synthetic,
+                        .payload = task.payload.kind,
+                        .priority = task.requirements.priority,
+                        .deadline = kNow + remaining,
+                        .devices_failed = &failed};
+    std::vector<LaneOutlook> outlook;
+    std::vector<Candidate> candidates;
+    look(fleet, view, kNow, outlook);
+    judge(outlook, view, kNow, with_other_models, candidates);
+    return candidates;
+  }
+};
+
+Scene scene_of(DeviceFacts facts) {
+  Scene scene;
+  scene.fleet = fleet_of({std::move(facts)});
+  return scene;
+}
+Scene simple() {
+  return scene_of(device("d").serves(variant("net-fp32", 75), milliseconds(50), energy_mj(100)));
+}
+Lane& lane_of(Scene& scene) { return scene.fleet.devices[0].lanes[0]; }
+
+void add_in_flight(Scene& scene, Micros expected) {
+  Lane& lane = lane_of(scene);
+  lane.head_since = kNow;
+  lane.in_flight.push_back({.attempt = {}, .expected = expected});
+}
+
+TEST(Candidates, IdleDeviceInTime_Meets) {
+  const Candidate candidate = simple().only();
+  EXPECT_EQ(candidate.verdict, Verdict::Meets);
+  EXPECT_EQ(candidate.latency, milliseconds(50));
+  EXPECT_EQ(candidate.finish, kNow + milliseconds(50) + kNetworkDefault);
+  EXPECT_EQ(candidate.energy, Microjoules{100'000});
+  EXPECT_EQ(candidate.accuracy, MilliPercent{75'000});
+}
+
+TEST(Candidates, Latency_IsTheTailNotTheMean) {
+  DeviceFacts facts = device("d").serves(variant("net-fp32"), milliseconds(50));
+  facts.processors[0].profiles[0].points[0].latency_p95 = milliseconds(80);
+  EXPECT_EQ(scene_of(facts).only().latency, milliseconds(80));
+}
+
+TEST(Candidates, Latency_IsCorrectedByWhatWasMeasured) {
+  Scene scene = simple();
+  lane_of(scene).corrections = std::make_shared<const Corrections>(1, 2500);
+  EXPECT_EQ(scene.only().latency, milliseconds(125));
+}
+
+TEST(Candidates, Finish_CountsWhatIsInFlight) {
+  Scene scene = simple();
+  add_in_flight(scene, milliseconds(30));
+  EXPECT_EQ(scene.only().finish, kNow + milliseconds(80) + kNetworkDefault);
+  EXPECT_EQ(scene.only().queued, 1U);
+}
+
+TEST(Candidates, Finish_CountsWaitingTasksThatGoBeforeOnly) {
+  Scene scene = simple();
+  lane_of(scene).reservations = {
+      {.task = 1, .priority = 9, .deadline = kNow + seconds(9), .expected = milliseconds(30)},
+      {.task = 2, .priority = 0, .deadline = kNow + seconds(9), .expected = milliseconds(300)}};
+  EXPECT_EQ(scene.only().finish, kNow + milliseconds(80) + kNetworkDefault);
+  EXPECT_EQ(scene.only().queued, 2U);
+}
+
+TEST(Candidates, Finish_DoesNotCountTheTasksOwnReservation) {
+  Scene scene = simple();
+  lane_of(scene).reservations = {
+      {.task = 100, .priority = 9, .deadline = kNow, .expected = milliseconds(300)}};
+  EXPECT_EQ(scene.only().finish, kNow + milliseconds(50) + kNetworkDefault);
+}
+
+TEST(Candidates, Energy_IsComparedAtTheBoardsInput) {
+  const Scene scene = scene_of(device("d").to_board_input(1250).serves(
+      variant("net-fp32"), milliseconds(50), energy_mj(100)));
+  EXPECT_EQ(scene.only().energy, Microjoules{125'000});
+}
+
+TEST(Candidates, WindowFull_WouldBeInTimeAfterwards) {
+  Scene scene = simple();
+  add_in_flight(scene, milliseconds(30));
+  add_in_flight(scene, milliseconds(30));
+  EXPECT_EQ(scene.only().verdict, Verdict::WindowFull);
+}
+
+TEST(Candidates, QueueTooLong_WhenWhatIsBeforeItTakesTooLong) {
+  Scene scene = simple();
+  add_in_flight(scene, milliseconds(960));
+  EXPECT_EQ(scene.only().verdict, Verdict::QueueTooLong);
+}
+
+TEST(Candidates, OtherModel_IsLeftOutUnlessAskedFor) {
+  Scene scene = simple();
+  scene.task.requirements.model = "yolo";
+  EXPECT_TRUE(scene.all().empty());
+  ASSERT_EQ(scene.all(true).size(), 1U);
+  EXPECT_EQ(scene.all(true)[0].verdict, Verdict::OtherModel);
+}
+
+TEST(Candidates, ModelMayBeNamedByNetworkOrVariant) {
+  Scene scene = simple();
+  for (const char* name : {"imagenet", "net", "net-fp32"}) {
+    scene.task.requirements.model = name;
+    EXPECT_EQ(scene.only().verdict, Verdict::Meets) << name;
+  }
+}
+
+TEST(Candidates, SyntheticWeights_ServeOnlyWhenAllowedOrNamed) {
+  Scene scene = scene_of(device("d").serves(synthetic("net-fp32"), milliseconds(50)));
+  EXPECT_EQ(scene.only().verdict, Verdict::SyntheticOnly);
+  scene.allow_synthetic = true;
+  EXPECT_EQ(scene.only().verdict, Verdict::Meets);
+  scene.allow_synthetic = false;
+  scene.task.requirements.model = "net";
+  EXPECT_EQ(scene.only().verdict, Verdict::Meets);
+}
+
+TEST(Candidates, PreprocessedTensor_NeedsItsVariantsName) {
+  Scene scene = simple();
+  for (const PayloadKind kind : {PayloadKind::FloatTensor, PayloadKind::Opaque}) {
+    scene.task.payload.kind = kind;
+    scene.task.requirements.model = "imagenet";
+    EXPECT_EQ(scene.only().verdict, Verdict::PayloadUnfit);
+    scene.task.requirements.model = "net-fp32";
+    EXPECT_EQ(scene.only().verdict, Verdict::Meets);
+  }
+}
+
+TEST(Candidates, BelowAccuracy_OnTheFloorMeets) {
+  Scene scene = simple();
+  scene.task.requirements.min_accuracy = MilliPercent{75'000};
+  EXPECT_EQ(scene.only().verdict, Verdict::Meets);
+  scene.task.requirements.min_accuracy = MilliPercent{75'001};
+  EXPECT_EQ(scene.only().verdict, Verdict::BelowAccuracy);
+}
+
+TEST(Candidates, EnergyLimit_CountsTheUpperEndOfTheInterval) {
+  Scene scene =
+      scene_of(device("d").serves(variant("net-fp32"), milliseconds(50), energy_mj(100, 0.2)));
+  scene.task.requirements.max_energy = Microjoules{120'000};
+  EXPECT_EQ(scene.only().verdict, Verdict::Meets);
+  scene.task.requirements.max_energy = Microjoules{119'999};
+  EXPECT_EQ(scene.only().verdict, Verdict::EnergyOver);
+}
+
+TEST(Candidates, EnergyUnknown_ServesOnlyTasksWithoutALimit) {
+  Scene scene = scene_of(device("d").serves(variant("net-fp32"), milliseconds(50)));
+  EXPECT_EQ(scene.only().verdict, Verdict::Meets);
+  EXPECT_FALSE(scene.only().energy.has_value());
+  scene.task.requirements.max_energy = Microjoules{1'000'000'000};
+  EXPECT_EQ(scene.only().verdict, Verdict::EnergyUnknown);
+}
+
+TEST(Candidates, TooSlow_EvenWhenIdle) {
+  Scene scene = simple();
+  scene.remaining = milliseconds(50) + kNetworkDefault;
+  EXPECT_EQ(scene.only().verdict, Verdict::Meets);
+  scene.remaining = milliseconds(50) + kNetworkDefault - Micros{1};
+  EXPECT_EQ(scene.only().verdict, Verdict::TooSlow);
+}
+
+TEST(Candidates, MemoryShort_WhenTheModelDoesNotFit) {
+  Scene scene = scene_of(
+      device("d").serves(variant("net-fp32"), milliseconds(50), std::nullopt, mebibytes(100)));
+  EXPECT_EQ(scene.only().verdict, Verdict::Meets);  // nobody has said how much is free
+  scene.fleet.devices[0].memory_free = mebibytes(100);
+  EXPECT_EQ(scene.only().verdict, Verdict::Meets);
+  scene.fleet.devices[0].memory_free = mebibytes(99);
+  EXPECT_EQ(scene.only().verdict, Verdict::MemoryShort);
+}
+
+TEST(Candidates, AlreadyTried_WhereAnAttemptFailed) {
+  Scene scene = simple();
+  scene.failed = {"d"};
+  EXPECT_EQ(scene.only().verdict, Verdict::AlreadyTried);
+  scene.failed = {"e"};
+  EXPECT_EQ(scene.only().verdict, Verdict::Meets);
+}
+
+TEST(Candidates, DeviceNotLive_TakesNothing) {
+  Scene scene = simple();
+  scene.fleet.devices[0].liveness = Liveness::Suspect;
+  EXPECT_EQ(scene.only().verdict, Verdict::DeviceSuspect);
+  scene.fleet.devices[0].liveness = Liveness::Lost;
+  EXPECT_EQ(scene.only().verdict, Verdict::DeviceLost);
+  scene.fleet.devices[0].liveness = Liveness::Draining;
+  EXPECT_EQ(scene.only().verdict, Verdict::DeviceDraining);
+}
+
+TEST(Candidates, NeverGoesBeforeNotNow) {
+  Scene scene = simple();
+  scene.fleet.devices[0].liveness = Liveness::Lost;
+  scene.task.requirements.min_accuracy = MilliPercent{99'000};
+  EXPECT_EQ(scene.only().verdict, Verdict::BelowAccuracy);
+}
+
+TEST(Candidates, Order_IsDeviceProcessorVariant) {
+  Scene scene;
+  scene.fleet = fleet_of({device("b").serves(variant("x-fp32"), milliseconds(1)),
+                          device("a")
+                              .processor("gpu0", ProcessorKind::Gpu)
+                              .serves(variant("y-fp32"), milliseconds(1))
+                              .serves(variant("x-fp32"), milliseconds(1))
+                              .processor("cpu0")
+                              .serves(variant("x-fp32"), milliseconds(1))});
+  const std::vector<Candidate> candidates = scene.all();
+  ASSERT_EQ(candidates.size(), 4U);
+  std::vector<std::string> names;
+  for (const Candidate& candidate : candidates) {
+    const DeviceFacts& facts = *scene.fleet.devices[candidate.device].facts;
+    names.push_back(facts.id + "/" + facts.processors[candidate.lane].id + "/" +
+                    profile_of(scene.fleet, candidate).variant);
+  }
+  EXPECT_EQ(names, (std::vector<std::string>{"a/cpu0/x-fp32", "a/gpu0/x-fp32", "a/gpu0/y-fp32",
+                                             "b/cpu0/x-fp32"}));
+}
+
+TEST(Verdicts, EachHasANameATextAndAKind) {
+  for (int i = 0; i <= static_cast<int>(Verdict::DeviceDraining); ++i) {
+    const auto verdict = static_cast<Verdict>(i);
+    EXPECT_FALSE(to_string(verdict).empty());
+    EXPECT_FALSE(describe(verdict).empty());
+  }
+  for (const Verdict temporary :
+       {Verdict::Meets, Verdict::WindowFull, Verdict::QueueTooLong, Verdict::MemoryShort,
+        Verdict::DeviceSuspect, Verdict::DeviceLost}) {
+    EXPECT_TRUE(is_temporary(temporary)) << to_string(temporary);
+  }
+  for (const Verdict never : {Verdict::OtherModel, Verdict::SyntheticOnly, Verdict::PayloadUnfit,
+                              Verdict::BelowAccuracy, Verdict::EnergyOver, Verdict::EnergyUnknown,
+                              Verdict::TooSlow, Verdict::AlreadyTried, Verdict::DeviceDraining}) {
+    EXPECT_FALSE(is_temporary(never)) << to_string(never);
+  }
+}
+
+}  // namespace
+}  // namespace juggler

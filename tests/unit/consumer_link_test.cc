@@ -1,0 +1,218 @@
+// The device's link: hello, heartbeats, redeliveries, cuts.
+
+#include <gtest/gtest.h>
+
+#include "support/consumer_harness.h"
+
+namespace juggler {
+namespace {
+
+using test::ConsumerHarness;
+using test::device;
+using test::dispatch_for;
+using test::variant;
+
+DeviceFacts board() { return device("d").incarnation(7).serves(variant("n-fp32"), seconds(2)); }
+
+TEST(Consumer, LinkUp_SaysHelloThenBeats) {
+  ConsumerHarness harness(board());
+  EXPECT_EQ(harness.consumer().next_timer(), Time::never());
+  harness.link_up();
+  ASSERT_EQ(harness.all<SendHello>().size(), 1U);
+  ASSERT_EQ(harness.all<SendHeartbeat>().size(), 1U);
+  EXPECT_EQ(harness.all<SendHeartbeat>()[0].heartbeat.incarnation, 7);
+  EXPECT_EQ(harness.all<SendHeartbeat>()[0].heartbeat.device, "d");
+}
+
+TEST(Consumer, Heartbeat_ComesEachSecond) {
+  ConsumerHarness harness(board());
+  harness.link_up();
+  harness.advance(seconds(10));
+  EXPECT_EQ(harness.all<SendHeartbeat>().size(), 11U);
+}
+
+TEST(Consumer, Heartbeat_CarriesTheHostAndWhatRuns) {
+  ConsumerHarness harness(board());
+  harness.link_up();
+  HostSample sample;
+  sample.memory_free = mebibytes(300);
+  sample.cpu_load_permille = 250;
+  sample.temperature_millicelsius = 51'000;
+  harness.step(HostSampled{sample});
+  harness.dispatch("running");
+  harness.dispatch("waiting");
+  harness.advance(seconds(1));
+  const Heartbeat beat = harness.all<SendHeartbeat>().back().heartbeat;
+  EXPECT_EQ(beat.memory_free, mebibytes(300));
+  EXPECT_EQ(beat.cpu_load_permille, 250);
+  EXPECT_EQ(beat.temperature_millicelsius, 51'000);
+  ASSERT_EQ(beat.running.size(), 1U);
+  EXPECT_EQ(beat.running[0].task.id, "running");
+}
+
+TEST(Consumer, HelloAsked_SaysItAgain) {
+  ConsumerHarness harness(board());
+  harness.link_up();
+  harness.step(HelloAsked{});
+  EXPECT_EQ(harness.all<SendHello>().size(), 2U);
+}
+
+TEST(Consumer, LinkDown_IsQuietButFinishesItsWork) {
+  ConsumerHarness harness(board());
+  harness.link_up();
+  harness.dispatch("a");
+  harness.link_down();
+  harness.clear();
+  harness.finish();
+  harness.advance(seconds(5));
+  EXPECT_TRUE(harness.all<SendHeartbeat>().empty());
+  EXPECT_TRUE(harness.all<SendResult>().empty());
+}
+
+TEST(Consumer, LinkBack_SendsWhatWasComputedMeanwhile) {
+  ConsumerHarness harness(board());
+  harness.link_up();
+  harness.dispatch("a");
+  harness.link_down();
+  harness.finish();
+  harness.clear();
+  harness.link_up();
+  ASSERT_EQ(harness.all<SendResult>().size(), 1U);
+  EXPECT_EQ(harness.all<SendResult>()[0].result.attempt.task.id, "a");
+}
+
+TEST(Consumer, AckOfAVoidDelivery_IsNeverSent) {
+  ConsumerHarness harness(board());
+  harness.link_up();
+  const DeliveryId old = harness.dispatch("a");
+  harness.link_down();
+  harness.finish();
+  harness.link_up();
+  harness.confirm_results();
+  EXPECT_FALSE(harness.acked(old));
+  EXPECT_TRUE(harness.all<AckDelivery>().empty());
+}
+
+TEST(Consumer, RedeliveredWhileItRuns_IsNotRunTwice) {
+  ConsumerHarness harness(board());
+  harness.link_up();
+  harness.dispatch("a");
+  harness.link_down();
+  harness.link_up();
+  const DeliveryId again = harness.dispatch(dispatch_for(harness.facts(), "a"), true);
+  EXPECT_EQ(harness.all<StartBatch>().size(), 1U);
+  EXPECT_EQ(harness.all<DropPayload>().size(), 1U);  // the second copy's
+  harness.finish();
+  harness.confirm_results();
+  EXPECT_TRUE(harness.acked(again));
+}
+
+TEST(Consumer, RedeliveredWhileItWaits_IsNotRunTwice) {
+  ConsumerHarness harness(board());
+  harness.link_up();
+  harness.dispatch("running");
+  harness.dispatch("a");
+  harness.link_down();
+  harness.link_up();
+  const DeliveryId again = harness.dispatch(dispatch_for(harness.facts(), "a"), true);
+  harness.finish();
+  harness.finish();
+  EXPECT_EQ(harness.all<StartBatch>().size(), 2U);
+  harness.confirm_results();
+  EXPECT_TRUE(harness.acked(again));
+}
+
+TEST(Consumer, RedeliveredAfterItsResult_IsAnsweredFromMemory) {
+  ConsumerHarness harness(board());
+  harness.link_up();
+  harness.dispatch("a");
+  harness.finish();
+  harness.confirm_results();
+  harness.link_down();
+  harness.link_up();
+  harness.clear();
+  const DeliveryId again = harness.dispatch(dispatch_for(harness.facts(), "a"), true);
+  EXPECT_TRUE(harness.all<StartBatch>().empty());
+  harness.confirm_results();
+  EXPECT_TRUE(harness.acked(again));
+  EXPECT_EQ(harness.consumer().stats().repeated, 1U);
+}
+
+TEST(Consumer, AnswerFromMemoryRefused_IsSentAgainUntilTheDispatchCanBeAcked) {
+  ConsumerHarness harness(board());
+  harness.link_up();
+  harness.dispatch("a");
+  harness.finish();
+  harness.confirm_results();
+  const DeliveryId again = harness.dispatch(dispatch_for(harness.facts(), "a"), true);
+  const std::vector<SendResult> sent = harness.all<SendResult>();
+  if (sent.size() > 1) {
+    harness.settle(sent.back().id, PublishEnd::Refused);
+  }
+  harness.advance(seconds(1));
+  harness.confirm_results();
+  EXPECT_TRUE(harness.acked(again));
+}
+
+TEST(Consumer, ConfirmOfALostConnection_CountsForNothing) {
+  ConsumerHarness harness(board());
+  harness.link_up();
+  harness.dispatch("a");
+  harness.finish();
+  const PublishId first = harness.all<SendResult>()[0].id;
+  harness.link_down();
+  harness.link_up();
+  const DeliveryId again = harness.dispatch(dispatch_for(harness.facts(), "a"), true);
+  harness.settle(first, PublishEnd::Unknown);
+  EXPECT_FALSE(harness.acked(again));
+  harness.confirm_results();
+  EXPECT_TRUE(harness.acked(again));
+}
+
+TEST(Consumer, Memory_IsBoundedAndForgetsTheOldest) {
+  ConsumerConfig config;
+  config.results_max = 2;
+  ConsumerHarness harness(board(), config);
+  harness.link_up();
+  for (const char* id : {"a", "b", "c"}) {
+    harness.dispatch(id);
+    harness.finish();
+    harness.confirm_results();
+  }
+  harness.clear();
+  harness.dispatch("a");
+  EXPECT_EQ(harness.all<StartBatch>().size(), 1U);  // forgotten: run again
+  harness.dispatch("c");
+  EXPECT_EQ(harness.consumer().stats().repeated, 1U);
+}
+
+TEST(Consumer, UnconfirmedResult_IsNeverForgotten) {
+  ConsumerConfig config;
+  config.results_max = 1;
+  ConsumerHarness harness(board(), config);
+  harness.link_up();
+  for (const char* id : {"a", "b", "c"}) {
+    harness.dispatch(id);
+    harness.finish();
+  }
+  harness.link_down();
+  harness.clear();
+  harness.link_up();
+  EXPECT_EQ(harness.all<SendResult>().size(), 3U);
+}
+
+TEST(Consumer, DrainedWithoutALink_LeavesWhenItsResultsAreConfirmed) {
+  ConsumerHarness harness(board());
+  harness.link_up();
+  harness.dispatch("a");
+  harness.link_down();
+  harness.step(DrainAsked{});
+  harness.finish();
+  EXPECT_TRUE(harness.all<Left>().empty());
+  harness.link_up();
+  harness.confirm_results();
+  EXPECT_EQ(harness.all<Left>().size(), 1U);
+}
+
+}  // namespace
+}  // namespace juggler

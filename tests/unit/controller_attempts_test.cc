@@ -1,0 +1,269 @@
+// What becomes of attempts: errors, silence, publishes that do not arrive, and their limit.
+
+#include <gtest/gtest.h>
+
+#include "support/controller_harness.h"
+
+namespace juggler {
+namespace {
+
+using test::ControllerHarness;
+using test::device;
+using test::result_of;
+using test::submission;
+using test::variant;
+
+DeviceFacts board(const std::string& id, Micros latency = milliseconds(50)) {
+  return device(id).serves(variant("n-fp32"), latency);
+}
+
+SendDispatch last_sent(const ControllerHarness& harness) {
+  return harness.all<SendDispatch>().back();
+}
+
+TEST(Controller, EngineError_IsTriedOnAnotherDevice) {
+  ControllerHarness harness(ControllerConfig{}, "fastest-finish");
+  harness.lead_with({board("a"), board("b")});
+  harness.submit(submission("t"));
+  ASSERT_EQ(harness.last_dispatch().device, "a");
+  const DeliveryId error =
+      harness.result(result_of(harness.last_dispatch(), AttemptStatus::Error, "out of memory"));
+  EXPECT_TRUE(harness.acked(error));
+  EXPECT_EQ(harness.last_dispatch().device, "b");
+  EXPECT_EQ(harness.last_dispatch().attempt.number, 2);
+  EXPECT_TRUE(harness.outcomes().empty());
+}
+
+TEST(Controller, OnlyOneDevice_IsTriedAgainRatherThanNone) {
+  ControllerHarness harness;
+  harness.lead_with({board("a")});
+  harness.submit(submission("t"));
+  harness.result(result_of(harness.last_dispatch(), AttemptStatus::Error, "once"));
+  EXPECT_EQ(harness.dispatches().size(), 2U);
+  EXPECT_EQ(harness.last_dispatch().device, "a");
+}
+
+TEST(Controller, AttemptsMax_FailsWithTheCausesAndADeadLetter) {
+  ControllerHarness harness;
+  harness.lead_with({board("a")});
+  harness.submit(submission("t"));
+  for (int i = 1; i <= 3; ++i) {
+    harness.result(
+        result_of(harness.last_dispatch(), AttemptStatus::Error, "cause " + std::to_string(i)));
+  }
+  EXPECT_EQ(harness.dispatches().size(), 3U);
+  const Outcome outcome = harness.last_outcome();
+  EXPECT_EQ(outcome.kind, OutcomeKind::Failed);
+  EXPECT_NE(outcome.reason.find("3 attempts failed"), std::string::npos);
+  ASSERT_EQ(outcome.attempts.size(), 3U);
+  EXPECT_EQ(outcome.attempts[0].end, "cause 1");
+  EXPECT_EQ(outcome.attempts[2].end, "cause 3");
+  ASSERT_EQ(harness.all<SendDead>().size(), 1U);
+  EXPECT_EQ(harness.all<SendDead>()[0].payload.size, Bytes{1000});
+}
+
+TEST(Controller, LostDispatch_DeviceBackWithinItsHeartbeats_IsFoundByTheAttemptsOwnDeadline) {
+  // The device crashes with the dispatch and is back before anybody misses its heartbeats; the
+  // broker thinks the dispatch was served. No deadline of the device sees it.
+  ControllerHarness harness(ControllerConfig{}, "fastest-finish");
+  harness.lead_with({board("a"), board("b", milliseconds(60))});
+  harness.submit(submission("t").deadline(seconds(10)));
+  ASSERT_EQ(harness.last_dispatch().device, "a");
+  harness.advance(milliseconds(100));
+  harness.hello(
+      DeviceFacts(device("a").incarnation(2).serves(variant("n-fp32"), milliseconds(50))));
+  harness.advance(seconds(3));
+  EXPECT_EQ(harness.controller().stats().attempts_timed_out, 1U);
+  EXPECT_EQ(harness.last_dispatch().device, "b");
+  harness.result(result_of(harness.last_dispatch()));
+  EXPECT_EQ(harness.last_outcome().kind, OutcomeKind::Completed);
+  EXPECT_EQ(harness.last_outcome().attempts[0].end, "no result in twice the predicted time");
+}
+
+TEST(Controller, AttemptTimesOut_ItsPlaceInTheWindowIsFreeAgain) {
+  ControllerHarness harness;
+  harness.lead_with({device("a").window(1).serves(variant("n-fp32"), milliseconds(50))});
+  harness.submit(submission("lost").deadline(milliseconds(500)));
+  harness.submit(submission("next").deadline(seconds(10)));
+  harness.advance(seconds(4));
+  EXPECT_EQ(harness.last_dispatch().attempt.task.id, "next");
+}
+
+TEST(Controller, ResultAfterItsAttemptTimedOut_StillCounts) {
+  ControllerHarness harness(ControllerConfig{}, "fastest-finish");
+  harness.lead_with({board("a"), board("b", milliseconds(60))});
+  harness.submit(submission("t"));
+  const Dispatch first = harness.last_dispatch();
+  harness.advance(seconds(3));
+  ASSERT_EQ(harness.dispatches().size(), 2U);
+  harness.result(result_of(first));
+  EXPECT_EQ(harness.last_outcome().kind, OutcomeKind::Completed);
+  EXPECT_EQ(harness.last_outcome().device, "a");
+  EXPECT_EQ(harness.last_outcome().attempts[1].end, "still running");
+}
+
+TEST(Controller, TwoResultsForOneTask_TheFirstStands) {
+  ControllerHarness harness(ControllerConfig{}, "fastest-finish");
+  harness.lead_with({board("a"), board("b", milliseconds(60))});
+  harness.submit(submission("t"));
+  const Dispatch first = harness.last_dispatch();
+  harness.advance(seconds(3));
+  const Dispatch second = harness.last_dispatch();
+  harness.result(result_of(second));
+  const DeliveryId other = harness.result(result_of(first));
+  EXPECT_TRUE(
+      harness.acked(other));  // it stands for nothing: it must not come back as another answer
+  harness.confirm_all();
+  ASSERT_EQ(harness.outcomes().size(), 1U);
+  EXPECT_EQ(harness.last_outcome().device, "b");
+}
+
+TEST(Controller, DeviceQueueIsMissing_DeviceIsEnrolledAndTheTaskGoesElsewhere) {
+  ControllerHarness harness(ControllerConfig{}, "fastest-finish");
+  harness.lead_with({board("a"), board("b")});
+  harness.submit(submission("t"));
+  harness.settle(last_sent(harness).id, PublishEnd::Returned);
+  ASSERT_EQ(harness.all<Enrol>().size(), 1U);
+  EXPECT_EQ(harness.all<Enrol>()[0].device, "a");
+  EXPECT_EQ(harness.last_dispatch().device, "b");
+}
+
+TEST(Controller, DeviceQueueIsFull_TheTaskGoesElsewhere) {
+  ControllerHarness harness(ControllerConfig{}, "fastest-finish");
+  harness.lead_with({board("a"), board("b")});
+  harness.submit(submission("t"));
+  harness.settle(last_sent(harness).id, PublishEnd::Refused);
+  EXPECT_TRUE(harness.all<Enrol>().empty());
+  EXPECT_EQ(harness.last_dispatch().device, "b");
+}
+
+TEST(Controller, DispatchOfUnknownFate_IsLeftToItsDeadline) {
+  ControllerHarness harness(ControllerConfig{}, "fastest-finish");
+  harness.lead_with({board("a"), board("b")});
+  harness.submit(submission("t"));
+  harness.settle(last_sent(harness).id, PublishEnd::Unknown);
+  EXPECT_EQ(harness.dispatches().size(), 1U);
+  harness.advance(seconds(3));
+  EXPECT_EQ(harness.dispatches().size(), 2U);
+}
+
+TEST(Controller, DispatchRefusedAfterItsResultCame_ChangesNothing) {
+  ControllerHarness harness;
+  harness.lead_with({board("a"), board("b")});
+  harness.submit(submission("t"));
+  const SendDispatch sent = last_sent(harness);
+  harness.result(result_of(sent.dispatch));
+  harness.settle(sent.id, PublishEnd::Returned);
+  EXPECT_EQ(harness.dispatches().size(), 1U);
+  harness.confirm_all();
+  EXPECT_EQ(harness.outcomes().size(), 1U);
+}
+
+TEST(Controller, DeviceSaysExpired_ItIsNotTheDevicesFault) {
+  ControllerHarness harness;
+  harness.lead_with({board("a")});
+  harness.submit(submission("t"));
+  harness.result(result_of(harness.last_dispatch(), AttemptStatus::Expired, "too late"));
+  EXPECT_EQ(harness.dispatches().size(), 2U);
+  EXPECT_TRUE(
+      harness.controller().tasks().find(TaskKey{"reply_to:replies", "t"})->devices_failed.empty());
+}
+
+TEST(Controller, DeviceRefuses_TheTaskGoesElsewhere) {
+  ControllerHarness harness(ControllerConfig{}, "fastest-finish");
+  harness.lead_with({board("a"), board("b")});
+  harness.submit(submission("t"));
+  harness.result(result_of(harness.last_dispatch(), AttemptStatus::Refused, "draining"));
+  EXPECT_EQ(harness.last_dispatch().device, "b");
+}
+
+TEST(Controller, ErrorOfAnAttemptItDoesNotKnow_ChangesNothing) {
+  ControllerHarness harness;
+  harness.lead_with({board("a")});
+  harness.submit(submission("t"));
+  AttemptResult stray = result_of(harness.last_dispatch(), AttemptStatus::Error, "stray");
+  stray.attempt.number = 77;
+  const DeliveryId delivery = harness.result(stray);
+  EXPECT_TRUE(harness.acked(delivery));
+  EXPECT_EQ(harness.dispatches().size(), 1U);
+  EXPECT_TRUE(harness.outcomes().empty());
+}
+
+TEST(Controller, ErrorWithNoTimeLeftForAnother_FailsWithTheCause) {
+  ControllerHarness harness;
+  harness.lead_with({board("a")});
+  harness.submit(submission("t").deadline(milliseconds(100)));
+  harness.advance(milliseconds(80));
+  harness.result(result_of(harness.last_dispatch(), AttemptStatus::Error, "crashed"));
+  EXPECT_EQ(harness.last_outcome().kind, OutcomeKind::Failed);
+  EXPECT_EQ(harness.last_outcome().attempts[0].end, "crashed");
+}
+
+TEST(Controller, OrphanResult_WaitsForItsRedeliveredTask) {
+  ControllerHarness harness;
+  harness.lead_with({board("a")});
+  Dispatch earlier;
+  earlier.attempt = {{"reply_to:replies", "t"}, 0, 1};
+  earlier.device = "a";
+  earlier.processor = "cpu0";
+  earlier.variant = "n-fp32";
+  const DeliveryId result = harness.result(result_of(earlier));
+  EXPECT_FALSE(harness.acked(result));
+  harness.submit(submission("t").redelivered());
+  EXPECT_TRUE(harness.dispatches().empty());
+  EXPECT_EQ(harness.last_outcome().kind, OutcomeKind::Completed);
+  EXPECT_FALSE(harness.acked(result));
+  harness.confirm_all();
+  EXPECT_TRUE(harness.acked(result));
+}
+
+TEST(Controller, OrphanResultWhoseTaskNeverComes_IsAckedInTheEnd) {
+  ControllerHarness harness;
+  harness.lead_with({board("a")});
+  Dispatch earlier;
+  earlier.attempt = {{"reply_to:replies", "gone"}, 0, 1};
+  earlier.device = "a";
+  const DeliveryId result = harness.result(result_of(earlier));
+  harness.advance(seconds(10));
+  EXPECT_TRUE(harness.acked(result));
+  EXPECT_EQ(harness.controller().stats().results_orphaned, 1U);
+}
+
+TEST(Controller, TwoOrphanResultsOfOneTask_NeitherStaysUnacked) {
+  ControllerHarness harness;
+  harness.lead_with({board("a")});
+  Dispatch earlier;
+  earlier.attempt = {{"reply_to:replies", "t"}, 0, 1};
+  earlier.device = "a";
+  earlier.processor = "cpu0";
+  earlier.variant = "n-fp32";
+  const DeliveryId first = harness.result(result_of(earlier));
+  earlier.attempt.number = 2;
+  const DeliveryId second = harness.result(result_of(earlier, AttemptStatus::Error, "broke"));
+  harness.submit(submission("t").redelivered());
+  EXPECT_EQ(harness.last_outcome().kind, OutcomeKind::Completed);
+  harness.confirm_all();
+  harness.advance(seconds(11));
+  EXPECT_TRUE(harness.acked(first));
+  EXPECT_TRUE(harness.acked(second));
+}
+
+TEST(Controller, OrphanOfAnEarlierConnection_DoesNotShortenTheWaitOfTheNext) {
+  ControllerHarness harness;
+  harness.lead_with({board("a")});
+  Dispatch earlier;
+  earlier.attempt = {{"reply_to:replies", "t"}, 0, 1};
+  earlier.device = "a";
+  harness.result(result_of(earlier));
+  harness.advance(seconds(9));
+  harness.end_lead();
+  harness.begin_lead(2);
+  const DeliveryId again = harness.result(result_of(earlier));
+  harness.advance(seconds(9));
+  EXPECT_FALSE(harness.acked(again));
+  harness.advance(seconds(1));
+  EXPECT_TRUE(harness.acked(again));
+}
+
+}  // namespace
+}  // namespace juggler

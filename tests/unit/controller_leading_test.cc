@@ -1,0 +1,304 @@
+// Beginning to lead, losing the connection, leading again; a predecessor's records and attempts.
+
+#include <gtest/gtest.h>
+
+#include "support/controller_harness.h"
+
+namespace juggler {
+namespace {
+
+using test::ControllerHarness;
+using test::device;
+using test::outcome_of;
+using test::result_of;
+using test::submission;
+using test::variant;
+
+DeviceFacts board(const std::string& id = "a") {
+  return device(id).serves(variant("n-fp32"), milliseconds(50));
+}
+
+AttemptId earlier_attempt(const std::string& task) { return {{"reply_to:replies", task}, 1, 1}; }
+
+TEST(Controller, JustStarted_ATaskWithoutDevicesWaitsAndIsNotRejected) {
+  ControllerHarness harness;
+  harness.begin_lead(1);
+  harness.submit(submission("t"));
+  harness.advance(seconds(1));
+  EXPECT_TRUE(harness.outcomes().empty());
+  harness.hello(board());
+  EXPECT_EQ(harness.dispatches().size(), 1U);
+}
+
+TEST(Controller, WarmUpIsOver_WhatIsInfeasibleIsRejected) {
+  ControllerHarness harness;
+  harness.begin_lead(1);
+  harness.submit(submission("t"));
+  harness.advance(harness.controller().config().warm_up - milliseconds(1));
+  EXPECT_TRUE(harness.outcomes().empty());
+  harness.advance(milliseconds(1));
+  EXPECT_EQ(harness.last_outcome().kind, OutcomeKind::Rejected);
+}
+
+TEST(Controller, WarmUpIsOver_InfeasibleTasksAreRejectedThoughEveryWindowIsFull) {
+  ControllerHarness harness;
+  harness.begin_lead(1);
+  harness.hello(device("a").window(1).serves(variant("n-fp32"), seconds(8)));
+  harness.submit(submission("running").deadline(seconds(60)));
+  harness.submit(submission("never").model("no-such-model").deadline(seconds(60)));
+  harness.advance(seconds(4));
+  ASSERT_FALSE(harness.outcomes().empty());
+  EXPECT_EQ(harness.last_outcome().key.id, "never");
+}
+
+TEST(Controller, RedeliveredTask_WaitsForWordOfARunningAttempt) {
+  ControllerHarness harness;
+  harness.begin_lead(2);
+  harness.hello(board());
+  harness.submit(submission("t").redelivered());
+  EXPECT_TRUE(harness.dispatches().empty());
+  harness.advance(harness.controller().config().adopt_wait);
+  EXPECT_EQ(harness.dispatches().size(), 1U);
+}
+
+TEST(Controller, RunningAttemptOfAnEarlierLeader_IsAdoptedAndNotRepeated) {
+  ControllerHarness harness;
+  harness.begin_lead(2);
+  harness.hello(board());
+  harness.submit(submission("t").redelivered());
+  Heartbeat beat;
+  beat.running = {earlier_attempt("t")};
+  harness.heartbeat("a", beat);
+  harness.advance(seconds(2));
+  EXPECT_TRUE(harness.dispatches().empty());
+  AttemptResult result;
+  result.attempt = earlier_attempt("t");
+  result.device = "a";
+  result.processor = "cpu0";
+  result.variant = "n-fp32";
+  result.status = AttemptStatus::Ok;
+  harness.result(result);
+  EXPECT_EQ(harness.last_outcome().kind, OutcomeKind::Completed);
+}
+
+TEST(Controller, AdoptedAttemptThatNeverEnds_IsTriedAgain) {
+  ControllerHarness harness;
+  harness.begin_lead(2);
+  harness.hello(board());
+  harness.submit(submission("t").redelivered().deadline(seconds(30)));
+  Heartbeat beat;
+  beat.running = {earlier_attempt("t")};
+  harness.heartbeat("a", beat);
+  harness.advance(seconds(5));
+  ASSERT_EQ(harness.dispatches().size(), 1U);
+  EXPECT_EQ(harness.last_dispatch().attempt.epoch, 2);
+}
+
+TEST(Controller, AdoptedAttempt_TeachesNothingAboutTheNetwork) {
+  ControllerHarness harness;
+  harness.begin_lead(2);
+  harness.hello(board());
+  harness.submit(submission("t").redelivered());
+  Heartbeat beat;
+  beat.running = {earlier_attempt("t")};
+  harness.heartbeat("a", beat);
+  AttemptResult result;
+  result.attempt = earlier_attempt("t");
+  result.device = "a";
+  result.processor = "cpu0";
+  result.variant = "n-fp32";
+  result.status = AttemptStatus::Ok;
+  result.compute = milliseconds(50);
+  harness.result(result);
+  EXPECT_EQ(harness.controller().fleet().find("a")->network(), kNetworkDefault);
+}
+
+TEST(Controller, DecidedByAPredecessor_IsRepeatedAndNeverRun) {
+  ControllerHarness harness;
+  harness.begin_lead(2);
+  harness.hello(board());
+  harness.decided(outcome_of("t", OutcomeKind::Expired, "the deadline passed"));
+  const DeliveryId submitted = harness.submit(submission("t").redelivered());
+  EXPECT_EQ(harness.last_outcome().kind, OutcomeKind::Expired);
+  EXPECT_EQ(harness.last_outcome().reason, "the deadline passed");
+  harness.confirm_all();
+  EXPECT_TRUE(harness.acked(submitted));
+  harness.advance(seconds(5));
+  EXPECT_TRUE(harness.dispatches().empty());
+}
+
+TEST(Controller, DecidedByAPredecessorButTheTaskCameFirst_IsNeverContradicted) {
+  ControllerHarness harness;
+  harness.begin_lead(2);
+  harness.hello(board());
+  harness.submit(submission("t").redelivered());
+  harness.decided(outcome_of("t", OutcomeKind::Rejected, "no device"));
+  harness.advance(seconds(5));
+  EXPECT_TRUE(harness.dispatches().empty());
+  EXPECT_EQ(harness.last_outcome().kind, OutcomeKind::Rejected);
+  EXPECT_EQ(harness.last_outcome().reason, "no device");
+}
+
+TEST(Controller, DecidedRecord_IsHeldForTheRedeliveryWindowThenAcked) {
+  ControllerHarness harness;
+  harness.begin_lead(2);
+  const DeliveryId record = harness.decided(outcome_of("t", OutcomeKind::Rejected));
+  harness.advance(harness.controller().config().decided_held - milliseconds(1));
+  EXPECT_FALSE(harness.acked(record));
+  harness.advance(milliseconds(1));
+  EXPECT_TRUE(harness.acked(record));
+}
+
+TEST(Controller, ConnectionLostWhileATaskRuns_ItsResultIsTakenAfterwards) {
+  ControllerHarness harness;
+  harness.lead_with({board()});
+  harness.submit(submission("t"));
+  const Dispatch dispatch = harness.last_dispatch();
+  harness.end_lead();
+  harness.advance(milliseconds(100));
+  harness.begin_lead(2);
+  const DeliveryId again = harness.submit(submission("t").redelivered());
+  EXPECT_EQ(harness.dispatches().size(), 1U);
+  harness.result(result_of(dispatch));
+  harness.confirm_all();
+  EXPECT_EQ(harness.outcomes().size(), 1U);
+  EXPECT_TRUE(harness.acked(again));
+}
+
+TEST(Controller, ConnectionLostBeforeTheConfirm_TheSameOutcomeIsSentAgain) {
+  ControllerHarness harness;
+  harness.lead_with({board()});
+  const DeliveryId first = harness.submit(submission("t"));
+  harness.result(result_of(harness.last_dispatch()));
+  harness.end_lead();
+  harness.begin_lead(2);
+  const DeliveryId again = harness.submit(submission("t").redelivered());
+  harness.confirm_all();
+  const std::vector<Outcome> sent = harness.outcomes();
+  ASSERT_EQ(sent.size(), 2U);
+  EXPECT_EQ(sent[0], sent[1]);
+  EXPECT_FALSE(harness.acked(first));  // void with its connection
+  EXPECT_TRUE(harness.acked(again));
+}
+
+TEST(Controller, ResultRedeliveredWhileItsOutcomeIsUnconfirmed_IsAckedLast) {
+  ControllerHarness harness;
+  harness.lead_with({board()});
+  harness.submit(submission("t"));
+  const Dispatch dispatch = harness.last_dispatch();
+  harness.result(result_of(dispatch));
+  harness.end_lead();
+  harness.begin_lead(2);
+  const DeliveryId result = harness.result(result_of(dispatch));
+  EXPECT_FALSE(harness.acked(result));
+  const DeliveryId submitted = harness.submit(submission("t").redelivered());
+  harness.confirm_all();
+  ASSERT_TRUE(harness.acked(result));
+  EXPECT_LT(harness.index_of_ack(submitted), harness.index_of_ack(result));
+}
+
+TEST(Controller, DeadlineWhileThereIsNoConnection_IsAnsweredWhenItIsBack) {
+  ControllerHarness harness;
+  harness.lead_with({board()});
+  harness.submit(submission("t").deadline(seconds(1)));
+  harness.end_lead();
+  harness.advance(seconds(2));
+  EXPECT_TRUE(harness.outcomes().empty());
+  harness.begin_lead(2);
+  EXPECT_EQ(harness.last_outcome().kind, OutcomeKind::Expired);
+}
+
+TEST(Controller, NoConnection_NothingIsDispatched) {
+  ControllerHarness harness(ControllerConfig{}, "fastest-finish");
+  harness.lead_with({board("a"), board("b")});
+  harness.submit(submission("t"));
+  harness.end_lead();
+  harness.clear();
+  harness.advance(seconds(4));  // the attempt's time is up
+  EXPECT_TRUE(harness.dispatches().empty());
+  harness.begin_lead(2);
+  harness.heartbeat("a");
+  harness.heartbeat("b");
+  harness.advance(seconds(2));
+  EXPECT_EQ(harness.dispatches().size(), 1U);
+}
+
+TEST(Controller, LongWithoutAConnection_DevicesAreNotLostForTheSilence) {
+  ControllerHarness harness;
+  harness.lead_with({board()});
+  harness.silence("a");
+  harness.end_lead();
+  harness.advance(seconds(100));
+  harness.begin_lead(2);
+  harness.advance(seconds(2));
+  EXPECT_EQ(harness.controller().fleet().find("a")->liveness, Liveness::Live);
+}
+
+TEST(Controller, ManyReconnects_LeaveOneLivenessTimer) {
+  ControllerHarness harness;
+  harness.lead_with({board()});
+  for (int i = 2; i < 30; ++i) {
+    harness.end_lead();
+    harness.begin_lead(i);
+    harness.advance(milliseconds(10));
+  }
+  harness.advance(seconds(10));
+  int ticks = 0;
+  const Time end = harness.now() + seconds(10);
+  while (harness.controller().next_timer() < end) {
+    const Time before = harness.controller().next_timer();
+    harness.advance(before - harness.now());
+    ticks += 1;
+  }
+  EXPECT_LE(ticks, 21);
+}
+
+TEST(Controller, BrokerBlocked_NothingIsDispatchedUntilItTakesMessagesAgain) {
+  ControllerHarness harness;
+  harness.lead_with({board()});
+  harness.step(BrokerBlocked{true});
+  harness.submit(submission("t"));
+  EXPECT_TRUE(harness.dispatches().empty());
+  harness.step(BrokerBlocked{false});
+  EXPECT_EQ(harness.dispatches().size(), 1U);
+}
+
+TEST(Controller, BrokerBlocked_NobodyIsLostForTheSilence) {
+  ControllerHarness harness;
+  harness.lead_with({board()});
+  harness.silence("a");
+  harness.step(BrokerBlocked{true});
+  harness.advance(seconds(60));
+  EXPECT_EQ(harness.controller().fleet().find("a")->liveness, Liveness::Live);
+  harness.step(BrokerBlocked{false});
+  harness.advance(seconds(2));
+  EXPECT_EQ(harness.controller().fleet().find("a")->liveness, Liveness::Live);
+}
+
+TEST(Controller, SettlementOfAPublishItDoesNotKnow_IsIgnored) {
+  ControllerHarness harness;
+  harness.lead_with({board()});
+  harness.step(PublishSettled{12'345, PublishEnd::Confirmed});
+  EXPECT_TRUE(harness.all<AckDelivery>().empty());
+}
+
+TEST(Controller, SameEvents_GiveTheSameActions) {
+  const auto run = [] {
+    ControllerHarness harness(ControllerConfig{}, "random");
+    harness.lead_with({board("a"), board("b"), board("c")});
+    for (int i = 0; i < 20; ++i) {
+      harness.submit(submission("t" + std::to_string(i)));
+      harness.advance(milliseconds(20));
+      harness.result(result_of(harness.last_dispatch()));
+    }
+    std::vector<std::string> devices;
+    for (const Dispatch& dispatch : harness.dispatches()) {
+      devices.push_back(dispatch.device);
+    }
+    return devices;
+  };
+  EXPECT_EQ(run(), run());
+}
+
+}  // namespace
+}  // namespace juggler

@@ -1,0 +1,146 @@
+// What cannot be a task, or is too much: answered where somebody can be told.
+
+#include <gtest/gtest.h>
+
+#include "support/controller_harness.h"
+
+namespace juggler {
+namespace {
+
+using test::ControllerHarness;
+using test::device;
+using test::submission;
+using test::variant;
+
+DeviceFacts board() { return device("d").serves(variant("n-fp32"), milliseconds(50)); }
+
+Submitted malformed(const Submission& submission, const std::string& why) {
+  return {.submission = submission, .delivery = {}, .refusal = why};
+}
+
+TEST(Controller, MalformedWithAReplyQueue_IsRejectedWithTheReasonAndDeadLettered) {
+  ControllerHarness harness;
+  harness.lead_with({board()});
+  const DeliveryId delivery = harness.submit(malformed(submission("t"), "priority is 12"));
+  EXPECT_EQ(harness.last_outcome().kind, OutcomeKind::Rejected);
+  EXPECT_EQ(harness.last_outcome().reason, "priority is 12");
+  EXPECT_FALSE(harness.rejected(delivery));
+  harness.confirm_all();
+  EXPECT_TRUE(harness.rejected(delivery));
+  EXPECT_FALSE(harness.acked(delivery));
+  EXPECT_TRUE(harness.dispatches().empty());
+  EXPECT_EQ(harness.all<DropPayload>().size(), 1U);
+}
+
+TEST(Controller, MalformedWithoutAReplyQueue_IsDeadLetteredAtOnce) {
+  ControllerHarness harness;
+  harness.lead_with({board()});
+  const DeliveryId delivery =
+      harness.submit(malformed(submission("t").reply_to(""), "priority is 12"));
+  EXPECT_TRUE(harness.rejected(delivery));
+  EXPECT_TRUE(harness.outcomes().empty());
+  EXPECT_EQ(harness.all<DropPayload>().size(), 1U);
+  EXPECT_EQ(harness.controller().tasks().size(), 0U);
+}
+
+TEST(Controller, MalformedUnderTheIdOfALiveTask_LeavesThatTaskAlone) {
+  ControllerHarness harness;
+  harness.lead_with({board()});
+  harness.submit(submission("t"));
+  const DeliveryId delivery = harness.submit(malformed(submission("t"), "junk"));
+  EXPECT_TRUE(harness.rejected(delivery));
+  EXPECT_TRUE(harness.outcomes().empty());
+  harness.result(test::result_of(harness.last_dispatch()));
+  EXPECT_EQ(harness.last_outcome().kind, OutcomeKind::Completed);
+  harness.expect_complaints();  // the checker takes a refused id for no task
+}
+
+TEST(Controller, CorrectedAfterARefusal_RunsUnderTheSameId) {
+  ControllerHarness harness;
+  harness.lead_with({board()});
+  harness.submit(malformed(submission("t"), "junk"));
+  harness.confirm_all();
+  harness.submit(submission("t"));
+  EXPECT_EQ(harness.dispatches().size(), 1U);
+  harness.expect_complaints();
+}
+
+TEST(Controller, PayloadOver8MiB_IsRejected) {
+  ControllerHarness harness;
+  harness.lead_with({board()});
+  harness.submit(submission("fits").payload(PayloadKind::Jpeg, kPayloadMax));
+  EXPECT_EQ(harness.dispatches().size(), 1U);
+  harness.submit(submission("large").payload(PayloadKind::Jpeg, kPayloadMax + Bytes{1}));
+  EXPECT_EQ(harness.dispatches().size(), 1U);
+  EXPECT_EQ(harness.last_outcome().kind, OutcomeKind::Rejected);
+  EXPECT_NE(harness.last_outcome().reason.find("8 MiB"), std::string::npos);
+}
+
+TEST(Controller, DeadlineOverTheBound_IsRejected) {
+  ControllerConfig config;
+  config.deadline_max = seconds(60);
+  ControllerHarness harness(config);
+  harness.lead_with({board()});
+  harness.submit(submission("t").deadline(seconds(60) + Micros{1}));
+  EXPECT_EQ(harness.last_outcome().kind, OutcomeKind::Rejected);
+  EXPECT_NE(harness.last_outcome().reason.find("60000 ms"), std::string::npos);
+  harness.submit(submission("u").deadline(seconds(60)));
+  EXPECT_EQ(harness.dispatches().size(), 1U);
+}
+
+TEST(Controller, TooManyTasks_AreRejectedAsOverload) {
+  ControllerConfig config;
+  config.tasks_max = 3;
+  ControllerHarness harness(config);
+  harness.lead_with({board()});
+  for (const char* id : {"a", "b", "c"}) {
+    harness.submit(submission(id));
+  }
+  EXPECT_TRUE(harness.outcomes().empty());
+  harness.submit(submission("d"));
+  EXPECT_EQ(harness.last_outcome().kind, OutcomeKind::Rejected);
+  EXPECT_NE(harness.last_outcome().reason.find("overload"), std::string::npos);
+}
+
+TEST(Controller, TooManyBytes_AreRejectedAsOverload) {
+  ControllerConfig config;
+  config.tasks_bytes_max = {2500};
+  ControllerHarness harness(config);
+  harness.lead_with({board()});
+  harness.submit(submission("a"));
+  harness.submit(submission("b"));
+  EXPECT_TRUE(harness.outcomes().empty());
+  harness.submit(submission("c"));
+  EXPECT_NE(harness.last_outcome().reason.find("overload"), std::string::npos);
+}
+
+TEST(Controller, OverloadIsOver_TasksAreTakenAgain) {
+  ControllerConfig config;
+  config.tasks_max = 1;
+  ControllerHarness harness(config);
+  harness.lead_with({board()});
+  harness.submit(submission("a"));
+  const Dispatch first = harness.last_dispatch();
+  harness.submit(submission("b"));
+  harness.result(test::result_of(first));
+  harness.confirm_all();
+  harness.submit(submission("c"));
+  EXPECT_EQ(harness.last_dispatch().attempt.task.id, "c");
+}
+
+TEST(Controller, MalformedUnderTheIdOfAnAnsweredTask_RepeatsTheAnswer) {
+  ControllerHarness harness;
+  harness.lead_with({board()});
+  harness.submit(submission("t"));
+  harness.result(test::result_of(harness.last_dispatch()));
+  harness.confirm_all();
+  const Outcome first = harness.last_outcome();
+  harness.submit(malformed(submission("t"), "junk"));
+  for (const Outcome& outcome : harness.outcomes()) {
+    EXPECT_EQ(outcome, first);
+  }
+  harness.expect_complaints();
+}
+
+}  // namespace
+}  // namespace juggler

@@ -1,0 +1,92 @@
+#include "core/explain.h"
+
+#include <gtest/gtest.h>
+
+#include "support/controller_harness.h"
+
+namespace juggler {
+namespace {
+
+using test::ControllerHarness;
+using test::device;
+using test::energy_mj;
+using test::submission;
+using test::variant;
+
+DeviceFacts frugal() {
+  return device("frugal").serves(variant("n-fp32", 70), milliseconds(100), energy_mj(50));
+}
+DeviceFacts hungry() {
+  return device("hungry").serves(variant("n-fp32", 70), milliseconds(10), energy_mj(500));
+}
+
+TEST(Explain, Placed_ShowsTheChosenFirstAndWhyTheOthersLost) {
+  ControllerHarness harness;
+  harness.lead_with({hungry(), frugal()});
+  harness.submit(submission("t").max_energy_mj(100).deadline(seconds(2)));
+  const auto why = harness.controller().decisions().explain("t");
+  ASSERT_TRUE(why.has_value());
+  EXPECT_EQ(why->decision, "place");
+  EXPECT_EQ(why->policy, "juggler");
+  EXPECT_EQ(why->model, "imagenet");
+  EXPECT_EQ(why->remaining, seconds(2));
+  ASSERT_EQ(why->candidates.size(), 2U);
+  EXPECT_TRUE(why->candidates[0].chosen);
+  EXPECT_EQ(why->candidates[0].device, "frugal");
+  EXPECT_EQ(why->candidates[0].verdict, Verdict::Meets);
+  EXPECT_FALSE(why->candidates[1].chosen);
+  EXPECT_EQ(why->candidates[1].verdict, Verdict::EnergyOver);
+}
+
+TEST(Explain, Infeasible_HasItsReason) {
+  ControllerHarness harness;
+  harness.lead_with({frugal()});
+  harness.submit(submission("t").min_accuracy(99));
+  const auto why = harness.controller().decisions().explain("t");
+  ASSERT_TRUE(why.has_value());
+  EXPECT_EQ(why->decision, "infeasible");
+  EXPECT_EQ(why->reason, harness.last_outcome().reason);
+}
+
+TEST(Explain, LaterState_DoesNotChangeAnEarlierExplanation) {
+  ControllerHarness harness;
+  harness.lead_with({frugal()});
+  harness.submit(submission("t"));
+  const Micros finish = harness.controller().decisions().explain("t")->candidates[0].finish;
+  harness.hello(device("frugal").incarnation(2).serves(variant("n-fp32", 70), seconds(9)));
+  const auto why = harness.controller().decisions().explain("t");
+  EXPECT_EQ(why->candidates[0].finish, finish);
+}
+
+TEST(Explain, TaskNobodyDecided_HasNone) {
+  ControllerHarness harness;
+  harness.lead_with({frugal()});
+  EXPECT_FALSE(harness.controller().decisions().explain("t").has_value());
+}
+
+TEST(Explain, KeepsTheLastDecisionsOnly) {
+  ControllerConfig config;
+  config.decisions_max = 2;
+  ControllerHarness harness(config);
+  harness.lead_with({frugal()});
+  for (const char* id : {"a", "b", "c"}) {
+    harness.submit(submission(id));
+  }
+  EXPECT_FALSE(harness.controller().decisions().explain("a").has_value());
+  EXPECT_TRUE(harness.controller().decisions().explain("b").has_value());
+  EXPECT_TRUE(harness.controller().decisions().explain("c").has_value());
+}
+
+TEST(Explain, LargeFleet_KeepsFewerDecisionsButTheLast) {
+  ControllerConfig config;
+  config.decision_lanes_max = 3;
+  ControllerHarness harness(config);
+  harness.lead_with({hungry(), frugal()});
+  harness.submit(submission("a"));
+  harness.submit(submission("b"));
+  EXPECT_FALSE(harness.controller().decisions().explain("a").has_value());
+  EXPECT_TRUE(harness.controller().decisions().explain("b").has_value());
+}
+
+}  // namespace
+}  // namespace juggler
