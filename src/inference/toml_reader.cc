@@ -8,10 +8,11 @@
 #include <spdlog/spdlog.h>
 
 #include <toml++/toml.h>
-#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <utility>
+
+#include "inference/toml_ascii.h"
 
 namespace juggler {
 namespace {
@@ -28,47 +29,6 @@ bool in_range(double value, NumberRange range) {
 
 std::string range_text(NumberRange range) {
   return fmt::format("must be a number from {} to {}", range.min, range.max);
-}
-
-// The end of the string that begins with a quote at `at`: the index behind it, or the text's size.
-std::size_t string_end(std::string_view text, std::size_t at) {
-  const char quote = text[at];
-  const std::string three(3, quote);
-  const bool multi_line = text.substr(at, 3) == three;
-  at += multi_line ? 3 : 1;
-  while (at < text.size()) {
-    if (quote == '"' && text[at] == '\\') {
-      at += 2;
-    } else if (multi_line ? text.substr(at, 3) == three : text[at] == quote) {
-      return at + (multi_line ? 3 : 1);
-    } else if (!multi_line && text[at] == '\n') {
-      return at;  // unterminated: the parser says so
-    } else {
-      ++at;
-    }
-  }
-  return text.size();
-}
-
-// The line of a byte above 127 outside strings and comments, where TOML allows none. The library
-// (3.3) runs into undefined behaviour there instead of an error; found by fuzzing.
-std::optional<long> line_of_stray_byte(std::string_view text) {
-  std::size_t at = text.starts_with("\xef\xbb\xbf") ? 3 : 0;
-  while (at < text.size()) {
-    const char c = text[at];
-    if (static_cast<unsigned char>(c) > 127) {
-      const auto end = text.begin() + static_cast<std::ptrdiff_t>(at);
-      return 1 + std::count(text.begin(), end, '\n');
-    }
-    if (c == '#') {
-      at = std::min(text.find('\n', at), text.size());
-    } else if (c == '"' || c == '\'') {
-      at = string_end(text, at);
-    } else {
-      ++at;
-    }
-  }
-  return std::nullopt;
 }
 
 }  // namespace
@@ -98,11 +58,11 @@ Result<std::unique_ptr<TomlDocument>> TomlDocument::parse(std::string_view text,
   if (text.size() > kTomlBytesMax) {
     return fail(ErrorCode::TooLarge, origin + ": larger than 4 MiB");
   }
-  if (const std::optional<long> line = line_of_stray_byte(text)) {
-    return fail(ErrorCode::Corrupt,
-                fmt::format("{}:{}: only strings and comments may go beyond ASCII", origin, *line));
+  const Result<std::string> ascii = toml_ascii(text, origin);
+  if (!ascii) {
+    return ascii.error();
   }
-  toml::parse_result parsed = toml::parse(text, origin);
+  toml::parse_result parsed = toml::parse(*ascii, origin);
   if (!parsed) {
     const toml::parse_error& error = parsed.error();
     return fail(ErrorCode::Corrupt, origin + ":" + std::to_string(error.source().begin.line) +

@@ -39,11 +39,16 @@ TEST(Catalogue, BrokenToml_NamesFileAndLine) {
   EXPECT_EQ(error_of("format = 1\nx = = 2\n").substr(0, 17), "catalogue.toml:2:");
 }
 
-TEST(Catalogue, BytesBeyondAscii_OnlyInStringsAndComments) {
-  EXPECT_EQ(error_of("format = 1 # \u00e9\nx\u00e9 = 2\n"),
-            "catalogue.toml:2: only strings and comments may go beyond ASCII");
-  EXPECT_EQ(error_of(with(test::tiny_catalogue(), "made for tests", "f\u00fcr \\\"Tests")),
-            "no error");
+TEST(Catalogue, CharactersBeyondAscii_AreKeptInStringsAndRefusedElsewhere) {
+  EXPECT_EQ(error_of("format = 1 # \u00e9\nx\u00e9 = 2\n").substr(0, 23),
+            "catalogue.toml:2: only ");
+  const Result<Catalogue> catalogue = Catalogue::parse(
+      with(test::tiny_catalogue(), "made for tests", "\\\\f\u00fcr \\\"T\u20acsts\U0001f600"),
+      "/models");
+  ASSERT_TRUE(catalogue.has_value()) << catalogue.error().message;
+  EXPECT_EQ(catalogue->variants()[0].accuracy_source, "\\f\u00fcr \"T\u20acsts\U0001f600");
+  EXPECT_EQ(error_of("x = \"\\\u00e9\"").substr(0, 23), "catalogue.toml:1: only ");
+  EXPECT_EQ(error_of("x = \"\xff\"").substr(0, 23), "catalogue.toml:1: only ");
 }
 
 TEST(Catalogue, MissingField_NamesLineVariantAndField) {
