@@ -1,0 +1,26 @@
+#pragma once
+// A client on the broker that a command's flags mean.
+
+#include <memory>
+#include <string>
+
+#include "apps/client.h"
+#include "apps/places.h"
+#include "runtime/clock.h"
+
+namespace juggler {
+
+struct ClientSession {
+  SystemClock clock;
+  std::string broker;  // for people: without the password
+  std::unique_ptr<Transport> transport;
+  std::unique_ptr<Client> client;
+};
+
+// Finds the broker; connects when first used.
+//
+// errors  NotFound where there is none, InvalidArgument for an address that is none
+Result<std::unique_ptr<ClientSession>> open_client(const BrokerChoice& choice);
+Result<std::unique_ptr<ClientSession>> open_client(const std::string& address);
+
+}  // namespace juggler

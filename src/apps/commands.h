@@ -1,0 +1,16 @@
+#pragma once
+// The subcommands of `juggler`. Each adds its flags to the program and, where it is given, sets the
+// action that runs after parsing.
+
+#include "apps/flags.h"
+
+namespace juggler {
+
+void add_up_command(CLI::App& app, Action& action);
+void add_controller_command(CLI::App& app, Action& action);
+void add_submit_command(CLI::App& app, Action& action);
+void add_query_commands(CLI::App& app, Action& action);  // devices, models, policies, tasks, status
+void add_explain_command(CLI::App& app, Action& action);
+void add_doctor_command(CLI::App& app, Action& action);
+
+}  // namespace juggler

@@ -1,0 +1,224 @@
+// juggler-consumer: the program on a device. Wiring only: the device behind its engines, the
+// consumer's state machine, and the broker.
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <numeric>
+
+#include "amqp/session.h"
+#include "apps/flags.h"
+#include "apps/label_command.h"
+#include "apps/stop_signals.h"
+#include "apps/version.h"
+#include "core/consumer.h"
+#include "inference/local_device.h"
+#include "runtime/clock.h"
+#include "runtime/consumer_shell.h"
+#include "runtime/thread_executor.h"
+#include "telemetry/host.h"
+#include "telemetry/log.h"
+
+namespace juggler {
+namespace {
+
+constexpr Micros kTurnMax = seconds(1);    // the transport must be polled within two
+constexpr Micros kDrainMax = seconds(60);  // then it leaves without
+constexpr Micros kCloseMax = seconds(3);
+
+struct ConsumerFlags {
+  BrokerChoice broker;
+  std::string id;
+  std::string engine = "onnx";
+  std::string twin;
+  std::string twin_labels;
+  std::string threads = "auto";
+  std::vector<std::string> variants;
+  std::optional<Micros> calibrate_max;
+  std::string host_root = "/";
+  std::uint64_t seed = 1;
+  std::string config;
+  std::string log_level = "info";
+};
+
+void declare(CLI::App& app, ConsumerFlags& flags) {
+  add_broker_flags(app, flags.broker);
+  app.add_option("--id", flags.id, "This device's name: lower-case letters, digits, hyphens");
+  app.add_option("--engine", flags.engine, "What computes: onnx, twin or noop")
+      ->check(CLI::IsMember({"onnx", "twin", "noop"}))
+      ->capture_default_str();
+  app.add_option("--twin", flags.twin, "Stand for this board: times and energies from its profile")
+      ->type_name("KIND");
+  app.add_option("--twin-labels", flags.twin_labels,
+                 "Labels for a twin's answers, made by label-pictures")
+      ->type_name("FILE");
+  app.add_option("--threads", flags.threads, "Threads of a network, or auto: by measurement")
+      ->type_name("N|auto")
+      ->capture_default_str();
+  app.add_option("--variants", flags.variants, "Serve these models, networks or variants only")
+      ->delimiter(',')
+      ->type_name("A,B,...");
+  add_duration(app, "--calibrate-max", flags.calibrate_max,
+               "Time for measuring what was never measured here [15s]");
+  app.add_option("--host-root", flags.host_root, "Where the host's / is mounted, in a container")
+      ->type_name("DIR");
+  app.add_option("--seed", flags.seed, "Of a twin's noise");
+  add_config_flag(app, flags.config);
+  app.add_option("--log-level", flags.log_level, "trace, debug, info, warn, error or off")
+      ->capture_default_str();
+  app.footer(examples(
+      {"JUGGLER_BROKER=amqp://pi5:secret@192.168.1.10:5672/juggler juggler-consumer --id pi5",
+       "juggler-consumer --id nano-1 --twin jetson-nano --broker-file /etc/juggler/broker",
+       "juggler-consumer label-pictures photos --home var --out var/labels/labels.jsonl"}));
+}
+
+void show_progress(const CalibrationProgress& progress) {
+  spdlog::info("measuring {} of {}: {}", progress.done + 1, progress.total, progress.doing);
+}
+
+Result<int> threads_of(const std::string& text) {
+  if (text == "auto") {
+    return 0;
+  }
+  int threads = 0;
+  if (!CLI::detail::lexical_cast(text, threads) || threads < 1 || threads > 1024) {
+    return fail(ErrorCode::InvalidArgument, "--threads takes 1 to 1024, or auto");
+  }
+  return threads;
+}
+
+Result<LocalDevice> open_device(const ConsumerFlags& flags) {
+  const std::filesystem::path home = home_folder(flags.broker.home);
+  SystemClock clock;
+  const DeviceIdentity identity{flags.id, clock.unix_seconds()};
+  if (flags.engine == "noop") {
+    return open_noop_device({.identity = identity, .window_batches = 16, .batch_max = 1});
+  }
+  if (flags.engine == "twin" || !flags.twin.empty()) {
+    if (flags.twin.empty()) {
+      return fail(ErrorCode::InvalidArgument, "--engine twin needs --twin KIND: which board");
+    }
+    return open_twin_device({.home = home,
+                             .identity = identity,
+                             .board = flags.twin,
+                             .labels = flags.twin_labels,
+                             .seed = flags.seed});
+  }
+  const Result<int> threads = threads_of(flags.threads);
+  if (!threads) {
+    return threads.error();
+  }
+  OnnxDeviceOptions options;
+  options.home = home;
+  options.identity = identity;
+  options.threads = *threads;
+  options.variants = flags.variants;
+  options.calibration_budget = flags.calibrate_max.value_or(seconds(15));
+  options.progress = show_progress;
+  return open_onnx_device(options);
+}
+
+// Dispatches that may lie here at once: the windows of all processors.
+int window_of(const DeviceFacts& facts) {
+  return std::accumulate(facts.processors.begin(), facts.processors.end(), 0,
+                         [](int sum, const Processor& processor) {
+                           return sum + processor.window_batches * processor.batch_max;
+                         });
+}
+
+// Serves until a signal asks to stop and everything accepted is done.
+int serve(LocalDevice device, amqp::BrokerUrl broker, const ConsumerFlags& flags) {
+  SystemClock clock;
+  HostSampler host(flags.host_root);
+  const DeviceFacts& facts = device.facts;
+  const std::unique_ptr<Transport> transport = amqp::make_transport(
+      amqp::device_session(std::move(broker), facts.id, facts.incarnation, window_of(facts)));
+  ThreadExecutor executor(std::move(device.engines), [&transport] { transport->wake(); });
+  Consumer consumer(ConsumerConfig{}, std::move(device.facts));
+  ConsumerShell shell(consumer, *transport, executor, clock,
+                      {.sample_host = [&host] { return host.sample(); }});
+
+  stop_signals_wake(transport.get());
+  while (stop_signals() == 0 && !shell.left()) {
+    shell.turn(kTurnMax);
+  }
+  spdlog::info("leaving: finishing what is here; a second signal ends at once");
+  shell.drain();
+  const Time until = clock.now() + kDrainMax;
+  while (!shell.left() && stop_signals() < 2 && clock.now() < until) {
+    shell.turn(kTurnMax);
+  }
+  stop_signals_wake(nullptr);
+  const bool drained = shell.left();
+  if (drained) {
+    transport->close(kCloseMax);
+  }
+  const ConsumerStats& stats = consumer.stats();
+  spdlog::info("{}: {} completed, {} failed, {} expired, {} refused", drained ? "left" : "ended",
+               stats.completed, stats.failed, stats.expired, stats.refused);
+  if (!drained) {
+    std::fflush(nullptr);
+    _exit(kExitFailed);  // a network may still be running: its thread cannot be waited for
+  }
+  return kExitDone;
+}
+
+int run(CLI::App& app, ConsumerFlags& flags) {
+  if (Result<void> applied = apply_config(app, flags.config); !applied) {
+    return complain(applied.error().message, kExitUsage);
+  }
+  if (flags.id.empty()) {
+    return complain("--id is missing: this device's name", kExitUsage);
+  }
+  if (!valid_device_id(flags.id)) {
+    return complain("'" + flags.id +
+                        "' is no device name: 1 to 63 lower-case letters, digits, "
+                        "hyphens",
+                    kExitUsage);
+  }
+  if (Result<void> log = set_up_log(flags.id, flags.log_level); !log) {
+    return complain(log.error().message, kExitUsage);
+  }
+  const Result<std::string> address = find_broker(flags.broker);
+  if (!address) {
+    return complain(address.error().message, kExitUnreachable);
+  }
+  Result<amqp::BrokerUrl> broker = amqp::BrokerUrl::parse(*address);
+  if (!broker) {
+    return complain(broker.error().message, kExitUsage);
+  }
+  catch_stop_signals();
+  Result<LocalDevice> device = open_device(flags);
+  if (!device) {
+    spdlog::error("cannot serve: {}", device.error().message);
+    return device.error().code == ErrorCode::InvalidArgument ? kExitUsage : kExitFailed;
+  }
+  for (const std::string& note : device->notes) {
+    spdlog::info("{}", note);
+  }
+  for (const Processor& processor : device->facts.processors) {
+    spdlog::info("{} {}: {}, {} variants", flags.id, processor.id, processor.runtime,
+                 processor.profiles.size());
+  }
+  if (stop_signals() > 0) {
+    return kExitDone;
+  }
+  return serve(std::move(*device), std::move(*broker), flags);
+}
+
+}  // namespace
+}  // namespace juggler
+
+int main(int argc, char** argv) {
+  using namespace juggler;  // NOLINT(google-build-using-namespace): main has no other names
+  CLI::App app("The program on an edge device: runs inference for a Juggler controller.",
+               "juggler-consumer");
+  app.set_version_flag("--version", version_text("juggler-consumer"));
+  ConsumerFlags flags;
+  Action action = [&] { return run(app, flags); };
+  declare(app, flags);
+  add_label_command(app, action);
+  return run_app(app, argc, argv, action);
+}

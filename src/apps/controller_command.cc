@@ -1,0 +1,160 @@
+// `juggler controller`: the scheduler on its broker. Wiring only.
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <array>
+#include <memory>
+
+#include "amqp/session.h"
+#include "apps/commands.h"
+#include "apps/quantities.h"
+#include "apps/stop_signals.h"
+#include "apps/version.h"
+#include "core/controller.h"
+#include "inference/image.h"
+#include "runtime/clock.h"
+#include "runtime/controller_shell.h"
+#include "telemetry/log.h"
+
+namespace juggler {
+namespace {
+
+constexpr Micros kTurnMax = seconds(1);  // the transport must be polled within two
+constexpr Micros kCloseMax = seconds(3);
+
+struct ControllerFlags {
+  BrokerChoice broker{.use = BrokerUse::Controller};
+  std::string policy = "juggler";
+  std::string auto_model;
+  bool allow_synthetic = false;
+  std::optional<MilliPercent> min_accuracy;
+  std::optional<Micros> deadline;
+  std::optional<Microjoules> max_energy;
+  std::optional<int> attempts_max;
+  std::optional<std::uint64_t> seed;
+  std::string config;
+  std::string log_level = "info";
+};
+
+void declare(CLI::App& app, ControllerFlags& flags) {
+  add_broker_flags(app, flags.broker);
+  app.add_option("--policy", flags.policy, "How placements are chosen (see juggler policies)")
+      ->capture_default_str();
+  app.add_option("--auto-model", flags.auto_model, "What the model `auto` means [imagenet]")
+      ->type_name("MODEL");
+  app.add_flag("--allow-synthetic", flags.allow_synthetic,
+               "Let `auto` choose variants with synthetic weights");
+  add_percent(app, "--min-accuracy", flags.min_accuracy, "Default floor, percent top-1 [none]");
+  add_duration(app, "--deadline", flags.deadline, "Default deadline [10s]");
+  add_energy(app, "--max-energy", flags.max_energy, "Default energy limit per task [none]");
+  app.add_option("--attempts-max", flags.attempts_max, "Attempts before a task fails [3]")
+      ->check(CLI::Range(1, 20))
+      ->type_name("N");
+  app.add_option("--seed", flags.seed, "Of policies that draw lots [1]")->type_name("N");
+  add_config_flag(app, flags.config);
+  app.add_option("--log-level", flags.log_level, "trace, debug, info, warn, error or off")
+      ->capture_default_str();
+  app.footer(examples({"juggler controller --broker-file /etc/juggler/broker --min-accuracy 75",
+                       "juggler controller --policy fastest-finish --deadline 500ms"}));
+}
+
+ControllerConfig config_of(const ControllerFlags& flags) {
+  ControllerConfig config;
+  if (!flags.auto_model.empty()) {
+    config.auto_model = flags.auto_model;
+  }
+  config.allow_synthetic = flags.allow_synthetic;
+  config.min_accuracy = flags.min_accuracy;
+  config.deadline = flags.deadline.value_or(config.deadline);
+  config.max_energy = flags.max_energy;
+  config.attempts_max = flags.attempts_max.value_or(config.attempts_max);
+  config.seed = flags.seed.value_or(config.seed);
+  return config;
+}
+
+std::string instance_name() {
+  std::array<char, 256> host{};
+  gethostname(host.data(), host.size() - 1);
+  return fmt::format("controller {} {}", host.data(), getpid());
+}
+
+// A picture that is none, or too large to decode, costs no device any time.
+Result<PictureSize> picture_size(PayloadKind kind, std::string_view bytes) {
+  const Result<ImageHeader> header = read_header(bytes);
+  if (!header) {
+    return header.error();
+  }
+  if (header->kind != kind) {
+    return fail(ErrorCode::InvalidArgument, fmt::format("content_type says {}, the payload is a {}",
+                                                        to_string(kind), to_string(header->kind)));
+  }
+  return PictureSize{header->width, header->height};
+}
+
+void log_outcome(const Outcome& outcome) {
+  if (outcome.kind == OutcomeKind::Completed) {
+    spdlog::debug("{}: completed by {} {} {} in {}", outcome.key.id, outcome.device,
+                  outcome.processor, outcome.variant, show(outcome.total));
+  } else {
+    spdlog::info("{}: {}: {}", outcome.key.id, to_string(outcome.kind), outcome.reason);
+  }
+}
+
+int control(CLI::App& app, ControllerFlags& flags) {
+  if (Result<void> applied = apply_config(app, flags.config); !applied) {
+    return complain(applied.error().message, kExitUsage);
+  }
+  if (Result<void> log = set_up_log("controller", flags.log_level); !log) {
+    return complain(log.error().message, kExitUsage);
+  }
+  Result<std::unique_ptr<Policy>> policy = make_policy(flags.policy);
+  if (!policy) {
+    return complain(policy.error().message, kExitUsage);
+  }
+  const Result<std::string> address = find_broker(flags.broker);
+  if (!address) {
+    return complain(address.error().message, kExitUnreachable);
+  }
+  Result<amqp::BrokerUrl> broker = amqp::BrokerUrl::parse(*address);
+  if (!broker) {
+    return complain(broker.error().message, kExitUsage);
+  }
+  catch_stop_signals();
+  spdlog::info("juggler {}, policy {}, broker {}", version_short(), flags.policy,
+               broker->redacted());
+
+  SystemClock clock;
+  const std::unique_ptr<Transport> transport =
+      amqp::make_transport(amqp::controller_session(std::move(*broker), instance_name()));
+  Controller controller(config_of(flags), std::move(*policy));
+  ControllerShell shell(
+      controller, *transport, clock,
+      {.read_picture = picture_size, .answered = log_outcome, .version = version_short()});
+  stop_signals_wake(transport.get());
+  while (stop_signals() == 0) {
+    shell.turn(kTurnMax);
+  }
+  stop_signals_wake(nullptr);
+  // Nothing to save: what is not answered lies in the broker, for the next controller.
+  transport->close(kCloseMax);
+  const ControllerStats& stats = controller.stats();
+  spdlog::info("ended: {} submitted, {} completed, {} rejected, {} expired, {} failed",
+               stats.submitted, stats.completed, stats.rejected, stats.expired, stats.failed);
+  return kExitDone;
+}
+
+}  // namespace
+
+void add_controller_command(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand(
+      "controller", "The scheduler: takes tasks from the broker and places them on devices");
+  const auto flags = std::make_shared<ControllerFlags>();
+  declare(*command, *flags);
+  command->callback([flags, command, &action] {
+    action = [flags, command] { return control(*command, *flags); };
+  });
+}
+
+}  // namespace juggler

@@ -1,0 +1,201 @@
+#include "apps/demo.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "apps/demo_sets.h"
+#include "apps/flags.h"
+#include "apps/outcome_table.h"
+#include "apps/photo_sources.h"
+#include "apps/pictures.h"
+#include "apps/query_tables.h"
+
+namespace juggler {
+namespace {
+
+constexpr Micros kAnswerMax = seconds(5);
+constexpr Micros kOutcomeMax = seconds(30);
+constexpr std::size_t kExplainedRows = 3;  // per group, of the short explanation
+
+struct Photo {
+  std::filesystem::path file;
+  std::vector<std::string> truth;
+};
+
+Result<std::vector<Photo>> load_photos(const std::filesystem::path& folder) {
+  const Result<std::vector<std::filesystem::path>> files = list_pictures({folder});
+  if (!files) {
+    return files.error();
+  }
+  const auto sources = load_photo_sources(folder);
+  if (!sources) {
+    return sources.error();
+  }
+  std::vector<Photo> photos;
+  for (const std::filesystem::path& file : *files) {
+    const auto source = sources->find(file.filename().string());
+    photos.push_back(
+        {file, source != sources->end() ? source->second.truth : std::vector<std::string>{}});
+  }
+  // Those with a known truth first: the short sets show them.
+  std::stable_sort(photos.begin(), photos.end(), [](const Photo& a, const Photo& b) {
+    return !a.truth.empty() && b.truth.empty();
+  });
+  return photos;
+}
+
+bool completed(const ClientAnswer& answer) {
+  return answer.end == ClientEnd::Answered && answer.outcome.kind == OutcomeKind::Completed;
+}
+
+bool as_expected(DemoSet::Expect expect, const std::vector<ClientAnswer>& answers) {
+  const auto rejected = [](const ClientAnswer& answer) {
+    return answer.end == ClientEnd::Answered && answer.outcome.kind == OutcomeKind::Rejected;
+  };
+  const auto answered = [](const ClientAnswer& answer) {
+    return answer.end == ClientEnd::Answered && answer.outcome.kind != OutcomeKind::Failed;
+  };
+  switch (expect) {
+    case DemoSet::Expect::Completed:
+      return std::all_of(answers.begin(), answers.end(), completed);
+    case DemoSet::Expect::InTime:
+      return std::all_of(answers.begin(), answers.end(), answered) &&
+             std::any_of(answers.begin(), answers.end(), completed);
+    case DemoSet::Expect::Rejected:
+      return std::all_of(answers.begin(), answers.end(), rejected);
+  }
+  return false;
+}
+
+// What is said before the table: what of it is real.
+void print_title(const nlohmann::json& models, const Demonstration& demonstration) {
+  fmt::print(
+      "\nPhotographs classified by a fleet. Real: RabbitMQ and its messages, the networks of all\n"
+      "labels (ONNX Runtime, on this machine){}. Twins (T): boards whose times and energies\n"
+      "come from profiles; their labels were computed on this machine beforehand.\n",
+      demonstration.local_device.empty()
+          ? std::string()
+          : fmt::format(", and {} with its measured times", demonstration.local_device));
+  if (!any_pretrained(models)) {
+    fmt::print(
+        "There are no trained weights on this machine, only SYNTHETIC ones: the graphs and times "
+        "are right,\nthe labels mean nothing. `make models-again` fetches trained ones.\n");
+  }
+  fmt::print("\n");
+}
+
+class Runner {
+ public:
+  Runner(Client& client, const Demonstration& demonstration, std::vector<Photo> photos)
+      : client_(client),
+        demonstration_(demonstration),
+        photos_(std::move(photos)),
+        table_(screen_of(STDOUT_FILENO)) {}
+
+  // Runs one set and adds its rows; false if it went otherwise than it should.
+  bool run(const DemoSet& set) {
+    std::vector<ClientTask> tasks;
+    std::vector<const Photo*> shown;
+    const std::size_t count = std::min(set.pictures_max, photos_.size());
+    for (int round = 0; round < set.repeat; ++round) {
+      for (std::size_t i = 0; i < count; ++i) {
+        const std::filesystem::path file = photos_[i].file;
+        tasks.push_back(
+            {fresh_task_id("demo"), set.requirements, [file] { return load_picture(file); }});
+        shown.push_back(&photos_[i]);
+      }
+    }
+    ClientRun options;
+    options.outstanding_max = set.show == DemoSet::Show::Each ? 1 : tasks.size();
+    options.answer_wait_max = kOutcomeMax;
+    options.stop = demonstration_.stop;
+    options.notice = [](const std::string& text) { fmt::print(stderr, "juggler: {}\n", text); };
+    answers_.push_back(client_.run(tasks, options));
+    const std::vector<ClientAnswer>& answers = answers_.back();
+    if (answers_.size() > 1) {
+      table_.section("");
+    }
+    table_.section(set.title);
+    if (set.show == DemoSet::Show::Grouped) {
+      table_.add_grouped(answers);
+    } else {
+      for (std::size_t i = 0; i < answers.size(); ++i) {
+        table_.add({shown[i]->file.stem().string(), &answers[i], shown[i]->truth});
+      }
+    }
+    return as_expected(set.expect, answers);
+  }
+
+  std::string table() const { return table_.text(); }
+
+  // The task whose decision is worth explaining: the first of the second set.
+  std::string explained() const {
+    for (const std::size_t set : {std::size_t{1}, std::size_t{0}}) {
+      if (set < answers_.size() && !answers_[set].empty() && completed(answers_[set].front())) {
+        return answers_[set].front().outcome.key.id;
+      }
+    }
+    return "";
+  }
+
+ private:
+  Client& client_;
+  const Demonstration& demonstration_;
+  std::vector<Photo> photos_;
+  OutcomeTable table_;
+  std::vector<std::vector<ClientAnswer>> answers_;  // by set
+};
+
+void print_explanation(Client& client, const std::string& task) {
+  const Result<nlohmann::json> why = client.ask("explain", task, kAnswerMax);
+  if (!why) {
+    fmt::print(stderr, "juggler: {}\n", why.error().message);
+    return;
+  }
+  fmt::print("\nWhy? `juggler explain {}`, in short:\n", task);
+  fmt::print("{}", explain_text(*why, screen_of(STDOUT_FILENO),
+                                {.all = false, .rows_max = kExplainedRows}));
+}
+
+}  // namespace
+
+int run_demonstration(Client& client, const Demonstration& demonstration) {
+  Result<std::vector<Photo>> photos = load_photos(demonstration.photos);
+  if (!photos) {
+    return complain("no demonstration: " + photos.error().message, kExitFailed);
+  }
+  const Result<nlohmann::json> models = client.ask("models", "", kAnswerMax);
+  if (!models) {
+    return complain("no demonstration: " + models.error().message, kExitUnreachable);
+  }
+  const std::vector<DemoSet> sets = demo_sets(*models, demonstration.local_device, photos->size());
+  if (sets.empty()) {
+    return complain("no demonstration: no device serves the model that `auto` means", kExitFailed);
+  }
+  print_title(*models, demonstration);
+  Runner runner(client, demonstration, std::move(*photos));
+  std::string unexpected;
+  for (const DemoSet& set : sets) {
+    if (demonstration.stop && demonstration.stop()) {
+      return kExitFailed;
+    }
+    if (!runner.run(set)) {
+      unexpected += fmt::format("\n  {}", set.title);
+    }
+  }
+  fmt::print("{}", runner.table());
+  if (const std::string task = runner.explained(); !task.empty()) {
+    print_explanation(client, task);
+  }
+  std::fflush(stdout);
+  if (!unexpected.empty()) {
+    return complain("not as it should be:" + unexpected, kExitFailed);
+  }
+  return kExitDone;
+}
+
+}  // namespace juggler

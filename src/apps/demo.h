@@ -1,0 +1,22 @@
+#pragma once
+// The demonstration of `juggler up --demo`: photographs under several sets of requirements, so that
+// one sees how the choices differ, and why.
+
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include "apps/client.h"
+
+namespace juggler {
+
+struct Demonstration {
+  std::filesystem::path photos;
+  std::string local_device;    // this machine's name in the fleet; empty: it takes no part
+  std::function<bool()> stop;  // called often; true stops
+};
+
+// Runs and prints it. Returns the exit status: 0 if everything was answered as it should be.
+int run_demonstration(Client& client, const Demonstration& demonstration);
+
+}  // namespace juggler

@@ -1,0 +1,259 @@
+// `juggler doctor`: what works here, what does not, and what to do about it.
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "apps/client_session.h"
+#include "apps/commands.h"
+#include "apps/json_fields.h"
+#include "apps/pictures.h"
+#include "apps/quantities.h"
+#include "apps/table.h"
+#include "apps/version.h"
+#include "inference/board_profile.h"
+#include "inference/calibration_file.h"
+#include "inference/catalogue.h"
+#include "inference/image.h"
+#include "inference/machine.h"
+#include "inference/onnx_runtime.h"
+#include "inference/synthetic_picture.h"
+#include "telemetry/log.h"
+
+namespace juggler {
+namespace {
+
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+constexpr Micros kAskMax = seconds(3);
+
+enum class State {
+  Works,
+  Note,     // worth knowing; nothing is broken
+  Missing,  // something that is needed
+};
+
+struct Finding {
+  std::string what;
+  State state = State::Works;
+  std::string found;
+  std::string remedy{};  // what to do; empty where nothing is
+};
+
+std::string_view name_of(State state) {
+  switch (state) {
+    case State::Works:
+      return "ok";
+    case State::Note:
+      return "note";
+    case State::Missing:
+      return "MISSING";
+  }
+  return "?";
+}
+
+Finding check_server() {
+  const fs::path server = "/usr/lib/rabbitmq/bin/rabbitmq-server";
+  std::error_code failed;
+  if (!fs::exists(server, failed)) {
+    return {"RabbitMQ server", State::Missing, "none at " + server.string(),
+            "apt install rabbitmq-server, or use a broker elsewhere: --broker URL"};
+  }
+  std::string version = "unknown version";
+  constexpr std::string_view kFolder = "rabbitmq_server-";
+  for (const auto& entry : fs::directory_iterator("/usr/lib/rabbitmq/lib", failed)) {
+    const std::string name = entry.path().filename().string();
+    if (name.rfind(kFolder, 0) == 0) {
+      version = name.substr(kFolder.size());
+    }
+  }
+  return {"RabbitMQ server", State::Works, fmt::format("{}, {}", version, server.string())};
+}
+
+Finding check_running(const BrokerChoice& choice) {
+  Result<std::unique_ptr<ClientSession>> session = open_client(choice);
+  if (!session) {
+    return {"running fleet", State::Note, "none found", "juggler up starts one"};
+  }
+  const Result<json> status = (*session)->client->ask("status", "", kAskMax);
+  if (!status) {
+    return {"running fleet", State::Note,
+            fmt::format("broker {}, but: {}", (*session)->broker, status.error().message),
+            "juggler up, or juggler controller --broker URL"};
+  }
+  return {"running fleet", State::Works,
+          fmt::format("broker {}, controller {}, policy {}, {} devices", (*session)->broker,
+                      text_of(*status, "version"), text_of(*status, "policy"),
+                      integer_of(*status, "devices").value_or(0))};
+}
+
+Finding check_runtime(const fs::path& home) {
+  if (!onnx_engine_available()) {
+    return {"ONNX Runtime", State::Missing, "this build has no ONNX Runtime engine: twins only",
+            "make onnxruntime, then make build"};
+  }
+  const Result<OnnxRuntime> runtime = load_onnx_runtime(home);
+  if (!runtime) {
+    return {"ONNX Runtime", State::Missing, runtime.error().message,
+            "make onnxruntime, or set ORT_LIBRARY to libonnxruntime.so.1"};
+  }
+  return {"ONNX Runtime", State::Works,
+          fmt::format("{}, {}", runtime->version, runtime->library.string())};
+}
+
+std::vector<Finding> check_models(const fs::path& home, bool verify) {
+  const Result<Catalogue> catalogue = Catalogue::load(home);
+  if (!catalogue) {
+    return {{"models", State::Missing, catalogue.error().message, "make models"}};
+  }
+  std::size_t pretrained = 0;
+  std::string broken;
+  for (const CatalogueVariant& entry : catalogue->variants()) {
+    pretrained += entry.variant.weights == Weights::Pretrained ? 1U : 0U;
+    if (!verify) {
+      continue;
+    }
+    if (const Result<void> checked = verify_model_file(entry); !checked) {
+      broken += (broken.empty() ? "" : "; ") + checked.error().message;
+    }
+  }
+  const std::size_t all = catalogue->variants().size();
+  std::vector<Finding> findings{
+      {"models", pretrained > 0 ? State::Works : State::Note,
+       fmt::format("{} variants, {} with trained weights, {} synthetic: {}", all, pretrained,
+                   all - pretrained, (home / "models").string()),
+       pretrained > 0 ? "" : "make models-again fetches trained weights where there is internet"}};
+  if (!broken.empty()) {
+    findings.push_back({"model files", State::Missing, broken, "make models-again"});
+  } else if (verify) {
+    findings.push_back({"model files", State::Works, fmt::format("all {} as catalogued", all)});
+  } else {
+    findings.push_back({"model files", State::Note, "not checked", "--verify reads them all"});
+  }
+  return findings;
+}
+
+Finding check_decoders() {
+  Picture picture;
+  const Result<void> decoded = decode_picture(synthetic_jpeg(), 0, picture);
+  if (!decoded) {
+    return {"picture decoders", State::Missing, decoded.error().message,
+            "reinstall libjpeg62-turbo and libpng16-16"};
+  }
+  return {"picture decoders", State::Works, "JPEG and PNG"};
+}
+
+std::vector<Finding> check_machine(const fs::path& home, const std::string& id) {
+  const Machine machine = read_machine();
+  std::vector<Finding> findings{
+      {"this machine", State::Works,
+       fmt::format("{}, {}, {} core{}, {} of memory free", machine.board, machine.processor,
+                   machine.cores, machine.cores == 1 ? "" : "s", show(machine.memory))}};
+  std::error_code failed;
+  const fs::path measured = calibration_file(home, id);
+  findings.push_back(fs::exists(measured, failed)
+                         ? Finding{"its measurements", State::Works, measured.string()}
+                         : Finding{"its measurements", State::Note,
+                                   "none yet: measured when it first serves, in about 20 s"});
+  const Result<BoardProfile> board = find_board_profile(machine.board, home);
+  if (board && board->busy.has_value()) {
+    findings.push_back(
+        {"power meter", State::Note,
+         fmt::format("none: energies here are estimates, time x {:.1f} W ({:.1f}-{:.1f}), {}, from "
+                     "the profile of {}",
+                     static_cast<double>(board->busy->value.count) / 1000,
+                     static_cast<double>(board->busy->low.count) / 1000,
+                     static_cast<double>(board->busy->high.count) / 1000,
+                     to_string(board->busy->evidence), machine.board)});
+  } else {
+    findings.push_back({"power meter", State::Note,
+                        "none, and no figure for this board: tasks with an energy limit go "
+                        "elsewhere"});
+  }
+  return findings;
+}
+
+std::vector<Finding> check_profiles(const fs::path& home) {
+  const std::vector<std::string> boards = list_boards(home);
+  std::vector<Finding> findings;
+  findings.push_back(boards.empty()
+                         ? Finding{"profiles for twins", State::Note, "none found",
+                                   "set JUGGLER_PROFILES to the folder of the board profiles"}
+                         : Finding{"profiles for twins", State::Works,
+                                   fmt::format("{}", fmt::join(boards, ", "))});
+  const Result<std::vector<fs::path>> photos = list_pictures({home / "photos"});
+  findings.push_back(
+      photos ? Finding{"photographs", State::Works,
+                       fmt::format("{} in {}", photos->size(), (home / "photos").string())}
+             : Finding{"photographs", State::Note, "none for the demonstration", "make photos"});
+  return findings;
+}
+
+struct DoctorFlags {
+  BrokerChoice broker;
+  bool verify = false;
+  bool json = false;
+};
+
+int examine(const DoctorFlags& flags) {
+  (void)set_up_log("juggler", "off");
+  const fs::path home = home_folder(flags.broker.home);
+  std::vector<Finding> findings;
+  findings.push_back({"juggler", State::Works, version_short()});
+  findings.push_back({"home", State::Works, home.string()});
+  findings.push_back(check_server());
+  findings.push_back(check_running(flags.broker));
+  findings.push_back(check_runtime(home));
+  const auto add = [&findings](std::vector<Finding> more) {
+    findings.insert(findings.end(), more.begin(), more.end());
+  };
+  add(check_models(home, flags.verify));
+  findings.push_back(check_decoders());
+  add(check_profiles(home));
+  add(check_machine(home, "this-machine"));
+
+  const auto missing = std::count_if(findings.begin(), findings.end(), [](const Finding& finding) {
+    return finding.state == State::Missing;
+  });
+  if (flags.json) {
+    json list = json::array();
+    for (const Finding& finding : findings) {
+      list.push_back({{"what", finding.what},
+                      {"state", name_of(finding.state)},
+                      {"found", finding.found},
+                      {"remedy", finding.remedy}});
+    }
+    const json document{{"findings", std::move(list)}, {"missing", missing}};
+    fmt::print("{}\n", document.dump(2, ' ', false, json::error_handler_t::replace));
+  } else {
+    Table table({{.title = "what"}, {.title = ""}, {.title = "found", .fit = Column::Fit::Wrap}});
+    for (const Finding& finding : findings) {
+      table.row({finding.what, std::string(name_of(finding.state)),
+                 finding.found + (finding.remedy.empty() ? "" : ". To do: " + finding.remedy)});
+    }
+    fmt::print("{}", table.text(screen_of(STDOUT_FILENO)));
+    fmt::print("{}\n", missing == 0 ? "Everything that is needed is here."
+                                    : fmt::format("{} missing: see \"To do\".", missing));
+  }
+  return missing == 0 ? kExitDone : kExitFailed;
+}
+
+}  // namespace
+
+void add_doctor_command(CLI::App& app, Action& action) {
+  CLI::App* command =
+      app.add_subcommand("doctor", "What works here, what does not, and what to do about it");
+  const auto flags = std::make_shared<DoctorFlags>();
+  add_broker_flags(*command, flags->broker);
+  command->add_flag("--verify", flags->verify, "Read every model file and check its SHA-256");
+  command->add_flag("--json", flags->json, "One JSON document instead of the table");
+  command->footer(examples({"juggler doctor --home var", "juggler doctor --verify --json"}) +
+                  "\nExit status: 0 if everything that is needed is here, 1 if not.");
+  command->callback([flags, &action] { action = [flags] { return examine(*flags); }; });
+}
+
+}  // namespace juggler

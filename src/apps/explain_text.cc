@@ -1,0 +1,190 @@
+// `juggler explain` for people: the candidates of one decision in groups: chosen, would do, and the
+// rest by the reason that excluded them.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "apps/json_fields.h"
+#include "apps/quantities.h"
+#include "apps/query_tables.h"
+
+namespace juggler {
+namespace {
+
+using nlohmann::json;
+
+std::string requirements_of(const json& answer) {
+  const auto at = answer.find("requirements");
+  if (at == answer.end() || !at->is_object()) {
+    return "";
+  }
+  std::string text = "model " + text_of(*at, "model");
+  if (const auto floor = number_of(*at, "min_accuracy_percent")) {
+    text += fmt::format(", at least {:.1f} % top-1", *floor);
+  }
+  if (const auto deadline = integer_of(*at, "deadline_us")) {
+    text += ", within " + show(Micros{*deadline});
+  }
+  if (const auto limit = integer_of(*at, "energy_uj_max")) {
+    text += ", at most " + show(Microjoules{*limit});
+  }
+  if (const auto priority = integer_of(*at, "priority"); priority.value_or(0) > 0) {
+    text += fmt::format(", priority {}", *priority);
+  }
+  return text;
+}
+
+// Why a candidate that meets every requirement was not taken.
+std::string why_not(const json& candidate, const json* chosen, const std::string& policy) {
+  if (chosen == nullptr) {
+    return "";
+  }
+  const auto mine = integer_of(candidate, "energy_uj_board_input");
+  const auto best = integer_of(*chosen, "energy_uj_board_input");
+  if (policy != "juggler") {
+    return "policy " + policy + " took another";
+  }
+  if (!mine.has_value()) {
+    return "its energy is unknown";
+  }
+  if (!best.has_value() || *best == 0) {
+    return "";
+  }
+  if (*mine == *best) {
+    return "same energy, later";
+  }
+  return fmt::format("{:.1f} times the energy",
+                     static_cast<double>(*mine) / static_cast<double>(*best));
+}
+
+std::string group_of(const json& candidate) {
+  return flag_of(candidate, "chosen") ? "chosen" : text_of(candidate, "verdict");
+}
+
+std::string heading(const std::string& group, const json& first, std::size_t count) {
+  if (group == "chosen") {
+    return "Chosen";
+  }
+  if (group == "meets") {
+    return fmt::format("Would do as well ({})", count);
+  }
+  std::string why = text_of(first, "why");
+  if (!why.empty() && why.front() >= 'a' && why.front() <= 'z') {
+    why.front() = static_cast<char>(why.front() - 'a' + 'A');
+  }
+  return fmt::format("{} ({})", why, count);
+}
+
+struct Group {
+  std::string name;
+  std::vector<const json*> candidates;
+};
+
+// By the order of the answer: chosen, meets, then the rest; cheapest first within a group.
+std::vector<Group> groups_of(const json& answer) {
+  std::vector<Group> groups;
+  for (const json& candidate : list_of(answer, "candidates")) {
+    if (!candidate.is_object()) {
+      continue;
+    }
+    const std::string name = group_of(candidate);
+    auto at = std::find_if(groups.begin(), groups.end(),
+                           [&name](const Group& group) { return group.name == name; });
+    if (at == groups.end()) {
+      groups.push_back({name, {}});
+      at = groups.end() - 1;
+    }
+    at->candidates.push_back(&candidate);
+  }
+  for (Group& group : groups) {
+    std::stable_sort(group.candidates.begin(), group.candidates.end(),
+                     [](const json* a, const json* b) {
+                       return integer_of(*a, "energy_uj_board_input").value_or(INT64_MAX) <
+                              integer_of(*b, "energy_uj_board_input").value_or(INT64_MAX);
+                     });
+  }
+  return groups;
+}
+
+bool aside(const std::string& group) {
+  return group == "other-model" || group == "synthetic-weights";
+}
+
+std::vector<std::string> cells_of(const json& candidate, const std::string& why) {
+  const auto energy = energy_of(candidate);
+  const auto input = integer_of(candidate, "energy_uj_board_input");
+  return {fmt::format("  {} {}{}", text_of(candidate, "device"), text_of(candidate, "processor"),
+                      flag_of(candidate, "twin") ? " T" : ""),
+          text_of(candidate, "variant"),
+          fmt::format("{:.1f} %", number_of(candidate, "accuracy_percent").value_or(0)),
+          show(Micros{integer_of(candidate, "latency_us").value_or(0)}),
+          show(Micros{integer_of(candidate, "finish_us").value_or(0)}),
+          energy.has_value() ? show_interval(*energy) : "unknown",
+          input.has_value() ? show(Microjoules{*input}) : "-",
+          why};
+}
+
+}  // namespace
+
+std::string explain_text(const json& answer, const Screen& screen, const ExplainOptions& options) {
+  const std::string policy = text_of(answer, "policy");
+  const std::string decision = text_of(answer, "decision");
+  std::string text =
+      fmt::format("Task {}: {}, by policy {}, {} after its arrival.\n", text_of(answer, "task"),
+                  decision == "place"  ? "placed"
+                  : decision == "wait" ? "waits"
+                                       : "cannot be served",
+                  policy, show(Micros{integer_of(answer, "age_us").value_or(0)}));
+  text += fmt::format("Asked for: {}; {} left.\n", requirements_of(answer),
+                      show(Micros{integer_of(answer, "remaining_us").value_or(0)}));
+  if (const std::string reason = text_of(answer, "reason"); !reason.empty()) {
+    for (const std::string& line : wrap("Reason: " + reason, screen.width)) {
+      text += line + "\n";
+    }
+  }
+  Table table({{.title = "device, processor", .fit = Column::Fit::Cut},
+               {.title = "variant"},
+               {.title = "top-1", .right = true},
+               {.title = "run p95", .right = true},
+               {.title = "finish", .right = true},
+               {.title = "energy"},
+               {.title = "at input", .right = true},
+               {.title = "why not", .fit = Column::Fit::Wrap}});
+  const std::vector<Group> groups = groups_of(answer);
+  const json* chosen = !groups.empty() && groups.front().name == "chosen"
+                           ? groups.front().candidates.front()
+                           : nullptr;
+  std::string left_out;
+  for (const Group& group : groups) {
+    const json& first = *group.candidates.front();
+    if (aside(group.name) && !options.all) {
+      left_out +=
+          fmt::format("{}{} {}", left_out.empty() ? "" : ", ", group.candidates.size(),
+                      group.name == "other-model" ? "of other models" : "with synthetic weights");
+      continue;
+    }
+    table.section(heading(group.name, first, group.candidates.size()));
+    for (std::size_t i = 0; i < group.candidates.size(); ++i) {
+      if (i == options.rows_max) {
+        table.note(fmt::format("and {} more", group.candidates.size() - i));
+        break;
+      }
+      const json& candidate = *group.candidates[i];
+      table.row(cells_of(
+          candidate, group.name == "meets" ? why_not(candidate, chosen, policy) : std::string()));
+    }
+  }
+  text += "\n" + table.text(screen);
+  if (!left_out.empty()) {
+    text += fmt::format("Left out: {} (--all shows them).\n", left_out);
+  }
+  text +=
+      "finish: predicted, from the decision, with queue and network; energy above idle, with its\n"
+      "interval; at input: converted to the board's input, which is what decisions compare. T = "
+      "twin.\n";
+  return text;
+}
+
+}  // namespace juggler

@@ -1,0 +1,145 @@
+#include "apps/flags.h"
+
+#define TOML_HEADER_ONLY 1
+#define TOML_EXCEPTIONS 0
+#include <fmt/format.h>
+#include <toml++/toml.h>
+
+#include <cstdio>
+
+#include "apps/quantities.h"
+
+namespace juggler {
+namespace {
+
+template <class T>
+CLI::Option* add_quantity(CLI::App& app, const std::string& name, std::optional<T>& value,
+                          const std::string& help, Result<T> (*parse)(std::string_view),
+                          const std::string& type) {
+  CLI::Option* option = app.add_option_function<std::string>(
+      name,
+      [&value, parse, name](const std::string& text) {
+        const Result<T> parsed = parse(text);
+        if (!parsed) {
+          throw CLI::ValidationError(name, parsed.error().message);
+        }
+        value = *parsed;
+      },
+      help);
+  return option->type_name(type);
+}
+
+// A value as it would stand on the command line; empty where it cannot.
+std::vector<std::string> words_of(const toml::node& node) {
+  std::vector<std::string> words;
+  if (const toml::array* array = node.as_array()) {
+    for (const toml::node& element : *array) {
+      const std::vector<std::string> word = words_of(element);
+      words.insert(words.end(), word.begin(), word.end());
+    }
+  } else if (const auto* text = node.as_string()) {
+    words.push_back(text->get());
+  } else if (const auto* integer = node.as_integer()) {
+    words.push_back(std::to_string(integer->get()));
+  } else if (const auto* real = node.as_floating_point()) {
+    words.push_back(fmt::format("{}", real->get()));
+  } else if (const auto* flag = node.as_boolean()) {
+    words.emplace_back(flag->get() ? "true" : "false");
+  }
+  return words;
+}
+
+}  // namespace
+
+CLI::Option* add_duration(CLI::App& app, const std::string& name, std::optional<Micros>& value,
+                          const std::string& help) {
+  return add_quantity(app, name, value, help, parse_duration, "DURATION");
+}
+
+CLI::Option* add_energy(CLI::App& app, const std::string& name, std::optional<Microjoules>& value,
+                        const std::string& help) {
+  return add_quantity(app, name, value, help, parse_energy, "ENERGY");
+}
+
+CLI::Option* add_percent(CLI::App& app, const std::string& name, std::optional<MilliPercent>& value,
+                         const std::string& help) {
+  return add_quantity(app, name, value, help, parse_percent, "PERCENT");
+}
+
+void add_broker_flags(CLI::App& app, BrokerChoice& choice) {
+  app.add_option("--broker", choice.broker,
+                 "Address, amqp[s]://user:password@host:port/vhost. Others on this machine can "
+                 "read a command line: prefer $JUGGLER_BROKER or --broker-file")
+      ->type_name("URL");
+  app.add_option("--broker-file", choice.broker_file, "A file whose first line is the address")
+      ->type_name("FILE");
+  app.add_option("--home", choice.home,
+                 "Folder of models and state; else $JUGGLER_HOME, else ~/.local/share/juggler")
+      ->type_name("DIR");
+}
+
+void add_config_flag(CLI::App& app, std::string& file) {
+  app.add_option("--config", file,
+                 "TOML file with the flags of this command as keys; flags given here win")
+      ->type_name("FILE");
+}
+
+Result<void> apply_config(CLI::App& app, const std::string& file) {
+  if (file.empty()) {
+    return {};
+  }
+  const toml::parse_result parsed = toml::parse_file(file);
+  if (!parsed) {
+    return fail(ErrorCode::InvalidArgument,
+                fmt::format("{}:{}: {}", file, parsed.error().source().begin.line,
+                            parsed.error().description()));
+  }
+  for (const auto& [key, node] : parsed.table()) {
+    const std::string name(key.str());
+    CLI::Option* option = app.get_option_no_throw("--" + name);
+    const std::string where = fmt::format("{}:{}: '{}'", file, node.source().begin.line, name);
+    if (option == nullptr || name == "config" || name == "help") {
+      return fail(ErrorCode::InvalidArgument, where + " is no flag of this command (see --help)");
+    }
+    if (option->count() > 0) {
+      continue;
+    }
+    const std::vector<std::string> words = words_of(node);
+    if (words.empty()) {
+      return fail(ErrorCode::InvalidArgument, where + " has a value that no flag takes");
+    }
+    try {  // the wrapper of a library that throws
+      for (const std::string& word : words) {
+        option->add_result(word);
+      }
+      option->run_callback();
+    } catch (const CLI::Error& error) {
+      return fail(ErrorCode::InvalidArgument, fmt::format("{}: {}", where, error.what()));
+    }
+  }
+  return {};
+}
+
+int complain(const std::string& message, int status) {
+  fmt::print(stderr, "juggler: {}\n", message);
+  return status;
+}
+
+int run_app(CLI::App& app, int argc, char** argv, Action& action) {
+  try {  // the wrapper of a library that throws
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kExitDone : kExitUsage;
+  }
+  return action ? action() : kExitUsage;
+}
+
+std::string examples(std::initializer_list<std::string> lines) {
+  std::string text = "Examples:";
+  for (const std::string& line : lines) {
+    text += "\n  " + line;
+  }
+  return text;
+}
+
+}  // namespace juggler

@@ -1,0 +1,34 @@
+#pragma once
+// Files and folders on the command line, and what is in a file by its first bytes.
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/result.h"
+#include "core/task.h"
+#include "wire/envelope.h"
+
+namespace juggler {
+
+// By magic bytes, never by the name. Opaque: neither JPEG nor PNG.
+PayloadKind sniff(std::string_view bytes);
+
+// The files of `places`, folders with everything in them that has a picture's ending, sorted.
+//
+// errors  a place that does not exist; a folder without a picture
+Result<std::vector<std::filesystem::path>> list_pictures(
+    const std::vector<std::filesystem::path>& places);
+
+struct PictureFile {
+  PayloadKind kind = PayloadKind::Opaque;
+  wire::Body bytes;
+};
+
+// Reads a file that can be submitted as a picture.
+//
+// errors  in words for the user: not there, empty, more than 8 MiB, neither JPEG nor PNG
+Result<PictureFile> load_picture(const std::filesystem::path& path);
+
+}  // namespace juggler

@@ -1,0 +1,190 @@
+#include "apps/places.h"
+
+#include <fmt/format.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+
+#include "amqp/private_broker.h"
+
+namespace juggler {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uintmax_t kSmallFileMax = 64 * 1024;
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? value : "";
+}
+
+fs::path user_folder() {
+  std::string home = environment("HOME");
+  if (home.empty()) {
+    const passwd* user = getpwuid(getuid());
+    home = user != nullptr ? user->pw_dir : "/tmp";
+  }
+  return home;
+}
+
+fs::path state_file() {
+  const std::string state = environment("XDG_STATE_HOME");
+  return (state.empty() ? user_folder() / ".local/state" : fs::path(state)) / "juggler/up.json";
+}
+
+std::string first_line(const std::string& text) {
+  std::string line = text.substr(0, text.find_first_of("\r\n"));
+  line.erase(0, line.find_first_not_of(" \t"));
+  line.erase(line.find_last_not_of(" \t") + 1);
+  return line;
+}
+
+// The address of the private broker that runs under `home`; empty where none does.
+std::string private_broker(const fs::path& home, BrokerUse use) {
+  const Result<amqp::BrokerAddresses> node =
+      amqp::PrivateBroker::find_running((home / "broker").string());
+  if (!node) {
+    return "";
+  }
+  return node->url_for(use == BrokerUse::Controller ? "controller" : "submitter");
+}
+
+}  // namespace
+
+fs::path home_folder(const std::string& flag) {
+  fs::path home = flag;
+  if (home.empty()) {
+    home = environment("JUGGLER_HOME");
+  }
+  if (home.empty()) {
+    const std::string data = environment("XDG_DATA_HOME");
+    home = (data.empty() ? user_folder() / ".local/share" : fs::path(data)) / "juggler";
+  }
+  std::error_code failed;
+  const fs::path absolute = fs::absolute(home, failed);
+  return failed ? home : absolute.lexically_normal();
+}
+
+Result<void> write_running(const Running& running) {
+  const fs::path file = state_file();
+  std::error_code failed;
+  fs::create_directories(file.parent_path(), failed);
+  const std::string fresh = file.string() + ".new";
+  const mode_t before = umask(0077);
+  std::ofstream stream(fresh, std::ios::trunc);
+  umask(before);
+  const nlohmann::json document{
+      {"home", running.home.string()}, {"pid", running.pid}, {"broker", running.broker}};
+  stream << document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
+  stream.close();
+  if (stream) {
+    fs::rename(fresh, file, failed);
+  }
+  if (!stream || failed) {
+    return fail(ErrorCode::Unavailable,
+                fmt::format("cannot write {}: other commands will need --home {}", file.string(),
+                            running.home.string()));
+  }
+  return {};
+}
+
+void remove_running(std::int64_t pid) {
+  const std::optional<Running> running = find_running();
+  if (running.has_value() && running->pid == pid) {
+    std::error_code failed;
+    fs::remove(state_file(), failed);
+  }
+}
+
+std::optional<Running> find_running() {
+  const Result<std::string> text = read_file(state_file(), kSmallFileMax);
+  if (!text) {
+    return std::nullopt;
+  }
+  const auto document = nlohmann::json::parse(*text, nullptr, /*allow_exceptions=*/false);
+  if (!document.is_object()) {
+    return std::nullopt;
+  }
+  const auto string = [&document](const char* key) {
+    const auto at = document.find(key);
+    return at != document.end() && at->is_string() ? at->get<std::string>() : std::string();
+  };
+  Running running;
+  running.home = string("home");
+  running.broker = string("broker");
+  const auto pid = document.find("pid");
+  running.pid = pid != document.end() && pid->is_number_integer() ? pid->get<std::int64_t>() : 0;
+  const bool alive =
+      running.pid > 0 && (kill(static_cast<pid_t>(running.pid), 0) == 0 || errno == EPERM);
+  return alive && !running.home.empty() ? std::optional(running) : std::nullopt;
+}
+
+Result<std::string> find_broker(const BrokerChoice& choice) {
+  if (!choice.broker.empty()) {
+    return choice.broker;
+  }
+  if (!choice.broker_file.empty()) {
+    const Result<std::string> text = read_file(choice.broker_file, kSmallFileMax);
+    if (!text) {
+      return text.error();
+    }
+    const std::string line = first_line(*text);
+    if (line.empty()) {
+      return fail(ErrorCode::InvalidArgument,
+                  choice.broker_file + " is empty; its first line should be the broker's address");
+    }
+    return line;
+  }
+  if (std::string address = environment("JUGGLER_BROKER"); !address.empty()) {
+    return address;
+  }
+  const fs::path home = home_folder(choice.home);
+  if (std::string address = private_broker(home, choice.use); !address.empty()) {
+    return address;
+  }
+  if (const std::optional<Running> running = find_running()) {
+    std::string address =
+        running->broker.empty() ? private_broker(running->home, choice.use) : running->broker;
+    if (!address.empty()) {
+      return address;
+    }
+  }
+  return fail(ErrorCode::NotFound,
+              fmt::format("no broker found: none was named (--broker, --broker-file, "
+                          "$JUGGLER_BROKER), and none of `juggler up` runs in {}. Start `juggler "
+                          "up`, or name a broker: --broker amqp://user:password@host:5672/vhost",
+                          home.string()));
+}
+
+Result<std::string> read_file(const fs::path& path, std::uintmax_t size_max) {
+  std::error_code failed;
+  if (fs::is_directory(path, failed)) {
+    return fail(ErrorCode::InvalidArgument, path.string() + " is a folder");
+  }
+  const std::uintmax_t size = fs::file_size(path, failed);
+  if (failed) {
+    return fail(ErrorCode::NotFound,
+                fmt::format("cannot read {}: {}", path.string(), failed.message()));
+  }
+  if (size > size_max) {
+    return fail(ErrorCode::TooLarge,
+                fmt::format("{} has {} bytes; at most {} are read", path.string(), size, size_max));
+  }
+  std::ifstream file(path, std::ios::binary);
+  if (!file) {
+    return fail(ErrorCode::NotFound,
+                fmt::format("cannot read {}: {}", path.string(), std::strerror(errno)));
+  }
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+}  // namespace juggler

@@ -1,0 +1,49 @@
+#pragma once
+// Where things are on this machine: the home of models and state, and the broker that a command
+// shall talk to when nobody says which.
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "core/result.h"
+
+namespace juggler {
+
+// --home, else $JUGGLER_HOME, else $XDG_DATA_HOME/juggler, else ~/.local/share/juggler. Absolute.
+std::filesystem::path home_folder(const std::string& flag);
+
+// What the last `juggler up` left for other commands of the same person.
+struct Running {
+  std::filesystem::path home;
+  std::int64_t pid = 0;
+  std::string broker;  // only where `up` was given one; it may hold a password
+};
+
+// $XDG_STATE_HOME/juggler/up.json, else ~/.local/state/juggler/up.json; readable by its owner
+// alone.
+Result<void> write_running(const Running& running);
+void remove_running(std::int64_t pid);  // only its own
+// Nothing where no `up` runs.
+std::optional<Running> find_running();
+
+enum class BrokerUse { Submitter, Controller };
+
+struct BrokerChoice {
+  std::string broker{};       // --broker
+  std::string broker_file{};  // --broker-file: a file whose first line is the address
+  std::string home{};         // --home
+  BrokerUse use = BrokerUse::Submitter;
+};
+
+// The broker's address: --broker, --broker-file, $JUGGLER_BROKER, the private broker that runs in
+// the home, that of the last `juggler up`.
+//
+// errors  NotFound, saying what was looked at and what to do
+Result<std::string> find_broker(const BrokerChoice& choice);
+
+// A whole file of at most `size_max` bytes.
+Result<std::string> read_file(const std::filesystem::path& path, std::uintmax_t size_max);
+
+}  // namespace juggler

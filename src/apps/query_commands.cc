@@ -1,0 +1,188 @@
+// `juggler devices | models | policies | tasks | status`: questions to the controller.
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "apps/client_session.h"
+#include "apps/commands.h"
+#include "apps/query_tables.h"
+#include "core/policies/policy.h"
+#include "inference/catalogue.h"
+#include "telemetry/log.h"
+
+namespace juggler {
+namespace {
+
+using nlohmann::json;
+
+constexpr Micros kAnswerMax = seconds(5);
+constexpr Micros kCloseMax = milliseconds(500);
+
+struct QueryFlags {
+  BrokerChoice broker;
+  bool json = false;
+  bool all = false;               // explain
+  std::string task;               // explain
+  std::string log_level = "off";  // what fails is said once, by the command itself
+};
+
+Result<json> ask(const QueryFlags& flags, const std::string& what) {
+  (void)set_up_log("juggler", flags.log_level);
+  Result<std::unique_ptr<ClientSession>> session = open_client(flags.broker);
+  if (!session) {
+    return session.error();
+  }
+  Result<json> answer = (*session)->client->ask(what, flags.task, kAnswerMax);
+  (*session)->transport->close(kCloseMax);
+  return answer;
+}
+
+int status_of(const Error& error) {
+  return error.code == ErrorCode::InvalidArgument ? kExitUsage : kExitUnreachable;
+}
+
+void print_json(const json& document) {
+  fmt::print("{}\n", document.dump(2, ' ', false, json::error_handler_t::replace));
+}
+
+using Printer = std::string (*)(const json&, const Screen&);
+
+int query(const QueryFlags& flags, const std::string& what, Printer printer) {
+  const Result<json> answer = ask(flags, what);
+  if (!answer) {
+    return complain(answer.error().message, status_of(answer.error()));
+  }
+  if (flags.json) {
+    print_json(*answer);
+  } else {
+    fmt::print("{}", printer(*answer, screen_of(STDOUT_FILENO)));
+  }
+  return kExitDone;
+}
+
+// What the catalogue on disk holds, in the form of a controller's answer.
+Result<json> catalogue_answer(const QueryFlags& flags) {
+  const Result<Catalogue> catalogue = Catalogue::load(home_folder(flags.broker.home));
+  if (!catalogue) {
+    return catalogue.error();
+  }
+  json list = json::array();
+  for (const CatalogueVariant& entry : catalogue->variants()) {
+    const Variant& variant = entry.variant;
+    list.push_back({{"id", variant.id},
+                    {"model", variant.model},
+                    {"network", variant.network},
+                    {"precision", variant.precision},
+                    {"accuracy_percent", static_cast<double>(variant.accuracy.count) / 1000.0},
+                    {"accuracy_evidence", to_string(variant.accuracy_evidence)},
+                    {"weights", to_string(variant.weights)},
+                    {"placements", json::array()}});
+  }
+  return json{{"models", std::move(list)}, {"auto_model", "imagenet"}};
+}
+
+int models(const QueryFlags& flags) {
+  Result<json> answer = ask(flags, "models");
+  if (!answer) {
+    const std::string why = answer.error().message;
+    answer = catalogue_answer(flags);
+    if (!answer) {
+      return complain(why + "\njuggler: nor a catalogue on disk: " + answer.error().message,
+                      kExitUnreachable);
+    }
+    fmt::print(stderr, "juggler: no controller asked ({})\njuggler: this is the catalogue of {}\n",
+               why, (home_folder(flags.broker.home) / "models").string());
+  }
+  if (flags.json) {
+    print_json(*answer);
+  } else {
+    fmt::print("{}", models_text(*answer, screen_of(STDOUT_FILENO)));
+  }
+  return kExitDone;
+}
+
+int policies_or_ours(const QueryFlags& flags) {
+  Result<json> answer = ask(flags, "policies");
+  if (!answer) {
+    json list = json::array();
+    for (const PolicyEntry& policy : policies()) {
+      list.push_back({{"name", policy.name}, {"about", policy.about}, {"active", false}});
+    }
+    answer = json{{"policies", std::move(list)}};
+  }
+  if (flags.json) {
+    print_json(*answer);
+  } else {
+    fmt::print("{}", policies_text(*answer, screen_of(STDOUT_FILENO)));
+  }
+  return kExitDone;
+}
+
+int explain(const QueryFlags& flags) {
+  const Result<json> answer = ask(flags, "explain");
+  if (!answer) {
+    return complain(answer.error().message,
+                    answer.error().code == ErrorCode::NotFound &&
+                            answer.error().message.rfind("no decision", 0) == 0
+                        ? kExitFailed
+                        : status_of(answer.error()));
+  }
+  if (flags.json) {
+    print_json(*answer);
+  } else {
+    fmt::print("{}", explain_text(*answer, screen_of(STDOUT_FILENO), {.all = flags.all}));
+  }
+  return kExitDone;
+}
+
+std::shared_ptr<QueryFlags> add_flags(CLI::App& command, const std::string& example) {
+  auto flags = std::make_shared<QueryFlags>();
+  add_broker_flags(command, flags->broker);
+  command.add_flag("--json", flags->json, "The controller's JSON instead of a table");
+  command.add_option("--log-level", flags->log_level, "trace, debug, info, warn, error or off");
+  command.footer(examples({example, example + " --json"}) +
+                 "\nExit status: 0 done, 2 usage, 3 no broker or controller.");
+  return flags;
+}
+
+void add_listing(CLI::App& app, Action& action, const std::string& name, const std::string& help,
+                 Printer printer) {
+  CLI::App* command = app.add_subcommand(name, help);
+  const auto flags = add_flags(*command, "juggler " + name);
+  command->callback([flags, name, printer, &action] {
+    action = [flags, name, printer] { return query(*flags, name, printer); };
+  });
+}
+
+}  // namespace
+
+void add_query_commands(CLI::App& app, Action& action) {
+  add_listing(app, action, "devices", "Who is there: devices, processors, load", devices_text);
+  CLI::App* list = app.add_subcommand(
+      "models", "What can answer: variants, accuracy, where; the catalogue if nothing runs");
+  const auto model_flags = add_flags(*list, "juggler models");
+  list->callback(
+      [model_flags, &action] { action = [model_flags] { return models(*model_flags); }; });
+  CLI::App* rules = app.add_subcommand("policies", "The rules of placement that there are");
+  const auto rule_flags = add_flags(*rules, "juggler policies");
+  rules->callback(
+      [rule_flags, &action] { action = [rule_flags] { return policies_or_ours(*rule_flags); }; });
+  add_listing(app, action, "tasks", "Tasks that live, and the last that were answered", tasks_text);
+  add_listing(app, action, "status", "The controller itself: version, policy, counts", status_text);
+}
+
+void add_explain_command(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand(
+      "explain", "Why a task went where it went: all candidates, and why each lost");
+  const auto flags = add_flags(*command, "juggler explain task-0123456789abcdef");
+  command->add_option("task", flags->task, "A task's id (see juggler tasks)")
+      ->required()
+      ->type_name("TASK");
+  command->add_flag("--all", flags->all, "Variants of other models and synthetic ones too");
+  command->callback([flags, &action] { action = [flags] { return explain(*flags); }; });
+}
+
+}  // namespace juggler

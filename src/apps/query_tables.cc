@@ -1,0 +1,182 @@
+#include "apps/query_tables.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "apps/json_fields.h"
+#include "apps/quantities.h"
+
+namespace juggler {
+namespace {
+
+using nlohmann::json;
+using Fit = Column::Fit;
+
+std::string count_of(const json& object, const char* key) {
+  const auto value = integer_of(object, key);
+  return value.has_value() ? fmt::format("{}", *value) : "-";
+}
+
+std::string duration_of(const json& object, const char* key) {
+  const auto value = integer_of(object, key);
+  return value.has_value() ? show(Micros{*value}) : "-";
+}
+
+std::string percent_of(const json& object, const char* key) {
+  const auto value = number_of(object, key);
+  return value.has_value() ? fmt::format("{:.1f} %", *value) : "-";
+}
+
+std::string one_or(const std::string& text, const char* otherwise) {
+  return text.empty() ? otherwise : text;
+}
+
+// The cheapest placement of a variant by energy, else by time.
+const json* best_placement(const json& placements) {
+  const json* best = nullptr;
+  const auto key = [](const json& placement) {
+    return std::pair(integer_of(placement, "energy_uj").value_or(INT64_MAX),
+                     integer_of(placement, "latency_us_mean").value_or(INT64_MAX));
+  };
+  for (const json& placement : placements) {
+    if (placement.is_object() && (best == nullptr || key(placement) < key(*best))) {
+      best = &placement;
+    }
+  }
+  return best;
+}
+
+}  // namespace
+
+std::string devices_text(const json& answer, const Screen& screen) {
+  Table table({{.title = "device"},
+               {.title = "board", .fit = Fit::Cut},
+               {.title = "state"},
+               {.title = "processor"},
+               {.title = "runtime", .fit = Fit::Cut},
+               {.title = "variants", .right = true},
+               {.title = "in flight", .right = true},
+               {.title = "done", .right = true},
+               {.title = "memory free", .right = true},
+               {.title = "network", .right = true}});
+  for (const json& device : list_of(answer, "devices")) {
+    const auto free = integer_of(device, "memory_bytes_free");
+    const std::string board = flag_of(device, "twin") ? "twin" : text_of(device, "board");
+    bool first = true;
+    for (const json& processor : list_of(device, "processors")) {
+      table.row({first ? text_of(device, "id") : "", first ? board : "",
+                 first ? text_of(device, "state") : "", text_of(processor, "id"),
+                 text_of(processor, "runtime"), count_of(processor, "variants"),
+                 count_of(processor, "in_flight"), count_of(processor, "completed"),
+                 first ? (free.has_value() ? show(Bytes{*free}) : "-") : "",
+                 first ? duration_of(device, "network_us") : ""});
+      first = false;
+    }
+  }
+  if (table.empty()) {
+    return "No device has joined yet. A device joins by: juggler-consumer --broker URL --id NAME\n";
+  }
+  return table.text(screen) +
+         "A twin takes its times and energies from a board's profile. Network: broker and wire,\n"
+         "both ways. In flight: tasks.\n";
+}
+
+std::string models_text(const json& answer, const Screen& screen) {
+  Table table({{.title = "model"},
+               {.title = "variant"},
+               {.title = "top-1", .right = true},
+               {.title = "known by"},
+               {.title = "weights"},
+               {.title = "on", .right = true},
+               {.title = "least energy at", .fit = Fit::Cut},
+               {.title = "latency", .right = true},
+               {.title = "energy"}});
+  for (const json& variant : list_of(answer, "models")) {
+    const json& placements = list_of(variant, "placements");
+    const json* best = best_placement(placements);
+    const auto energy = best != nullptr ? energy_of(*best) : std::nullopt;
+    table.row({text_of(variant, "model"), text_of(variant, "id"),
+               percent_of(variant, "accuracy_percent"), text_of(variant, "accuracy_evidence"),
+               text_of(variant, "weights"), fmt::format("{}", placements.size()),
+               best != nullptr
+                   ? fmt::format("{} {}{}", text_of(*best, "device"), text_of(*best, "processor"),
+                                 flag_of(*best, "twin") ? " T" : "")
+                   : "-",
+               best != nullptr ? duration_of(*best, "latency_us_mean") : "-",
+               energy.has_value() ? show_interval(*energy) : "-"});
+  }
+  if (table.empty()) {
+    return "No device serves anything yet.\n";
+  }
+  return table.text(screen) +
+         fmt::format(
+             "on: processors that serve it; T = twin; energy above idle, with its interval "
+             "(--json has sources).\n`auto` means {}, of trained weights.\n",
+             one_or(text_of(answer, "auto_model"), "imagenet"));
+}
+
+std::string policies_text(const json& answer, const Screen& screen) {
+  Table table({{.title = ""}, {.title = "policy"}, {.title = "rule", .fit = Fit::Wrap}});
+  for (const json& policy : list_of(answer, "policies")) {
+    table.row(
+        {flag_of(policy, "active") ? "*" : "", text_of(policy, "name"), text_of(policy, "about")});
+  }
+  return table.text(screen) +
+         "* the policy of the running controller. Choose one: juggler up "
+         "--policy NAME\n";
+}
+
+std::string tasks_text(const json& answer, const Screen& screen) {
+  Table table({{.title = "task"},
+               {.title = "state"},
+               {.title = "label, or why", .fit = Fit::Cut},
+               {.title = "device", .fit = Fit::Cut},
+               {.title = "variant"},
+               {.title = "latency", .right = true},
+               {.title = "attempts", .right = true}});
+  for (const json& task : list_of(answer, "tasks")) {
+    const json& labels = list_of(task, "labels");
+    const auto latency = task.find("latency_us");
+    std::string word = one_or(text_of(task, "reason"), "");
+    if (!labels.empty() && labels.front().is_object()) {
+      word = text_of(labels.front(), "label");
+    } else if (word.empty()) {
+      word = text_of(task, "waiting_for");
+    }
+    const json& attempts = list_of(task, "attempts");
+    table.row({text_of(task, "id"), text_of(task, "state"), word, text_of(task, "device"),
+               text_of(task, "variant"),
+               latency != task.end() && latency->is_object() ? duration_of(*latency, "total")
+                                                             : duration_of(task, "age_us"),
+               attempts.empty() ? count_of(task, "attempts") : fmt::format("{}", attempts.size())});
+  }
+  if (table.empty()) {
+    return "No task yet: juggler submit photo.jpg\n";
+  }
+  return table.text(screen) +
+         fmt::format("{} live; then the last answered, newest first.\n", count_of(answer, "live"));
+}
+
+std::string status_text(const json& answer, const Screen& screen) {
+  Table table({{.title = "of the controller"}, {.title = "value", .fit = Fit::Wrap}});
+  table.row({"version", text_of(answer, "version")});
+  table.row({"policy", text_of(answer, "policy")});
+  table.row({"epoch (grows with each leader)", count_of(answer, "epoch")});
+  table.row({"devices known", count_of(answer, "devices")});
+  table.row({"tasks live, of them waiting",
+             count_of(answer, "live") + ", " + count_of(answer, "waiting")});
+  table.row({"tasks submitted", count_of(answer, "submitted")});
+  table.row({"completed", count_of(answer, "completed")});
+  table.row({"rejected", count_of(answer, "rejected")});
+  table.row({"expired", count_of(answer, "expired")});
+  table.row({"failed", count_of(answer, "failed")});
+  table.row({"dispatches, of them failed",
+             count_of(answer, "dispatched") + ", " + count_of(answer, "attempts_failed")});
+  table.row({"results too late", count_of(answer, "results_late")});
+  table.row({"malformed messages", count_of(answer, "malformed")});
+  return table.text(screen);
+}
+
+}  // namespace juggler

@@ -1,0 +1,73 @@
+#pragma once
+// Child processes that should keep running: started, restarted with back-off when they die, and
+// stopped in reverse order. They end with the thread that started them, however it ends.
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/result.h"
+#include "core/rng.h"
+#include "core/units.h"
+
+namespace juggler {
+
+struct ChildSpec {
+  std::string name;
+  std::string program;
+  std::vector<std::string> arguments;
+  std::string broker;  // by $JUGGLER_BROKER: an address holds a password
+  std::string log;     // its stdout and stderr, appended
+};
+
+class Supervisor {
+ public:
+  explicit Supervisor(std::uint64_t seed) : rng_(seed) {}
+  ~Supervisor() { stop_all(); }
+  Supervisor(const Supervisor&) = delete;
+  Supervisor& operator=(const Supervisor&) = delete;
+
+  // thread  all of this class: the one that lives as long as the children shall
+  Result<void> start(ChildSpec spec, Time now);
+
+  // Reaps what has ended and starts again what is due. What happened, for people, goes to `told`.
+  void look(Time now, std::vector<std::string>& told);
+  // When look() has something to do if nothing else happens.
+  Time next_restart() const;
+
+  // Whether `name` will not be started again: its flags were refused, or it never lasted.
+  bool given_up(const std::string& name) const;
+  bool running(const std::string& name) const;
+
+  // Ends the last started first: devices drain, then the controller goes.
+  void stop_all();
+
+ private:
+  struct Child {
+    ChildSpec spec;
+    pid_t pid = -1;
+    Time started;
+    Time restart_at = Time::never();
+    int deaths = 0;  // in a row, each soon after its start
+    bool given_up = false;
+  };
+  Result<void> launch(Child& child, Time now);
+  void died(Child& child, int status, Time now, std::vector<std::string>& told);
+  const Child* find(const std::string& name) const;
+
+  std::vector<Child> children_;
+  Rng rng_;
+};
+
+// This process's environment with `name` set to `value`.
+std::vector<std::string> environment_with(const std::string& name, const std::string& value);
+
+// The program `name` in the folder of this one.
+Result<std::string> sibling_program(const std::string& name);
+
+// The last line that a log file has, for messages.
+std::string last_log_line(const std::string& path);
+
+}  // namespace juggler

@@ -1,0 +1,66 @@
+#pragma once
+// Tables for people: aligned columns that fit the terminal. It knows nothing of what they say.
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace juggler {
+
+// What the output can show.
+struct Screen {
+  bool terminal = false;
+  std::size_t width = 120;
+  bool utf8 = false;
+};
+
+// Asks the terminal behind `fd`; for a file or pipe $COLUMNS or 120 columns.
+Screen screen_of(int fd);
+
+// Characters as a terminal counts them, for UTF-8 text without wide or combining ones.
+std::size_t display_width(std::string_view text);
+// The text in at most `width` columns, its end replaced by an ellipsis where it does not fit.
+std::string cut(std::string_view text, std::size_t width, bool utf8);
+// Lines of at most `width` columns, broken at spaces.
+std::vector<std::string> wrap(std::string_view text, std::size_t width);
+
+struct Column {
+  enum class Fit {
+    Keep,  // as wide as its widest cell
+    Cut,   // shortened where the table is too wide
+    Wrap,  // continued on the next line; for the last column
+  };
+  std::string title{};
+  bool right = false;
+  Fit fit = Fit::Keep;
+};
+
+class Table {
+ public:
+  explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
+
+  // requires  as many cells as columns
+  void row(std::vector<std::string> cells);
+  // A heading across all columns, before the rows that follow.
+  void section(std::string heading);
+  // More words about the row before, indented and wrapped.
+  void note(std::string text);
+  bool empty() const { return rows_ == 0; }
+
+  std::string text(const Screen& screen) const;
+
+ private:
+  struct Line {
+    std::vector<std::string> cells;
+    std::string words{};  // of a section or note; then there are no cells
+    std::size_t indent = 0;
+  };
+  std::vector<std::size_t> widths(const Screen& screen) const;
+
+  std::vector<Column> columns_;
+  std::vector<Line> lines_;
+  std::size_t rows_ = 0;
+};
+
+}  // namespace juggler

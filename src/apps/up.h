@@ -1,0 +1,27 @@
+#pragma once
+// A whole fleet on one machine: the private broker, the controller, this machine and twins, as
+// processes of the person who runs it.
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace juggler {
+
+struct UpOptions {
+  std::filesystem::path home;
+  std::vector<std::string> twins;  // KIND or KIND:N
+  bool twin_labels = false;
+  std::string broker;  // empty: $JUGGLER_BROKER, else a private one
+  std::string policy = "juggler";
+  bool local = true;
+  std::string local_id = "this-machine";
+  std::vector<std::string> variants;
+  std::string controller_config;
+  std::string demo;  // a folder of photographs; empty: none
+};
+
+// Runs until it is told to stop, or until the demonstration is over. Returns the exit status.
+int run_up(const UpOptions& options);
+
+}  // namespace juggler

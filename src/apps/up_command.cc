@@ -1,0 +1,73 @@
+// `juggler up`: all of it on this machine, for as long as somebody watches.
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <memory>
+
+#include "amqp/session.h"
+#include "apps/commands.h"
+#include "apps/up.h"
+#include "telemetry/log.h"
+
+namespace juggler {
+namespace {
+
+void declare(CLI::App& app, UpOptions& flags, std::string& home) {
+  app.add_option("--home", home,
+                 "Folder of models and state; else $JUGGLER_HOME, else ~/.local/share/juggler")
+      ->type_name("DIR");
+  app.add_option("--twin", flags.twins,
+                 "Add a twin of this board, or N of them; may be given several times")
+      ->type_name("KIND[:N]");
+  app.add_flag("--twin-labels", flags.twin_labels,
+               "Twins answer with real labels for the photographs of --demo (or <home>/photos), "
+               "computed once, beforehand, on this machine");
+  app.add_option("--broker", flags.broker,
+                 "Use this broker instead of a private one (or $JUGGLER_BROKER)")
+      ->type_name("URL");
+  app.add_option("--policy", flags.policy, "How placements are chosen (see juggler policies)")
+      ->capture_default_str();
+  app.add_flag(
+      "--no-local", [&flags](std::int64_t) { flags.local = false; },
+      "Leave this machine out: twins only");
+  app.add_option("--id", flags.local_id, "This machine's name in the fleet")->capture_default_str();
+  app.add_option("--variants", flags.variants, "This machine serves these only")
+      ->delimiter(',')
+      ->type_name("A,B,...");
+  app.add_option("--controller-config", flags.controller_config,
+                 "TOML file for the controller: its defaults")
+      ->type_name("FILE");
+  app.add_option("--demo", flags.demo,
+                 "Classify the photographs of this folder under several requirements, print the "
+                 "table; stays afterwards only at a terminal")
+      ->type_name("DIR");
+  app.footer(
+      examples({"juggler up", "juggler up --twin jetson-orin-nano --twin raspberry-pi-5:2",
+                "juggler up --home var --twin jetson-nano --twin-labels --demo var/photos",
+                "juggler up --no-local --twin raspberry-pi-4 --policy round-robin"}) +
+      "\nBoards for twins: jetson-agx-orin, jetson-nano, jetson-orin-nano, jetson-xavier-nx,\n"
+      "raspberry-pi-4, raspberry-pi-5. Ctrl-C stops everything; logs are in <home>/logs.\n"
+      "Exit status: 0 done, 1 the demonstration did not go as it should, 2 usage, 3 no broker.");
+}
+
+}  // namespace
+
+void add_up_command(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand(
+      "up", "All of it on this machine: broker, controller, this machine, twins");
+  const auto flags = std::make_shared<UpOptions>();
+  const auto home = std::make_shared<std::string>();
+  declare(*command, *flags, *home);
+  command->callback([flags, home, &action] {
+    action = [flags, home] {
+      if (Result<void> log = set_up_log("juggler", "warn"); !log) {
+        return complain(log.error().message, kExitUsage);
+      }
+      flags->home = home_folder(*home);
+      return run_up(*flags);
+    };
+  });
+}
+
+}  // namespace juggler
