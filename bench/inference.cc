@@ -41,6 +41,7 @@ struct Options {
   std::filesystem::path photos = "var/photos";
   int threads = 2;
   double seconds = 4.0;  // per comparison
+  std::string variant;   // only this one
   std::filesystem::path json;
 };
 
@@ -324,6 +325,8 @@ Options parse(int count, char** arguments) {
       options.threads = std::stoi(value);
     } else if (name == "--seconds") {
       options.seconds = std::stod(value);
+    } else if (name == "--variant") {
+      options.variant = value;
     } else if (name == "--json") {
       options.json = value;
     }
@@ -356,7 +359,9 @@ int measure(const Options& options) {
   bool same = true;
   std::string variants;
   for (const CatalogueVariant& variant : catalogue->variants()) {
-    same = measure_variant(options, variant, **engine, photos, variants) && same;
+    if (options.variant.empty() || options.variant == variant.variant.id) {
+      same = measure_variant(options, variant, **engine, photos, variants) && same;
+    }
   }
   std::printf(
       "ratio: pictures/s, median over turns; ms: processor time per picture, all threads\n");
