@@ -93,6 +93,10 @@ void ControllerShell::handle(const TransportDelivery& event) {
       malformed(event, outcome.error());
     }
   } else if (event.queue == wire::kQueriesQueue) {
+    if (event.envelope.reply_to.empty() || !wire::allowed_reply_to(event.envelope.reply_to)) {
+      malformed(event, fail(ErrorCode::InvalidArgument, "a query needs a reply_to of its own"));
+      return;
+    }
     transport_.ack(event.id);
     send_aside(answer_query(controller_, stats_, options_.version, clock_.now(), event.envelope));
   } else {

@@ -21,6 +21,9 @@ std::optional<EnergyFigure> read_energy(ObjectReader& reader) {
   energy.value = {reader.integer("energy_uj", 0, kMicrojoulesMax)};
   energy.low = {reader.integer("energy_uj_low", 0, kMicrojoulesMax)};
   energy.high = {reader.integer("energy_uj_high", 0, kMicrojoulesMax)};
+  if (energy.value < energy.low || energy.high < energy.value) {
+    reader.complain("energy_uj", "is not within energy_uj_low and energy_uj_high");
+  }
   energy.evidence = reader.name("energy_evidence", parse_evidence, Evidence::Assumed);
   energy.scope = reader.name("energy_scope", parse_power_scope, PowerScope::BoardInput);
   return energy;

@@ -6,11 +6,42 @@
 
 namespace juggler::wire {
 
+namespace {
+
+constexpr int kDepthMax = 32;  // ours are 6 deep
+
+// Whether brackets outside of strings nest deeper than any message of ours.
+bool too_deep(std::string_view text) {
+  int depth = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      i += c == '\\' ? 1U : 0U;
+      in_string = c != '"';
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '[' || c == '{') {
+      if (++depth > kDepthMax) {
+        return true;
+      }
+    } else if (c == ']' || c == '}') {
+      depth -= 1;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
 Result<nlohmann::json> parse_object(std::string_view text, std::size_t bytes_max) {
   if (text.size() > bytes_max) {
     // JSON amplifies: 10 MB of brackets become 383 MB in memory.
     return fail(ErrorCode::TooLarge,
                 fmt::format("{} bytes of JSON; at most {} are read", text.size(), bytes_max));
+  }
+  if (too_deep(text)) {
+    return fail(ErrorCode::TooLarge, fmt::format("JSON nested deeper than {}", kDepthMax));
   }
   nlohmann::json document = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (document.is_discarded()) {

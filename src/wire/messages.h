@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "core/controller_messages.h"
 #include "core/result.h"
@@ -34,6 +35,10 @@ struct DecodedSubmission {
   bool id_given = true;
   std::string refusal;  // not empty: why this cannot be a task
 };
+
+// Whether answers may be sent there: they go out with the controller's rights, so a reply queue
+// must not be one of the system's own.
+bool allowed_reply_to(std::string_view queue);
 
 // The payload's handle, and its width and height for pictures, are the caller's to set.
 DecodedSubmission decode_submission(const Envelope& envelope, bool redelivered);

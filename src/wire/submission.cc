@@ -12,6 +12,51 @@
 namespace juggler::wire {
 namespace {
 
+// A header's value with its type, so that 1, 1.0, "1" and true differ.
+std::string text_of(const HeaderValue& value) {
+  if (const auto* flag = std::get_if<bool>(&value)) {
+    return *flag ? "b1" : "b0";
+  }
+  if (const auto* whole = std::get_if<std::int64_t>(&value)) {
+    return fmt::format("i{}", *whole);
+  }
+  if (const auto* real = std::get_if<double>(&value)) {
+    return fmt::format("d{}", *real);
+  }
+  const auto* text = std::get_if<std::string>(&value);
+  return text != nullptr ? "s" + *text : "?";
+}
+
+// Whether a name survives the JSON of devices and outcomes, which is UTF-8.
+bool is_utf8(std::string_view text) {
+  std::size_t i = 0;
+  while (i < text.size()) {
+    const auto lead = static_cast<unsigned char>(text[i]);
+    const std::size_t size = lead < 0x80U                    ? 1
+                             : lead >= 0xc2U && lead < 0xe0U ? 2
+                             : lead >= 0xe0U && lead < 0xf0U ? 3
+                             : lead >= 0xf0U && lead < 0xf5U ? 4
+                                                             : 0;
+    if (size == 0 || i + size > text.size()) {
+      return false;
+    }
+    std::uint32_t code = size == 1 ? lead : lead & (0xffU >> (size + 1));
+    for (std::size_t k = 1; k < size; ++k) {
+      const auto next = static_cast<unsigned char>(text[i + k]);
+      if ((next & 0xc0U) != 0x80U) {
+        return false;
+      }
+      code = (code << 6U) | (next & 0x3fU);
+    }
+    const bool overlong = (size == 3 && code < 0x800U) || (size == 4 && code < 0x10000U);
+    if (overlong || (code >= 0xd800U && code < 0xe000U) || code > 0x10ffffU) {
+      return false;
+    }
+    i += size;
+  }
+  return true;
+}
+
 // FNV-1a over everything that makes two submissions equal, for those that come without an id.
 std::uint64_t content_hash(const Envelope& envelope) {
   std::uint64_t hash = 0xcbf29ce484222325ULL;
@@ -23,6 +68,12 @@ std::uint64_t content_hash(const Envelope& envelope) {
   };
   mix(envelope.reply_to);
   mix(envelope.correlation_id);
+  mix(envelope.content_type);
+  mix(fmt::format("{}", envelope.priority.value_or(0)));
+  for (const auto& [key, value] : envelope.headers) {
+    mix(key);
+    mix(text_of(value));
+  }
   mix(envelope.body != nullptr ? std::string_view(*envelope.body) : std::string_view());
   return hash;
 }
@@ -91,13 +142,6 @@ class HeaderReader {
   std::string& refusal_;
 };
 
-// Outcomes are sent with the controller's rights, so a reply queue must not be one of ours.
-bool forbidden_reply_to(std::string_view name) {
-  const auto starts = [name](std::string_view prefix) { return name.rfind(prefix, 0) == 0; };
-  return name.size() > 255 || starts("juggler.") ||
-         (starts("amq.") && !starts("amq.rabbitmq.reply-to") && !starts("amq.gen-"));
-}
-
 void read_payload(const Envelope& envelope, HeaderReader& headers, PayloadRef& payload) {
   payload.size = {envelope.body != nullptr ? static_cast<std::int64_t>(envelope.body->size()) : 0};
   const std::string& type = envelope.content_type;
@@ -164,14 +208,21 @@ Requirements read_requirements(const Envelope& envelope, HeaderReader& headers) 
 
 }  // namespace
 
+bool allowed_reply_to(std::string_view queue) {
+  const auto starts = [queue](std::string_view prefix) { return queue.rfind(prefix, 0) == 0; };
+  const bool own = starts("juggler.") ||
+                   (starts("amq.") && !starts("amq.rabbitmq.reply-to") && !starts("amq.gen-"));
+  return !own && queue.size() <= 255 && is_utf8(queue);
+}
+
 DecodedSubmission decode_submission(const Envelope& envelope, bool redelivered) {
   DecodedSubmission decoded;
   Submission& task = decoded.submission;
   HeaderReader headers(envelope.headers, decoded.refusal);
 
   // A reply queue that cannot be used is left empty: nobody can be told.
-  if (forbidden_reply_to(envelope.reply_to)) {
-    headers.complain("reply_to must not name a queue of the system (juggler.*, amq.*)");
+  if (!allowed_reply_to(envelope.reply_to)) {
+    headers.complain("reply_to must be UTF-8 and not a queue of the system (juggler.*, amq.*)");
   } else {
     task.reply_to = envelope.reply_to;
   }
@@ -185,6 +236,9 @@ DecodedSubmission decode_submission(const Envelope& envelope, bool redelivered) 
   if (envelope.message_id.size() > kTaskIdMax) {
     headers.complain(fmt::format("message_id has {} bytes; a task id has at most {}",
                                  envelope.message_id.size(), kTaskIdMax));
+  }
+  if (!is_utf8(envelope.message_id) || !is_utf8(envelope.user_id)) {
+    headers.complain("message_id and user_id must be UTF-8");
   }
   if (!envelope.type.empty()) {
     if (const Result<void> type = check_type(envelope, "submit"); !type) {

@@ -1,0 +1,134 @@
+// Outcomes: where they go, and that a strange one is refused by the name of its field.
+
+#include <gtest/gtest.h>
+
+#include "support/builders.h"
+#include "support/json_edit.h"
+#include "wire/messages.h"
+
+namespace juggler {
+namespace {
+
+using nlohmann::json;
+using test::with;
+using test::without;
+using wire::Envelope;
+
+Outcome completed() {
+  Outcome outcome = test::outcome_of("t", OutcomeKind::Completed);
+  outcome.labels = {{281, "tabby", 0.75}};
+  outcome.device = "pi-1";
+  outcome.processor = "cpu0";
+  outcome.variant = "n-fp32";
+  outcome.accuracy = {75'100};
+  outcome.total = milliseconds(90);
+  outcome.attempts = {{"pi-1", "cpu0", "n-fp32", "ok"}};
+  outcome.energy = test::energy_mj(5, 0.1);
+  return outcome;
+}
+Envelope message() { return wire::encode_outcome(completed(), "replies", "c1"); }
+
+void expect_names(const Envelope& envelope, const std::string& field) {
+  const Result<Outcome> decoded = wire::decode_outcome(envelope);
+  ASSERT_FALSE(decoded.has_value()) << "accepted a wrong " << field;
+  EXPECT_NE(decoded.error().message.find(field), std::string::npos) << decoded.error().message;
+}
+
+TEST(WireOutcome, GoesToItsReplyQueueByTheDefaultExchange) {
+  const Envelope envelope = message();
+  EXPECT_EQ(envelope.exchange, "");
+  EXPECT_EQ(envelope.routing_key, "replies");
+  EXPECT_EQ(envelope.correlation_id, "c1");
+  EXPECT_EQ(envelope.message_id, "t.outcome");
+  EXPECT_TRUE(envelope.mandatory);
+  EXPECT_TRUE(envelope.persistent);
+}
+
+TEST(WireOutcome, WithoutACorrelation_TakesTheTasksId) {
+  EXPECT_EQ(wire::encode_outcome(completed(), "replies", "").correlation_id, "t");
+}
+
+TEST(WireOutcome, DirectReplyTo_IsNotMandatory) {
+  EXPECT_FALSE(wire::encode_outcome(completed(), "amq.rabbitmq.reply-to.g1h2", "").mandatory);
+}
+
+TEST(WireOutcome, NobodyWaits_GoesToUnrouted) {
+  const Envelope envelope = wire::encode_outcome(completed(), "", "");
+  EXPECT_EQ(envelope.exchange, "juggler.unrouted");
+  EXPECT_EQ(envelope.routing_key, "");
+}
+
+TEST(WireOutcome, Dead_CarriesThePayloadAndTheOutcome) {
+  const Envelope envelope = wire::encode_dead(test::outcome_of("t", OutcomeKind::Failed, "3 tries"),
+                                              wire::make_body("payload"));
+  EXPECT_EQ(envelope.exchange, "juggler.dead");
+  EXPECT_EQ(*envelope.body, "payload");
+  const json kept = json::parse(std::get<std::string>(envelope.headers.at("x-juggler-outcome")));
+  EXPECT_EQ(kept["reason"], "3 tries");
+}
+
+TEST(WireOutcome, Json_HasItsDocumentedFields) {
+  const json document = json::parse(wire::outcome_json(completed()));
+  EXPECT_EQ(document["outcome"], "completed");
+  EXPECT_EQ(document["version"], "1.0");
+  EXPECT_EQ(document["labels"][0]["label"], "tabby");
+  EXPECT_EQ(document["accuracy_percent"], 75.1);
+  EXPECT_EQ(document["energy_uj"], 5000);
+  EXPECT_EQ(document["latency_us"]["total"], 90'000);
+}
+
+TEST(WireOutcome, NotCompleted_SaysNothingOfADevice) {
+  const json document =
+      json::parse(wire::outcome_json(test::outcome_of("t", OutcomeKind::Rejected, "why")));
+  EXPECT_EQ(document["reason"], "why");
+  EXPECT_FALSE(document.contains("device"));
+  EXPECT_FALSE(document.contains("labels"));
+}
+
+TEST(WireOutcome, TextThatIsNotUtf8_IsRepairedNotThrownAbout) {
+  Outcome outcome = test::outcome_of("t", OutcomeKind::Failed, "bad \xff\xfe bytes");
+  const json document = json::parse(wire::outcome_json(outcome), nullptr, false);
+  ASSERT_FALSE(document.is_discarded());
+  EXPECT_NE(document["reason"].get<std::string>().find("bytes"), std::string::npos);
+}
+
+TEST(WireOutcome, RequiredFieldMissing_IsRefusedByName) {
+  for (const char* field : {"id", "outcome", "device", "processor", "variant", "weights",
+                            "accuracy_percent", "accuracy_evidence"}) {
+    expect_names(without(message(), std::string("/") + field), field);
+  }
+  expect_names(without(message(), "/latency_us/total"), "latency_us.total");
+  expect_names(without(message(), "/attempts/0/device"), "attempts[0].device");
+}
+
+TEST(WireOutcome, FieldOfTheWrongType_IsRefusedByName) {
+  const std::vector<std::pair<std::string, json>> wrong{{"id", 5},
+                                                        {"submitter", false},
+                                                        {"outcome", "done"},
+                                                        {"outcome", 0},
+                                                        {"reason", json::array()},
+                                                        {"deadline_us", -1},
+                                                        {"attempts", "two"},
+                                                        {"labels", 3},
+                                                        {"twin", "no"},
+                                                        {"weights", "x"},
+                                                        {"accuracy_percent", 101},
+                                                        {"energy_uj", -4}};
+  for (const auto& [field, value] : wrong) {
+    expect_names(with(message(), "/" + field, value), field);
+  }
+  expect_names(with(message(), "/latency_us/queued", "long"), "latency_us.queued");
+}
+
+TEST(WireOutcome, UnknownMajor_IsRefused) {
+  Envelope envelope = message();
+  envelope.type = "juggler.outcome.v2";
+  expect_names(envelope, "message type");
+}
+
+TEST(WireOutcome, UnknownFields_AreIgnored) {
+  EXPECT_TRUE(wire::decode_outcome(with(message(), "/carbon_ug", 4)).has_value());
+}
+
+}  // namespace
+}  // namespace juggler
