@@ -171,6 +171,7 @@ class Up {
   Supervisor supervisor_;
   std::unique_ptr<ClientSession> session_;
   Time began_;
+  Time told_;  // when progress was last told
 };
 
 Up::~Up() {
@@ -296,8 +297,12 @@ Result<void> Up::open_private_broker() {
       tell("", "stopped");
       std::_Exit(kExitFailed);
     }
-    tell("broker", std::string(what));
+    if (clock_.now() - told_ >= seconds(5)) {
+      told_ = clock_.now();
+      tell("broker", std::string(what));
+    }
   };
+  told_ = clock_.now();
   Result<amqp::PrivateBroker> broker = amqp::PrivateBroker::start(node);
   if (!broker) {
     return broker.error();
@@ -310,7 +315,7 @@ Result<void> Up::start_broker() {
   if (!external_broker_.empty()) {
     submitter_ = external_broker_;
   } else {
-    tell("broker", "starting RabbitMQ for this person alone: 4 to 9 s as a rule");
+    tell("broker", "starting RabbitMQ, for this person alone: 4 to 9 s as a rule");
     if (Result<void> started = open_private_broker(); !started) {
       return started;
     }

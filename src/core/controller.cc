@@ -130,6 +130,11 @@ void Controller::on(const HeartbeatArrived& event) {
   DeviceState* device = fleet_.find(heartbeat.device);
   if (device == nullptr || device->facts->incarnation != heartbeat.incarnation) {
     if (valid_device_id(heartbeat.device) && !heartbeat.leaving) {
+      // Its hello may have come before anybody led. Then the queue by which it is asked for another
+      // may not be there either.
+      if (device == nullptr) {
+        act(Enrol{heartbeat.device});
+      }
       act(AskHello{heartbeat.device});
     }
     return;
