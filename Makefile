@@ -30,8 +30,8 @@ help: ## This list
 run: build models ## Set up, build, and classify photographs with a fleet of twins
 	@$(WITH_ORT) $(JUGGLER) up --home var $(RUN_ARGS)
 
-test: onnxruntime ## Set up, build and run all tests; ctest's summary comes last
-	@$(SETUP) packages test photos packages models models
+test: onnxruntime models ## Set up, build and run all tests; ctest's summary comes last
+	@$(SETUP) packages test
 	@$(WITH_ORT) cmake --workflow --preset dev
 
 # Configured anew only where it never was, or where ONNX Runtime's headers came later.

@@ -7,6 +7,7 @@
 # debian_source PACKAGE/RELEASE DIR   unpacks a source package's original tarball into DIR
 
 readonly APT_ROOT=$VAR/apt
+debian_unreachable=no  # One series of tries for each call of setup.sh is enough.
 
 # The mirror this machine uses already. On a system that is not Debian: the one that python-apt
 # (part of every Ubuntu) names for Debian. JUGGLER_DEBIAN_MIRROR overrides both.
@@ -30,12 +31,12 @@ private_apt() {
   local root=$ROOT/$APT_ROOT
   apt-get -q -o Dir::Etc::sourcelist="$root/sources.list" -o Dir::Etc::sourceparts=- \
     -o Dir::State::lists="$root/lists" -o Dir::Cache="$root/cache" -o Debug::NoLocking=true \
-    -o APT::Sandbox::User="$(id -un)" -o Acquire::Languages=none \
-    -o Acquire::Retries="$ATTEMPTS_MAX" "$@"
+    -o APT::Sandbox::User="$(id -un)" -o Acquire::Languages=none "$@"
 }
 
 debian_update() {
   [[ -z $(find "$APT_ROOT/updated" -mmin -60 2>/dev/null) ]] || return 0
+  [[ $debian_unreachable == no ]] || return 1
   local mirror keys=/usr/share/keyrings/debian-archive-keyring.gpg
   mirror=$(debian_mirror) || { say 'no Debian mirror known: set JUGGLER_DEBIAN_MIRROR'; return 1; }
   [[ -r $keys ]] || { say "no $keys: install the package debian-archive-keyring"; return 1; }
@@ -44,7 +45,10 @@ debian_update() {
     "deb [signed-by=$keys] $mirror trixie main" \
     "deb-src [signed-by=$keys] $mirror bookworm main" >"$APT_ROOT/sources.list"
   say 'reading the lists of Debian 12 and 13 into var/apt (38 MB, about 5 s)'
-  retry quietly apt private_apt -o APT::Update::Error-Mode=any update || return 1
+  if ! retry quietly apt private_apt -o APT::Update::Error-Mode=any update; then
+    debian_unreachable=yes
+    return 1
+  fi
   touch "$APT_ROOT/updated"
 }
 

@@ -10,6 +10,7 @@ readonly VAR=var
 readonly STAMPS=$VAR/stamps
 readonly LOGS=$VAR/logs
 readonly ATTEMPTS_MAX=3
+export PIP_RETRIES=0  # `retry` below does it.
 
 # Steps that could not do all they should add a sentence here; setup.sh prints them at the end.
 missing=()
@@ -24,19 +25,19 @@ retry() {
   for ((attempt = 1; ; ++attempt)); do
     "$@" && return 0
     ((attempt < ATTEMPTS_MAX)) || return 1
-    say "try $attempt of $ATTEMPTS_MAX failed: $1 ${2-}; again in $((attempt * 2)) s"
+    say "try $attempt of $ATTEMPTS_MAX failed; again in $((attempt * 2)) s"
     sleep "$((attempt * 2)).$((RANDOM % 10))"
   done
 }
 
-# quietly LOG COMMAND…: output to var/logs/LOG.log; its last lines are shown only on failure.
+# quietly LOG COMMAND…: output to var/logs/LOG.log; only a failure's last lines are shown.
 quietly() {
   local log=$LOGS/$1.log
   shift
   mkdir -p "$LOGS"
   "$@" >>"$log" 2>&1 && return 0
-  say "failed: $*; the end of $log:"
-  tail -n 12 "$log" >&2
+  say "failed (all of it: $log):"
+  tail -n 3 "$log" | cut -c 1-200 | sed 's/^/    /' >&2
   return 1
 }
 

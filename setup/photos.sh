@@ -39,7 +39,7 @@ step_photos() {
     if [[ -f $unpacked/$path ]] && echo "$sha  $unpacked/$path" | sha256sum --check --quiet; then
       cp "$unpacked/$path" "$PHOTOS/$file"
     else
-      say "not there, or not with the expected content: $file"
+      [[ ! -f $unpacked/$path ]] || say "not used, since its content is not as expected: $file"
       incomplete=yes
     fi
   done < <(photo_rows)
