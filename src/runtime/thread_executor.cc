@@ -34,10 +34,14 @@ ThreadExecutor::ThreadExecutor(std::map<std::string, std::unique_ptr<InferenceEn
 }
 
 ThreadExecutor::~ThreadExecutor() {
+  stop();
+  lanes_.clear();
+}
+
+void ThreadExecutor::stop() {
   for (auto& [processor, lane] : lanes_) {
     lane->thread.request_stop();
   }
-  lanes_.clear();
 }
 
 void ThreadExecutor::start(BatchJob job) {
@@ -64,7 +68,8 @@ void ThreadExecutor::run(Lane& lane, const std::stop_token& stop) {
     {
       // A std::unique_lock, because a condition variable needs one; clang's analysis ends here.
       std::unique_lock lock(lane.mutex);
-      if (!lane.ready.wait(lock, stop, [&lane] { return !lane.jobs.empty(); })) {
+      if (!lane.ready.wait(lock, stop, [&lane] { return !lane.jobs.empty(); }) ||
+          stop.stop_requested()) {
         return;
       }
       job = std::move(lane.jobs.front());

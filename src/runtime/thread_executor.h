@@ -28,6 +28,9 @@ class ThreadExecutor final : public Executor {
   void start(BatchJob job) override;
   void collect(std::vector<BatchDone>& done) override;
 
+  // No batch begins any more. thread: the owner's
+  void stop();
+
  private:
   struct Lane {
     std::unique_ptr<InferenceEngine> engine;

@@ -1,0 +1,248 @@
+// The loop around the controller, over a loopback transport: messages in, messages out.
+
+#include "runtime/controller_shell.h"
+
+#include <gtest/gtest.h>
+
+#include "runtime/loopback.h"
+#include "runtime/queries.h"
+#include "support/builders.h"
+#include "support/runtime_fakes.h"
+#include "wire/messages.h"
+
+namespace juggler {
+namespace {
+
+using wire::Envelope;
+
+class ControllerShellTest : public ::testing::Test {
+ protected:
+  ControllerShellTest() {
+    transport_.connect(1);
+    shell_.turn(Micros{0});
+    join("pi-1");
+    pass(milliseconds(2600));
+  }
+
+  void join(const std::string& id) {
+    device("juggler.events",
+           wire::encode_hello(test::device(id).serves(test::variant("n-fp32"), milliseconds(50))));
+  }
+  void device(const std::string& queue, Envelope envelope) {
+    transport_.deliver(queue, std::move(envelope));
+    turn();
+  }
+  // Takes all that is due, until nothing happens any more.
+  void turn() {
+    for (int i = 0; i < 4; ++i) {
+      shell_.turn(Micros{0});
+      for (Envelope& envelope : transport_.take_published()) {
+        published_.push_back(std::move(envelope));
+      }
+      for (const DeliveryId& id : transport_.take_acked()) {
+        acked_.push_back(id);
+      }
+      for (const DeliveryId& id : transport_.take_rejected()) {
+        rejected_.push_back(id);
+      }
+    }
+  }
+  void pass(Micros by) {
+    for (Micros at; at < by; at += milliseconds(500)) {
+      clock_.advance(milliseconds(500));
+      Heartbeat beat;
+      beat.device = "pi-1";
+      beat.incarnation = 1;
+      device("juggler.events", wire::encode_heartbeat(beat));
+    }
+    published_.clear();
+    acked_.clear();
+    rejected_.clear();
+  }
+  static Envelope submission(const std::string& id, const std::string& bytes = "bytes") {
+    return wire::encode_submission(test::submission(id), wire::make_body(bytes));
+  }
+  void submit(Envelope envelope, bool redelivered = false) {
+    transport_.deliver("juggler.tasks", std::move(envelope), redelivered);
+    turn();
+  }
+  // The messages of one type.
+  std::vector<Envelope> of_type(const std::string& type) const {
+    std::vector<Envelope> found;
+    for (const Envelope& envelope : published_) {
+      if (envelope.type == type) {
+        found.push_back(envelope);
+      }
+    }
+    return found;
+  }
+  void answer_dispatch() {
+    const Dispatch dispatch = *wire::decode_dispatch(of_type("juggler.task.v1").back());
+    device("juggler.results", wire::encode_result(test::result_of(dispatch)));
+  }
+
+  LoopbackTransport transport_;
+  test::ManualClock clock_;
+  Controller controller_{ControllerConfig{}, make_juggler_policy()};
+  ControllerShell shell_{
+      controller_,
+      transport_,
+      clock_,
+      {.read_picture = [](PayloadKind /*kind*/, std::string_view bytes) -> Result<PictureSize> {
+         if (bytes == "torn") {
+           return fail(ErrorCode::Corrupt, "not a picture: torn");
+         }
+         return PictureSize{640, 480};
+       },
+       .answered = {},
+       .version = "test 1.0"}};
+  std::vector<Envelope> published_;
+  std::vector<DeliveryId> acked_;
+  std::vector<DeliveryId> rejected_;
+};
+
+TEST_F(ControllerShellTest, Submission_IsDispatchedWithItsBytesAndItsPicturesSize) {
+  submit(submission("t", "the picture"));
+  ASSERT_EQ(of_type("juggler.task.v1").size(), 1U);
+  const Envelope sent = of_type("juggler.task.v1")[0];
+  EXPECT_EQ(*sent.body, "the picture");
+  EXPECT_EQ(sent.routing_key, "pi-1");
+  const auto dispatch = wire::decode_dispatch(sent);
+  ASSERT_TRUE(dispatch.has_value());
+  EXPECT_EQ(dispatch->payload.width, 640);
+}
+
+TEST_F(ControllerShellTest, Result_BecomesAnOutcomeAndBothAreAcked) {
+  submit(submission("t"));
+  answer_dispatch();
+  ASSERT_EQ(of_type("juggler.outcome.v1").size(), 1U);
+  const Envelope sent = of_type("juggler.outcome.v1")[0];
+  EXPECT_EQ(sent.routing_key, "replies");
+  EXPECT_EQ(wire::decode_outcome(sent)->kind, OutcomeKind::Completed);
+  EXPECT_EQ(acked_.size(), 2U);
+  EXPECT_TRUE(rejected_.empty());
+}
+
+TEST_F(ControllerShellTest, PayloadIsKeptForASecondAttempt) {
+  join("pi-2");
+  submit(submission("t", "the picture"));
+  const Dispatch first = *wire::decode_dispatch(of_type("juggler.task.v1").back());
+  device("juggler.results",
+         wire::encode_result(test::result_of(first, AttemptStatus::Error, "crash")));
+  ASSERT_EQ(of_type("juggler.task.v1").size(), 2U);
+  EXPECT_EQ(*of_type("juggler.task.v1")[1].body, "the picture");
+}
+
+TEST_F(ControllerShellTest, FailedTask_GoesToTheDeadLettersWithItsBytes) {
+  submit(submission("t", "the picture"));
+  const Dispatch first = *wire::decode_dispatch(of_type("juggler.task.v1").back());
+  device("juggler.results",
+         wire::encode_result(test::result_of(first, AttemptStatus::BadPayload, "torn")));
+  ASSERT_EQ(of_type("juggler.dead.v1").size(), 1U);
+  EXPECT_EQ(*of_type("juggler.dead.v1")[0].body, "the picture");
+}
+
+TEST_F(ControllerShellTest, BadPicture_IsRejectedBeforeItCostsADevice) {
+  submit(submission("t", "torn"));
+  EXPECT_TRUE(of_type("juggler.task.v1").empty());
+  ASSERT_FALSE(of_type("juggler.outcome.v1").empty());
+  EXPECT_EQ(wire::decode_outcome(of_type("juggler.outcome.v1")[0])->reason, "not a picture: torn");
+  EXPECT_EQ(rejected_.size(), 1U);
+  EXPECT_EQ(shell_.stats().malformed, 1U);
+}
+
+TEST_F(ControllerShellTest, SubmissionOfJunkWithoutAReplyQueue_IsDeadLettered) {
+  Envelope junk;
+  junk.routing_key = "juggler.tasks";
+  junk.content_type = "text/html";
+  junk.body = wire::make_body("<html>");
+  submit(junk);
+  EXPECT_EQ(rejected_.size(), 1U);
+  EXPECT_TRUE(published_.empty());
+}
+
+TEST_F(ControllerShellTest, SubmissionWithoutABody_IsRejectedNotFatal) {
+  Envelope envelope = submission("t");
+  envelope.body = nullptr;
+  submit(envelope);
+  EXPECT_EQ(of_type("juggler.outcome.v1").size(), 1U);
+  EXPECT_EQ(rejected_.size(), 1U);
+}
+
+TEST_F(ControllerShellTest, JunkOnEveryQueue_IsDeadLetteredAndNobodyStops) {
+  Envelope junk;
+  junk.routing_key = "heartbeat.pi-1";
+  junk.type = "juggler.result.v1";
+  junk.body = wire::make_body("{\"a\":[1,2,\xff");
+  for (const char* queue : {"juggler.results", "juggler.decided", "juggler.events"}) {
+    device(queue, junk);
+    Envelope empty = junk;
+    empty.body = nullptr;
+    empty.routing_key = "";
+    device(queue, empty);
+  }
+  EXPECT_EQ(rejected_.size(), 6U);
+  submit(submission("t"));
+  EXPECT_EQ(of_type("juggler.task.v1").size(), 1U);
+}
+
+TEST_F(ControllerShellTest, ResultSentUnderAnothersName_IsDeadLettered) {
+  submit(submission("t"));
+  const Dispatch dispatch = *wire::decode_dispatch(of_type("juggler.task.v1").back());
+  Envelope forged = wire::encode_result(test::result_of(dispatch));
+  forged.user_id = "eve";
+  device("juggler.results", forged);
+  EXPECT_EQ(rejected_.size(), 1U);
+  EXPECT_TRUE(of_type("juggler.outcome.v1").empty());
+  forged.user_id = "device-pi-1";
+  device("juggler.results", forged);
+  EXPECT_EQ(of_type("juggler.outcome.v1").size(), 1U);
+}
+
+TEST_F(ControllerShellTest, HeartbeatOfAStranger_IsAskedForItsHello) {
+  Heartbeat beat;
+  beat.device = "new";
+  device("juggler.events", wire::encode_heartbeat(beat));
+  ASSERT_EQ(of_type("juggler.control.v1").size(), 1U);
+  EXPECT_EQ(of_type("juggler.control.v1")[0].routing_key, "device.new");
+}
+
+TEST_F(ControllerShellTest, Query_IsAnsweredToItsReplyQueue) {
+  device("juggler.queries", make_query("status", "", "cli-replies", "q1"));
+  ASSERT_EQ(of_type("juggler.answer.v1").size(), 1U);
+  EXPECT_EQ(of_type("juggler.answer.v1")[0].routing_key, "cli-replies");
+  EXPECT_EQ(of_type("juggler.answer.v1")[0].correlation_id, "q1");
+  EXPECT_NE(of_type("juggler.answer.v1")[0].body->find("test 1.0"), std::string::npos);
+}
+
+TEST_F(ControllerShellTest, QueryThatWouldBeAnsweredIntoAQueueOfTheSystem_IsDeadLettered) {
+  device("juggler.queries", make_query("status", "", "juggler.tasks", "q1"));
+  device("juggler.queries", make_query("status", "", "", "q1"));
+  EXPECT_TRUE(of_type("juggler.answer.v1").empty());
+  EXPECT_EQ(rejected_.size(), 2U);
+}
+
+TEST_F(ControllerShellTest, ConnectionLost_TheTaskIsAnsweredOnTheNext) {
+  submit(submission("t"));
+  const Dispatch dispatch = *wire::decode_dispatch(of_type("juggler.task.v1").back());
+  transport_.disconnect("cut");
+  turn();
+  transport_.connect(2);
+  turn();
+  submit(submission("t"), true);
+  device("juggler.results", wire::encode_result(test::result_of(dispatch)));
+  EXPECT_EQ(of_type("juggler.outcome.v1").size(), 1U);
+  EXPECT_EQ(of_type("juggler.task.v1").size(), 1U);
+}
+
+TEST_F(ControllerShellTest, ReplyQueueGone_OutcomeGoesToUnrouted) {
+  transport_.settle_as("", PublishEnd::Returned);
+  submit(submission("t"));
+  answer_dispatch();
+  const std::vector<Envelope> sent = of_type("juggler.outcome.v1");
+  ASSERT_EQ(sent.size(), 2U);
+  EXPECT_EQ(sent[1].exchange, "juggler.unrouted");
+}
+
+}  // namespace
+}  // namespace juggler

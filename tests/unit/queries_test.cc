@@ -1,0 +1,116 @@
+// The command line's questions, answered from the controller's state.
+
+#include "runtime/queries.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "runtime/controller_shell.h"
+#include "support/controller_harness.h"
+
+namespace juggler {
+namespace {
+
+using nlohmann::json;
+using test::device;
+using test::submission;
+using test::variant;
+
+class QueriesTest : public ::testing::Test {
+ protected:
+  QueriesTest() {
+    harness_.lead_with(
+        {device("a").serves(variant("n-fp32", 75), milliseconds(50), test::energy_mj(100, 0.1)),
+         device("b").twin().serves(variant("m-fp32", 80), milliseconds(90))});
+  }
+  json ask(const std::string& what, const std::string& task = "") {
+    return json::parse(*answer_query(harness_.controller(), shell_, "v1", harness_.now(),
+                                     make_query(what, task, "replies", "c"))
+                            .body);
+  }
+  json ask_raw(wire::Body body) {
+    wire::Envelope question = make_query("status", "", "replies", "c");
+    question.body = std::move(body);
+    return json::parse(
+        *answer_query(harness_.controller(), shell_, "v1", harness_.now(), question).body);
+  }
+
+  test::ControllerHarness harness_;
+  ShellStats shell_;
+};
+
+TEST_F(QueriesTest, Devices_AreListedWithTheirProcessors) {
+  const json answer = ask("devices");
+  ASSERT_EQ(answer["devices"].size(), 2U);
+  EXPECT_EQ(answer["devices"][0]["id"], "a");
+  EXPECT_EQ(answer["devices"][0]["state"], "live");
+  EXPECT_EQ(answer["devices"][1]["twin"], true);
+  EXPECT_EQ(answer["devices"][0]["processors"][0]["window_batches"], 2);
+}
+
+TEST_F(QueriesTest, Models_AreListedByVariantWithTheirPlacements) {
+  const json answer = ask("models");
+  ASSERT_EQ(answer["models"].size(), 2U);
+  EXPECT_EQ(answer["models"][0]["id"], "m-fp32");
+  EXPECT_EQ(answer["models"][1]["placements"][0]["device"], "a");
+  EXPECT_EQ(answer["models"][1]["placements"][0]["energy_uj"], 100'000);
+  EXPECT_FALSE(answer["models"][0]["placements"][0].contains("energy_uj"));
+}
+
+TEST_F(QueriesTest, Policies_NameTheActiveOne) {
+  const json answer = ask("policies");
+  int active = 0;
+  for (const json& policy : answer["policies"]) {
+    active += policy["active"] == true ? 1 : 0;
+  }
+  EXPECT_EQ(active, 1);
+}
+
+TEST_F(QueriesTest, Tasks_AreTheLiveOnesThenTheAnsweredOnes) {
+  harness_.submit(submission("done"));
+  harness_.result(test::result_of(harness_.last_dispatch()));
+  harness_.confirm_all();
+  harness_.submit(submission("live"));
+  const json answer = ask("tasks");
+  ASSERT_EQ(answer["tasks"].size(), 2U);
+  EXPECT_EQ(answer["tasks"][0]["id"], "live");
+  EXPECT_EQ(answer["tasks"][0]["state"], "running");
+  EXPECT_EQ(answer["tasks"][1]["id"], "done");
+  EXPECT_EQ(answer["tasks"][1]["state"], "completed");
+}
+
+TEST_F(QueriesTest, Explain_ShowsEveryCandidate) {
+  harness_.submit(submission("t").min_accuracy(70));
+  const json answer = ask("explain", "t");
+  EXPECT_EQ(answer["decision"], "place");
+  ASSERT_EQ(answer["candidates"].size(), 2U);
+  EXPECT_EQ(answer["candidates"][0]["chosen"], true);
+  EXPECT_EQ(answer["requirements"]["min_accuracy_percent"], 70.0);
+}
+
+TEST_F(QueriesTest, ExplainUnknownTask_SaysSo) {
+  EXPECT_TRUE(ask("explain", "nobody").contains("error"));
+}
+
+TEST_F(QueriesTest, Status_Counts) {
+  harness_.submit(submission("t"));
+  const json answer = ask("status");
+  EXPECT_EQ(answer["submitted"], 1);
+  EXPECT_EQ(answer["version"], "v1");
+  EXPECT_EQ(answer["live"], 1);
+}
+
+TEST_F(QueriesTest, QuestionsThatCannotBeRead_GetAnError) {
+  EXPECT_TRUE(ask("weather").contains("error"));
+  EXPECT_TRUE(ask_raw(nullptr).contains("error"));
+  for (const char* junk :
+       {"", "[]", "5", "{\"query\":5}", "\xff", "{\"query\":\"explain\",\"task\":[]}"}) {
+    EXPECT_TRUE(ask_raw(wire::make_body(junk)).contains("error")) << junk;
+  }
+  EXPECT_TRUE(ask_raw(wire::make_body(std::string(5000, ' '))).contains("error"));
+  EXPECT_TRUE(ask_raw(wire::make_body(std::string(4000, '['))).contains("error"));
+}
+
+}  // namespace
+}  // namespace juggler
