@@ -6,6 +6,11 @@
 #   bench/run.sh --quick   does everything run? (about a minute; no figures to keep)
 set -eu
 cd "$(dirname "$0")/.."
+mkdir -p build
+cmake --preset bench >build/bench.log 2>&1 && cmake --build build/bench >>build/bench.log 2>&1 || {
+  echo "the benchmarks do not build: see build/bench.log" >&2
+  exit 1
+}
 
 status=0
 run() {
@@ -14,12 +19,13 @@ run() {
   "$@" || status=1
 }
 
-run "Round trip: floor, Celery, Juggler" python3 bench/roundtrip.py "$@"
+run "Round trip: floor, Celery, Juggler" python3 bench/roundtrip.py \
+  --juggler build/bench --floor build/bench/bench/juggler-bench-floor "$@"
 
-# Each further benchmark is a script or target of its own with one line here:
-# run "Consumer against a bare ONNX Runtime loop" python3 bench/consumer.py "$@"
-# run "Decode and preprocess"                     build/release/bench/juggler-bench-decode
-# run "Idle cost"                                 python3 bench/idle.py "$@"
+# Each benchmark is a script or target of its own with one line here.
+run "Idle cost" python3 bench/idle.py --juggler build/bench "$@"
+run "Decode, preprocess, and the engine against a bare ONNX Runtime loop" \
+  build/bench/bench/juggler-bench-inference --home var --photos var/photos
 run "plan() for one task" build/bench/bench/juggler-bench-plan --json bench/results/plan.json
 
 exit "$status"
