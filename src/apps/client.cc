@@ -162,6 +162,13 @@ Result<nlohmann::json> Client::ask(const std::string& what, const std::string& t
   return answer;
 }
 
+void Client::idle(Micros wait) {
+  const Time until = clock_.now() + wait;
+  for (Time now = clock_.now(); now < until; now = clock_.now()) {
+    poll(until - now);
+  }
+}
+
 std::vector<ClientAnswer> Client::run(const std::vector<ClientTask>& tasks,
                                       const ClientRun& options) {
   tasks_ = &tasks;

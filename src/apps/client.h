@@ -70,6 +70,9 @@ class Client {
   // errors  Unavailable: no broker, no controller, no answer; NotFound: the answer is an error
   Result<nlohmann::json> ask(const std::string& what, const std::string& task, Micros wait_max);
 
+  // Tends the connection for so long.
+  void idle(Micros wait);
+
   // Submits all tasks and returns how each ended, in their order. Every task ends exactly once.
   std::vector<ClientAnswer> run(const std::vector<ClientTask>& tasks, const ClientRun& options);
 

@@ -9,6 +9,7 @@
 
 #include "apps/demo_sets.h"
 #include "apps/flags.h"
+#include "apps/json_fields.h"
 #include "apps/outcome_table.h"
 #include "apps/photo_sources.h"
 #include "apps/pictures.h"
@@ -19,6 +20,8 @@ namespace {
 
 constexpr Micros kAnswerMax = seconds(5);
 constexpr Micros kOutcomeMax = seconds(30);
+constexpr Micros kIdleMax = seconds(5);
+constexpr Micros kIdleAsk = milliseconds(50);
 constexpr std::size_t kExplainedRows = 3;  // per group, of the short explanation
 
 struct Photo {
@@ -73,18 +76,25 @@ bool as_expected(DemoSet::Expect expect, const std::vector<ClientAnswer>& answer
 
 // What is said before the table: what of it is real.
 void print_title(const nlohmann::json& models, const Demonstration& demonstration) {
-  fmt::print(
-      "\nPhotographs classified by a fleet. Real: RabbitMQ and its messages, the networks of all\n"
-      "labels (ONNX Runtime, on this machine){}. Twins (T): boards whose times and energies\n"
-      "come from profiles; their labels were computed on this machine beforehand.\n",
-      demonstration.local_device.empty()
-          ? std::string()
-          : fmt::format(", and {} with its measured times", demonstration.local_device));
-  if (!any_pretrained(models)) {
-    fmt::print(
-        "There are no trained weights on this machine, only SYNTHETIC ones: the graphs and times "
-        "are right,\nthe labels mean nothing. `make models-again` fetches trained ones.\n");
+  std::string text =
+      "Photographs classified by a fleet. Real: RabbitMQ and its messages, the networks of all "
+      "labels (ONNX Runtime, on this machine)";
+  if (!demonstration.local_device.empty()) {
+    text += fmt::format(", and {} with its measured times", demonstration.local_device);
   }
+  text +=
+      ". Twins (T): boards whose times and energies come from profiles; the labels of their "
+      "answers "
+      "were computed on this machine beforehand.";
+  if (!any_pretrained(models)) {
+    text +=
+        " There are no trained weights on this machine, only SYNTHETIC ones: graphs and times are "
+        "right, the labels mean nothing. `make models-again` fetches trained ones.";
+  }
+  text +=
+      " Every set runs twice and the second run is shown: in the first, devices load the networks.";
+  fmt::print("
+{}", paragraph(text, screen_of(STDOUT_FILENO)));
   fmt::print("\n");
 }
 
@@ -96,25 +106,13 @@ class Runner {
         photos_(std::move(photos)),
         table_(screen_of(STDOUT_FILENO)) {}
 
-  // Runs one set and adds its rows; false if it went otherwise than it should.
+  // Runs one set twice and adds the rows of the second run; false if that went otherwise than it
+  // should.
   bool run(const DemoSet& set) {
-    std::vector<ClientTask> tasks;
-    std::vector<const Photo*> shown;
     const std::size_t count = std::min(set.pictures_max, photos_.size());
-    for (int round = 0; round < set.repeat; ++round) {
-      for (std::size_t i = 0; i < count; ++i) {
-        const std::filesystem::path file = photos_[i].file;
-        tasks.push_back(
-            {fresh_task_id("demo"), set.requirements, [file] { return load_picture(file); }});
-        shown.push_back(&photos_[i]);
-      }
-    }
-    ClientRun options;
-    options.outstanding_max = set.show == DemoSet::Show::Each ? 1 : tasks.size();
-    options.answer_wait_max = kOutcomeMax;
-    options.stop = demonstration_.stop;
-    options.notice = [](const std::string& text) { fmt::print(stderr, "juggler: {}\n", text); };
-    answers_.push_back(client_.run(tasks, options));
+    (void)submit(set, count);
+    await_idle();
+    answers_.push_back(submit(set, count));
     const std::vector<ClientAnswer>& answers = answers_.back();
     if (answers_.size() > 1) {
       table_.section("");
@@ -124,7 +122,8 @@ class Runner {
       table_.add_grouped(answers);
     } else {
       for (std::size_t i = 0; i < answers.size(); ++i) {
-        table_.add({shown[i]->file.stem().string(), &answers[i], shown[i]->truth});
+        const Photo& photo = photos_[i % count];
+        table_.add({photo.file.stem().string(), &answers[i], photo.truth});
       }
     }
     return as_expected(set.expect, answers);
@@ -143,6 +142,42 @@ class Runner {
   }
 
  private:
+  std::vector<ClientAnswer> submit(const DemoSet& set, std::size_t count) {
+    std::vector<ClientTask> tasks;
+    for (int round = 0; round < set.repeat; ++round) {
+      for (std::size_t i = 0; i < count; ++i) {
+        const std::filesystem::path file = photos_[i].file;
+        tasks.push_back(
+            {fresh_task_id("demo"), set.requirements, [file] { return load_picture(file); }});
+      }
+    }
+    ClientRun options;
+    options.outstanding_max = set.show == DemoSet::Show::Each ? 1 : tasks.size();
+    options.answer_wait_max = kOutcomeMax;
+    options.stop = demonstration_.stop;
+    options.notice = [](const std::string& text) { fmt::print(stderr, "juggler: {}\n", text); };
+    return client_.run(tasks, options);
+  }
+
+  // A device may still load a network for a task that has expired.
+  void await_idle() {
+    SystemClock clock;
+    const Time until = clock.now() + kIdleMax;
+    while (clock.now() < until && !(demonstration_.stop && demonstration_.stop())) {
+      const Result<nlohmann::json> answer = client_.ask("devices", "", kAnswerMax);
+      std::int64_t busy = 0;
+      for (const nlohmann::json& device : answer ? list_of(*answer, "devices") : nlohmann::json()) {
+        for (const nlohmann::json& processor : list_of(device, "processors")) {
+          busy += integer_of(processor, "in_flight").value_or(0);
+        }
+      }
+      if (busy == 0) {
+        return;
+      }
+      client_.idle(kIdleAsk);
+    }
+  }
+
   Client& client_;
   const Demonstration& demonstration_;
   std::vector<Photo> photos_;

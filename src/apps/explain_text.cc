@@ -44,19 +44,18 @@ std::string why_not(const json& candidate, const json* chosen, const std::string
   const auto mine = integer_of(candidate, "energy_uj_board_input");
   const auto best = integer_of(*chosen, "energy_uj_board_input");
   if (policy != "juggler") {
-    return "policy " + policy + " took another";
+    return "another came first";
   }
   if (!mine.has_value()) {
-    return "its energy is unknown";
+    return "energy unknown";
   }
   if (!best.has_value() || *best == 0) {
     return "";
   }
   if (*mine == *best) {
-    return "same energy, later";
+    return "later";
   }
-  return fmt::format("{:.1f} times the energy",
-                     static_cast<double>(*mine) / static_cast<double>(*best));
+  return fmt::format("{:.1f}x energy", static_cast<double>(*mine) / static_cast<double>(*best));
 }
 
 std::string group_of(const json& candidate) {
@@ -137,14 +136,13 @@ std::string explain_text(const json& answer, const Screen& screen, const Explain
                   : decision == "wait" ? "waits"
                                        : "cannot be served",
                   policy, show(Micros{integer_of(answer, "age_us").value_or(0)}));
-  text += fmt::format("Asked for: {}; {} left.\n", requirements_of(answer),
-                      show(Micros{integer_of(answer, "remaining_us").value_or(0)}));
+  text += paragraph(fmt::format("Asked for: {}; {} left.", requirements_of(answer),
+                                show(Micros{integer_of(answer, "remaining_us").value_or(0)})),
+                    screen);
   if (const std::string reason = text_of(answer, "reason"); !reason.empty()) {
-    for (const std::string& line : wrap("Reason: " + reason, screen.width)) {
-      text += line + "\n";
-    }
+    text += paragraph("Reason: " + reason, screen);
   }
-  Table table({{.title = "device, processor", .fit = Column::Fit::Cut},
+  Table table({{.title = "  device, processor"},
                {.title = "variant"},
                {.title = "top-1", .right = true},
                {.title = "run p95", .right = true},
@@ -180,10 +178,11 @@ std::string explain_text(const json& answer, const Screen& screen, const Explain
   if (!left_out.empty()) {
     text += fmt::format("Left out: {} (--all shows them).\n", left_out);
   }
-  text +=
-      "finish: predicted, from the decision, with queue and network; energy above idle, with its\n"
+  text += paragraph(
+      "finish: predicted, from the decision, with queue and network; energy above idle, with its "
       "interval; at input: converted to the board's input, which is what decisions compare. T = "
-      "twin.\n";
+      "twin.",
+      screen);
   return text;
 }
 

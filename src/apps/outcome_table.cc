@@ -15,10 +15,10 @@ std::vector<Column> columns(bool wide) {
   using Fit = Column::Fit;
   return {{.title = "picture", .fit = Fit::Cut},
           {.title = "label", .fit = Fit::Cut},
-          {.title = "score", .right = true},
+          {.title = wide ? "score" : "prob", .right = true},
           {.title = "variant", .fit = Fit::Keep},
           {.title = "top-1", .right = true},
-          {.title = "device, processor", .fit = Fit::Cut},
+          {.title = "device, processor", .fit = Fit::Keep},
           {.title = "latency", .right = true},
           {.title = wide ? "energy above idle (interval)" : "energy", .fit = Fit::Keep}};
 }
@@ -107,7 +107,6 @@ void OutcomeTable::add_grouped(const std::vector<ClientAnswer>& answers) {
   struct Served {
     const Outcome* example = nullptr;
     std::size_t count = 0;
-    Micros fastest;
     Micros slowest;
   };
   std::map<std::string, Served> places;
@@ -119,7 +118,6 @@ void OutcomeTable::add_grouped(const std::vector<ClientAnswer>& answers) {
       continue;
     }
     Served& served = places[outcome.device + " " + outcome.processor + " " + outcome.variant];
-    served.fastest = served.count == 0 ? outcome.total : std::min(served.fastest, outcome.total);
     served.slowest = std::max(served.slowest, outcome.total);
     served.example = &outcome;
     served.count += 1;
@@ -133,8 +131,7 @@ void OutcomeTable::add_grouped(const std::vector<ClientAnswer>& answers) {
   for (const Served& served : sorted) {
     const Outcome& outcome = *served.example;
     twins_ = twins_ || outcome.twin;
-    table_.row({fmt::format("{} of {}", served.count, answers.size()),
-                served.fastest == served.slowest ? "" : "from " + show(served.fastest), "",
+    table_.row({fmt::format("{} of {}", served.count, answers.size()), "(the slowest)", "",
                 outcome.variant, show(outcome.accuracy), place_cell(outcome), show(served.slowest),
                 energy_cell(outcome)});
   }
@@ -176,10 +173,7 @@ std::string OutcomeTable::text() const {
   for (const std::string& note : notes) {
     legend += (legend.empty() ? "" : "; ") + note;
   }
-  for (const std::string& line : wrap(legend + ".", screen_.width)) {
-    text += line + "\n";
-  }
-  return text;
+  return text + paragraph(legend + ".", screen_);
 }
 
 }  // namespace juggler

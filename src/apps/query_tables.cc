@@ -78,9 +78,11 @@ std::string devices_text(const json& answer, const Screen& screen) {
   if (table.empty()) {
     return "No device has joined yet. A device joins by: juggler-consumer --broker URL --id NAME\n";
   }
-  return table.text(screen) +
-         "A twin takes its times and energies from a board's profile. Network: broker and wire,\n"
-         "both ways. In flight: tasks.\n";
+  return table.text(screen) + paragraph(
+                                  "A twin takes its times and energies from a board's profile. "
+                                  "Network: broker and wire, "
+                                  "both ways. In flight: tasks.",
+                                  screen);
 }
 
 std::string models_text(const json& answer, const Screen& screen) {

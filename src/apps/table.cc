@@ -17,7 +17,7 @@ namespace {
 constexpr std::size_t kGap = 2;
 constexpr std::size_t kColumnMin = 8;  // a cut column keeps at least this
 constexpr std::size_t kWidthMin = 40;
-constexpr std::size_t kWrapMin = 20;
+constexpr std::size_t kWrapMin = 12;
 constexpr std::size_t kNoteIndent = 4;
 
 bool locale_is_utf8() {
@@ -100,6 +100,14 @@ std::vector<std::string> wrap(std::string_view text, std::size_t width) {
   }
   if (!line.empty() || lines.empty()) {
     lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
+std::string paragraph(std::string_view text, const Screen& screen) {
+  std::string lines;
+  for (const std::string& line : wrap(text, screen.width)) {
+    lines += line + "\n";
   }
   return lines;
 }

@@ -25,6 +25,9 @@ std::string cut(std::string_view text, std::size_t width, bool utf8);
 // Lines of at most `width` columns, broken at spaces.
 std::vector<std::string> wrap(std::string_view text, std::size_t width);
 
+// Text wrapped to the screen, each line ended.
+std::string paragraph(std::string_view text, const Screen& screen);
+
 struct Column {
   enum class Fit {
     Keep,  // as wide as its widest cell

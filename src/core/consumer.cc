@@ -261,6 +261,8 @@ void Consumer::on(const BatchFinished& event) {
       result.labels = output.labels;
       result.synthetic_labels = output.synthetic_labels;
       result.compute = event.report.compute;
+      // Loading a network counts as waiting: the controller takes what is left for the network's.
+      result.queued = std::max(now_ - jobs[i].received - result.compute, Micros{0});
       result.batch_size = static_cast<int>(jobs.size());
       result.energy = energy;
       (output.status == AttemptStatus::Ok ? stats_.completed : stats_.failed) += 1;

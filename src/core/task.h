@@ -122,7 +122,7 @@ struct AttemptResult {
   std::string reason;  // for all but Ok
   std::vector<Label> labels;
   bool synthetic_labels = false;  // from synthetic weights: meaningless
-  Micros queued;                  // on the device, from receipt to start
+  Micros queued;                  // on the device, beside computing: waiting and loading
   Micros compute;                 // decode, preprocess and run, of its batch
   int batch_size = 1;
   std::optional<EnergyFigure> energy;  // this task's share, above idle

@@ -1,0 +1,89 @@
+#pragma once
+// One run of `juggler up`: what it starts and how it looks after that. Inside up*.cc only.
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "amqp/private_broker.h"
+#include "apps/client_session.h"
+#include "apps/stop_signals.h"
+#include "apps/supervisor.h"
+#include "apps/up.h"
+#include "apps/up_members.h"
+#include "runtime/clock.h"
+
+namespace juggler {
+
+class Up {
+ public:
+  Up(const UpOptions& options, std::vector<Member> members)
+      : options_(options),
+        members_(std::move(members)),
+        external_broker_(options.broker),
+        supervisor_(static_cast<std::uint64_t>(getpid())),
+        began_(clock_.now()) {
+    const char* address = std::getenv("JUGGLER_BROKER");
+    if (external_broker_.empty() && address != nullptr) {
+      external_broker_ = address;
+    }
+  }
+  ~Up();
+  Up(const Up&) = delete;
+  Up& operator=(const Up&) = delete;
+
+  int run();
+
+ private:
+  void tell(const std::string& who, const std::string& what) const;
+  bool stopped() const { return stop_signals() > 0; }
+  void pause(Micros wait_max) const;
+  // Looks after everything that should run; true if all should end.
+  bool tend();
+
+  Result<void> check_home();
+  void start_labels();
+  Result<void> start_broker();
+  Result<void> open_private_broker();
+  Result<void> start_controller();
+  Result<void> await_labels();
+  Result<void> start_device(const Member& member);
+  Result<void> await_fleet();
+  bool joined(const nlohmann::json& devices, std::vector<std::string>& told) const;
+  void print_ready();
+  int demonstrate();
+  void stay();
+
+  std::filesystem::path log(const std::string& name) const {
+    return options_.home / "logs" / (name + ".log");
+  }
+  std::filesystem::path labels_file() const {
+    return options_.home / "labels" / "twin-labels.jsonl";
+  }
+  bool has_local() const {
+    return std::any_of(members_.begin(), members_.end(),
+                       [](const Member& member) { return member.board.empty(); });
+  }
+
+  const UpOptions& options_;
+  std::vector<Member> members_;
+  mutable SystemClock clock_;                  // reading it changes nothing
+  std::optional<amqp::PrivateBroker> broker_;  // outlives the children
+  int broker_starts_ = 0;
+  std::string external_broker_;
+  std::string submitter_;
+  std::string program_;
+  std::optional<pid_t> labels_;  // the child that computes them
+  bool labels_known_ = false;
+  Supervisor supervisor_;
+  std::unique_ptr<ClientSession> session_;
+  Time began_;
+  Time told_;  // when progress was last told
+};
+
+}  // namespace juggler

@@ -1,0 +1,185 @@
+// What `juggler up` starts: labels, broker, controller, devices.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "amqp/child_process.h"
+#include "amqp/session.h"
+#include "apps/flags.h"
+#include "apps/up_run.h"
+#include "inference/calibration_file.h"
+#include "inference/catalogue.h"
+#include "inference/onnx_runtime.h"
+
+namespace juggler {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kBrokerStartsMax = 3;
+
+}  // namespace
+
+Result<void> Up::check_home() {
+  std::error_code failed;
+  for (const char* folder : {"logs", "labels"}) {
+    fs::create_directories(options_.home / folder, failed);
+    if (failed) {
+      return fail(
+          ErrorCode::Unavailable,
+          fmt::format("cannot make {}: {}", (options_.home / folder).string(), failed.message()));
+    }
+  }
+  if (const Result<Catalogue> catalogue = Catalogue::load(options_.home); !catalogue) {
+    return fail(catalogue.error().code,
+                fmt::format("no models: {}. `make models` makes them; `juggler doctor --home {}` "
+                            "says what else is missing",
+                            catalogue.error().message, options_.home.string()));
+  }
+  const Result<std::string> program = sibling_program("juggler-consumer");
+  if (!program) {
+    return program.error();
+  }
+  program_ = *program;
+  if (const Result<OnnxRuntime> runtime = load_onnx_runtime(options_.home); !runtime) {
+    tell("ONNX Runtime", runtime.error().message);
+    std::erase_if(members_, [](const Member& member) { return member.board.empty(); });
+    if (members_.empty()) {
+      return fail(ErrorCode::Unavailable, "no device: this machine needs ONNX Runtime");
+    }
+    tell("", "going on without this machine, and without labels that are not known yet");
+  }
+  return {};
+}
+
+// Beside the broker's start: both take seconds.
+void Up::start_labels() {
+  std::error_code failed;
+  labels_known_ = fs::exists(labels_file(), failed);
+  const fs::path photos =
+      options_.demo.empty() ? options_.home / "photos" : fs::path(options_.demo);
+  if (!options_.twin_labels || members_.back().board.empty()) {
+    return;
+  }
+  if (!fs::is_directory(photos, failed)) {
+    tell("labels", "none for the twins: there is no folder " + photos.string());
+    return;
+  }
+  const auto child =
+      amqp::start_child({.program = program_,
+                         .arguments = {"label-pictures", photos.string(), "--home",
+                                       options_.home.string(), "--out", labels_file().string()},
+                         .environment = environment_with("JUGGLER_BROKER", ""),
+                         .output = log("labels").string(),
+                         .ends_with_us = true});
+  if (child) {
+    labels_ = *child;
+    tell("labels", labels_known_ ? "checking those of the photographs, for the twins"
+                                 : "computing those of the photographs, for the twins: about half "
+                                   "a minute, the first time only");
+  } else {
+    tell("labels", child.error().message);
+  }
+}
+
+Result<void> Up::open_private_broker() {
+  if (++broker_starts_ > kBrokerStartsMax) {
+    return fail(ErrorCode::Unavailable,
+                fmt::format("the broker has ended {} times; its logs are in {}", kBrokerStartsMax,
+                            (options_.home / "broker/log").string()));
+  }
+  amqp::PrivateBrokerOptions node;
+  node.dir = (options_.home / "broker").string();
+  for (const Member& member : members_) {
+    node.devices.push_back(member.id);
+  }
+  node.progress = [this](std::string_view what) {
+    if (stopped()) {
+      // The start cannot be interrupted otherwise; the node ends with this process.
+      tell("", "stopped");
+      std::_Exit(kExitFailed);
+    }
+    if (clock_.now() - told_ >= seconds(5)) {
+      told_ = clock_.now();
+      tell("broker", std::string(what));
+    }
+  };
+  told_ = clock_.now();
+  Result<amqp::PrivateBroker> broker = amqp::PrivateBroker::start(node);
+  if (!broker) {
+    return broker.error();
+  }
+  broker_.emplace(std::move(*broker));
+  return {};
+}
+
+Result<void> Up::start_broker() {
+  if (!external_broker_.empty()) {
+    submitter_ = external_broker_;
+  } else {
+    tell("broker", "starting RabbitMQ, for this person alone: 4 to 9 s as a rule");
+    if (Result<void> started = open_private_broker(); !started) {
+      return started;
+    }
+    submitter_ = broker_->url_for_submitter();
+  }
+  const Result<amqp::BrokerUrl> url = amqp::BrokerUrl::parse(submitter_);
+  if (!url) {
+    return url.error();
+  }
+  tell("broker", fmt::format("{}, {}", broker_.has_value() ? "ready" : "given", url->redacted()));
+  return {};
+}
+
+Result<void> Up::start_controller() {
+  const Result<std::string> own = sibling_program("juggler");
+  if (!own) {
+    return own.error();
+  }
+  std::vector<std::string> arguments{"controller", "--policy", options_.policy};
+  if (!options_.controller_config.empty()) {
+    arguments.insert(arguments.end(), {"--config", options_.controller_config});
+  }
+  tell("controller", "policy " + options_.policy);
+  return supervisor_.start(
+      {.name = "controller",
+       .program = *own,
+       .arguments = std::move(arguments),
+       .broker = broker_.has_value() ? broker_->url_for_controller() : external_broker_,
+       .log = log("controller").string()},
+      clock_.now());
+}
+
+Result<void> Up::start_device(const Member& member) {
+  ChildSpec spec;
+  spec.name = member.id;
+  spec.program = program_;
+  spec.arguments = {"--id", member.id, "--home", options_.home.string()};
+  spec.log = log(member.id).string();
+  spec.broker = broker_.has_value() ? broker_->url_for_device(member.id) : external_broker_;
+  std::error_code failed;
+  if (member.board.empty()) {
+    if (!options_.variants.empty()) {
+      spec.arguments.push_back("--variants");
+      spec.arguments.push_back(fmt::format("{}", fmt::join(options_.variants, ",")));
+    }
+    const bool measured = fs::exists(calibration_file(options_.home, member.id), failed);
+    if (measured) {  // what was left out then is measured bit by bit, at later starts
+      spec.arguments.insert(spec.arguments.end(), {"--calibrate-max", "3s"});
+    }
+    tell(member.id, measured ? "this machine, measured before"
+                             : "this machine: measuring its models, about 20 s, the first time "
+                               "only");
+  } else {
+    spec.arguments.insert(spec.arguments.end(), {"--engine", "twin", "--twin", member.board});
+    if (fs::exists(labels_file(), failed)) {
+      spec.arguments.insert(spec.arguments.end(), {"--twin-labels", labels_file().string()});
+    }
+    tell(member.id, "twin of a " + member.board);
+  }
+  return supervisor_.start(std::move(spec), clock_.now());
+}
+
+}  // namespace juggler
