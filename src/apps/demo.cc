@@ -93,8 +93,7 @@ void print_title(const nlohmann::json& models, const Demonstration& demonstratio
   }
   text +=
       " Every set runs twice and the second run is shown: in the first, devices load the networks.";
-  fmt::print("
-{}", paragraph(text, screen_of(STDOUT_FILENO)));
+  fmt::print("\n{}", paragraph(text, screen_of(STDOUT_FILENO)));
   fmt::print("\n");
 }
 

@@ -113,10 +113,11 @@ std::string models_text(const json& answer, const Screen& screen) {
     return "No device serves anything yet.\n";
   }
   return table.text(screen) +
-         fmt::format(
-             "on: processors that serve it; T = twin; energy above idle, with its interval "
-             "(--json has sources).\n`auto` means {}, of trained weights.\n",
-             one_or(text_of(answer, "auto_model"), "imagenet"));
+         paragraph(
+             fmt::format("on: processors that serve it; T = twin; energy above idle, with its "
+                         "interval (--json has sources). `auto` means {}, of trained weights.",
+                         one_or(text_of(answer, "auto_model"), "imagenet")),
+             screen);
 }
 
 std::string policies_text(const json& answer, const Screen& screen) {
