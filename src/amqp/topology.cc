@@ -8,6 +8,7 @@ namespace juggler::amqp {
 namespace {
 
 constexpr std::int64_t kHourMs = 3'600'000;
+constexpr std::int64_t kWeekMs = 7 * 24 * kHourMs;
 
 Argument classic() { return {"x-queue-type", std::string("classic")}; }
 Argument length_max(std::int64_t count) { return {"x-max-length", count}; }
@@ -99,9 +100,9 @@ Topology device_topology(const std::string& device) {
         length_max(256),
         overflow("reject-publish"),
         dead_letters(),
-        {"x-expires", 7 * 24 * kHourMs}}},
+        {"x-expires", kWeekMs}}},
       {device_control_queue(device),
-       {classic(), length_max(100), ttl(30'000), {"x-expires", 7 * 24 * kHourMs}}},
+       {classic(), length_max(100), ttl(30'000), {"x-expires", kWeekMs}}},
   };
   topology.bindings = {
       {kDispatchExchange, device_queue(device), device},
