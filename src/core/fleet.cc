@@ -16,9 +16,10 @@ constexpr std::array<Named<Liveness>, 4> kLiveness{{{Liveness::Live, "live"},
 
 template <class Devices>
 auto lower_bound_by_id(Devices& devices, std::string_view id) {
-  return std::lower_bound(
-      devices.begin(), devices.end(), id,
-      [](const DeviceState& device, std::string_view wanted) { return device.facts->id < wanted; });
+  return std::lower_bound(devices.begin(), devices.end(), id,
+                          [](const DeviceState& device, std::string_view wanted) {
+                            return std::string_view(device.facts->id) < wanted;
+                          });
 }
 
 }  // namespace
