@@ -128,6 +128,13 @@ int complain(const std::string& message, int status) {
 int run_app(CLI::App& app, int argc, char** argv, Action& action) {
   try {  // the wrapper of a library that throws
     app.parse(argc, argv);
+  } catch (const CLI::RequiredError& error) {
+    if (app.get_subcommands().empty() && argc > 1 && argv[1][0] != '-' &&
+        app.get_require_subcommand_min() > 0) {
+      return complain(fmt::format("there is no command '{}'; `juggler --help` lists them", argv[1]),
+                      kExitUsage);
+    }
+    return app.exit(error) == 0 ? kExitDone : kExitUsage;
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kExitDone : kExitUsage;
   }

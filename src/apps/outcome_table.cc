@@ -60,7 +60,7 @@ std::string OutcomeTable::label_cell(const Outcome& outcome,
     return outcome.labels.empty() ? "(none)" : "(synthetic weights)";
   }
   if (outcome.labels.empty()) {
-    return outcome.twin ? "(no labels: twin)" : "(none)";
+    return outcome.twin ? "(none: twin)" : "(none)";
   }
   std::string mark;
   if (!truth.empty()) {

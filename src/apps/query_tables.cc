@@ -14,6 +14,8 @@ namespace {
 using nlohmann::json;
 using Fit = Column::Fit;
 
+constexpr std::size_t kTasksShown = 30;
+
 std::string count_of(const json& object, const char* key) {
   const auto value = integer_of(object, key);
   return value.has_value() ? fmt::format("{}", *value) : "-";
@@ -139,7 +141,11 @@ std::string tasks_text(const json& answer, const Screen& screen) {
                {.title = "variant"},
                {.title = "latency", .right = true},
                {.title = "attempts", .right = true}});
+  std::size_t rows = 0;
   for (const json& task : list_of(answer, "tasks")) {
+    if (++rows > kTasksShown) {
+      continue;
+    }
     const json& labels = list_of(task, "labels");
     const auto latency = task.find("latency_us");
     std::string word = one_or(text_of(task, "reason"), "");
@@ -159,7 +165,9 @@ std::string tasks_text(const json& answer, const Screen& screen) {
     return "No task yet: juggler submit photo.jpg\n";
   }
   return table.text(screen) +
-         fmt::format("{} live; then the last answered, newest first.\n", count_of(answer, "live"));
+         fmt::format("{} live; then the last answered, newest first{}.\n", count_of(answer, "live"),
+                     rows > kTasksShown ? fmt::format("; {} more with --json", rows - kTasksShown)
+                                        : std::string());
 }
 
 std::string status_text(const json& answer, const Screen& screen) {

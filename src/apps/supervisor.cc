@@ -62,7 +62,8 @@ void Supervisor::died(Child& child, int status, Time now, std::vector<std::strin
   const std::string how = status > 128 ? fmt::format("was ended by signal {}", status - 128)
                                        : fmt::format("ended with status {}", status);
   const std::string log = last_log_line(child.spec.log);
-  const std::string last = log.empty() ? "" : fmt::format("; its last words: {}", log);
+  const bool complaint = log.find(" error ") != std::string::npos || log.rfind("juggler:", 0) == 0;
+  const std::string last = complaint ? fmt::format("; its last words: {}", log) : "";
   if (status == kExitUsage || child.deaths >= kDeathsMax) {
     child.given_up = true;
     told.push_back(fmt::format("{} {} and is given up{} (log: {})", child.spec.name, how, last,

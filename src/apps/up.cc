@@ -84,6 +84,7 @@ bool Up::tend() {
       tell("broker", started.error().message);
       return true;
     }
+    tell("broker", "runs again");
   }
   return stopped() || supervisor_.given_up("controller");
 }
