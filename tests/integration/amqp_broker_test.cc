@@ -474,8 +474,7 @@ TEST_F(AmqpSession, Tls_CarriesASession) {
   }
   ASSERT_TRUE(leader.await_deliveries(20));
   EXPECT_EQ(leader.deliveries[19].envelope.body->size(), 300'000U);
-  leader.settle();
-  EXPECT_EQ(leader.settled(PublishEnd::Confirmed), 20U);
+  EXPECT_TRUE(leader.await([&] { return leader.settled(PublishEnd::Confirmed) == 20; }));
 }
 
 TEST_F(AmqpSession, Tls_RefusesAnUnknownCertificate) {

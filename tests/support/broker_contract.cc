@@ -66,7 +66,8 @@ PublishEnd Peer::publish(wire::Envelope message) {
   return settled ? found()->end : PublishEnd::Unknown;
 }
 
-// An unroutable message comes back at once, behind all that was under way.
+// An unroutable message comes back at once, behind all that the channel had read and said; only
+// confirms of persistent messages may come later, with the disk.
 void Peer::settle() {
   for (int i = 0; i < 3; ++i) {
     EXPECT_EQ(publish(message_to("juggler.test.nowhere", "settle")), PublishEnd::Returned);

@@ -45,7 +45,7 @@ class Peer {
   // Publishes and waits for the end of it.
   PublishEnd publish(wire::Envelope message);
   PublishId publish_later(wire::Envelope message);
-  // Everything that the broker sent before it answered this has arrived.
+  // What was sent has been read, and the broker's answers have arrived; but confirms may be late.
   void settle();
   // Polls once, without waiting.
   void poll();
