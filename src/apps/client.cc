@@ -196,7 +196,7 @@ std::vector<ClientAnswer> Client::run(const std::vector<ClientTask>& tasks,
     for (std::size_t i = 0; i < tasks.size(); ++i) {
       const bool sent = open_.find(tasks[i].id) != open_.end();
       if (sent || i >= next_) {
-        end(i, {.end = ClientEnd::Stopped,
+        end(i, {.end = sent ? ClientEnd::Stopped : ClientEnd::NotSent,
                 .problem = sent ? "stopped before its outcome came; it was submitted and is served"
                                 : "stopped before it was submitted"});
       }

@@ -34,7 +34,8 @@ enum class ClientEnd {
   Unroutable,  // no controller has ever declared the queue of tasks
   Refused,     // the broker took it not: its queue is full, or the message too large
   TimedOut,    // no outcome in time
-  Stopped,     // the user stopped before its outcome came
+  Stopped,     // the user stopped before its outcome came; it is served all the same
+  NotSent,     // the user stopped before its turn came
 };
 
 struct ClientAnswer {

@@ -98,7 +98,7 @@ DemoSet burst(const Placement& usual, bool synthetic, std::size_t pictures) {
   const auto tasks = static_cast<std::int64_t>(pictures) * set.repeat;
   // The usual processor gets through about two thirds of them by then. The constant part is for
   // this machine, which hosts broker, controller and all twins.
-  const std::int64_t deadline_ms = usual.p95 * tasks / 2 / 1000 + 40;
+  const std::int64_t deadline_ms = usual.p95 * tasks * 2 / 5 / 1000 + 35;
   set.requirements.deadline = milliseconds(deadline_ms);
   set.requirements.allow_synthetic = synthetic;
   set.show = DemoSet::Show::Grouped;

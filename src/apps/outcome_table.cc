@@ -37,6 +37,7 @@ std::string describe(const ClientAnswer& answer) {
                  ? std::string("completed")
                  : fmt::format("{}: {}", to_string(answer.outcome.kind), answer.outcome.reason);
     case ClientEnd::Unreadable:
+    case ClientEnd::NotSent:
       return "not submitted: " + answer.problem;
     case ClientEnd::Unroutable:
     case ClientEnd::Refused:

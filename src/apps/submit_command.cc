@@ -149,6 +149,8 @@ std::string end_name(ClientEnd end) {
       return "timed-out";
     case ClientEnd::Stopped:
       return "stopped";
+    case ClientEnd::NotSent:
+      return "not-sent";
   }
   return "?";
 }
@@ -176,12 +178,20 @@ void print_json(const Job& job, const std::vector<ClientAnswer>& answers) {
 void print_table(const Job& job, const std::vector<ClientAnswer>& answers) {
   OutcomeTable table(screen_of(STDOUT_FILENO));
   std::size_t good = 0;
+  std::size_t not_sent = 0;
   for (std::size_t i = 0; i < answers.size(); ++i) {
+    if (answers[i].end == ClientEnd::NotSent) {
+      not_sent += 1;
+      continue;
+    }
     table.add({job.files[i].filename().string(), &answers[i], {}});
     good += completed(answers[i]) ? 1U : 0U;
   }
   fmt::print("{}", table.text());
   fmt::print("{} of {} completed.", good, answers.size());
+  if (not_sent > 0) {
+    fmt::print(" Stopped: {} were not submitted.", not_sent);
+  }
   const auto answered = std::find_if(answers.begin(), answers.end(), [](const auto& answer) {
     return answer.end == ClientEnd::Answered;
   });
