@@ -13,7 +13,7 @@ with open(picture, "rb") as file:
         "juggler.submit", "juggler.tasks", file.read(), mandatory=True,
         properties=pika.BasicProperties(
             content_type=mimetypes.guess_type(picture)[0], message_id=str(uuid.uuid4()), delivery_mode=2,
-            reply_to=replies, headers={"min_accuracy": 75.0, "deadline_ms": 5000}))
+            reply_to=replies, headers={"min_accuracy": 75, "deadline_ms": 5000}))
 for _, _, body in channel.consume(replies, auto_ack=True, inactivity_timeout=30):
     print(json.dumps(json.loads(body), indent=2) if body else "no outcome within 30 s")
     sys.exit(0 if body and json.loads(body)["outcome"] == "completed" else 1)

@@ -37,6 +37,7 @@ struct Prepared {
   pid_t parent = 0;
   int null_fd = -1;
   int output_fd = -1;
+  const char* folder = "/";
   bool ends_with_us = false;
 };
 
@@ -60,6 +61,9 @@ struct Prepared {
     files.rlim_cur = kOpenFilesMax;
     setrlimit(RLIMIT_NOFILE, &files);
   }
+  if (chdir(prepared.folder) != 0) {
+    _exit(126);
+  }
   dup2(prepared.null_fd, 0);
   dup2(prepared.output_fd, 1);
   dup2(prepared.output_fd, 2);
@@ -76,6 +80,7 @@ Result<pid_t> start_child(const ChildOptions& options) {
   prepared.argv = pointers(arguments);
   prepared.envp = pointers(options.environment);
   prepared.parent = getpid();
+  prepared.folder = options.folder.c_str();
   prepared.ends_with_us = options.ends_with_us;
   prepared.null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
   prepared.output_fd =

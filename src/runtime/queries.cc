@@ -276,6 +276,7 @@ wire::Envelope answer_query(const Controller& controller, const ShellStats& shel
 wire::Envelope make_query(const std::string& what, const std::string& task,
                           const std::string& reply_to, const std::string& correlation_id) {
   wire::Envelope question;
+  question.exchange = wire::kSubmitExchange;  // the one that submitters may write to
   question.routing_key = wire::kQueriesQueue;
   question.type = "juggler.query.v1";
   question.content_type = "application/json";
