@@ -78,6 +78,18 @@ std::uint64_t content_hash(const Envelope& envelope) {
   return hash;
 }
 
+// A number written as text: some clients cannot send any other fraction (pika 1.2, for one).
+std::optional<double> as_number(const HeaderValue& header) {
+  const auto* text = std::get_if<std::string>(&header);
+  if (text == nullptr || text->empty()) {
+    return std::nullopt;
+  }
+  double value = 0.0;
+  const char* end = text->data() + text->size();
+  const auto [stop, failed] = std::from_chars(text->data(), end, value);
+  return failed == std::errc() && stop == end ? std::optional(value) : std::nullopt;
+}
+
 // Reads headers; the first complaint sticks.
 class HeaderReader {
  public:
@@ -94,6 +106,8 @@ class HeaderReader {
       value = static_cast<double>(*whole);
     } else if (const auto* real = std::get_if<double>(&at->second)) {
       value = *real;
+    } else if (const auto text = as_number(at->second)) {
+      value = *text;
     } else {
       complain(fmt::format("header '{}' must be a number ({})", key, unit));
       return std::nullopt;

@@ -127,7 +127,7 @@ TEST(WireSubmission, NumbersOutOfRange_AreRefusedByName) {
 TEST(WireSubmission, HeadersOfTheWrongType_AreRefusedByName) {
   for (const char* header : {"min_accuracy", "deadline_ms", "max_energy_mj", "top_k"}) {
     for (const wire::HeaderValue& value :
-         {wire::HeaderValue(std::string("12")), wire::HeaderValue(true), wire::HeaderValue()}) {
+         {wire::HeaderValue(std::string("12 ms")), wire::HeaderValue(true), wire::HeaderValue()}) {
       Envelope envelope = picture();
       envelope.headers[header] = value;
       expect_refusal(envelope, std::string("header '") + header + "'");
