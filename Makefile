@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test build bench models models-again check-models photos onnxruntime doctor
+.PHONY: help run test sanitize floor fuzz build bench models models-again check-models photos onnxruntime doctor
 .PHONY: clean distclean
 MAKEFLAGS += --no-print-directory
 
@@ -33,6 +33,24 @@ run: build models ## Set up, build, and classify photographs with a fleet of twi
 test: onnxruntime models ## Set up, build and run all tests; ctest's summary comes last
 	@$(SETUP) packages test
 	@$(WITH_ORT) cmake --workflow --preset dev
+
+# The longer checks; CI runs them after `make test`.
+CHECKED := unit|property|broker
+sanitize: onnxruntime models ## Run the tests under address, undefined-behaviour and thread sanitizers
+	@$(SETUP) packages test
+	@for s in asan tsan; do \
+	  $(WITH_ORT) cmake --preset $$s && cmake --build build/$$s && \
+	    ctest --preset $$s -L "$(CHECKED)" -E "^e2e$$$$" || exit 1; done
+
+floor: onnxruntime ## Build and test with g++ 11, the compiler of JetPack 6
+	@$(SETUP) packages test check
+	@$(WITH_ORT) cmake --preset gcc11 && cmake --build build/gcc11 && ctest --preset gcc11 -L 'unit|property'
+
+SECONDS_EACH ?= 60
+fuzz: ## Fuzz every decoder for SECONDS_EACH seconds (60) with clang's libFuzzer
+	@$(SETUP) packages build test check
+	@cmake --preset fuzz && cmake --build build/fuzz
+	@tests/fuzz/run.sh build/fuzz $(SECONDS_EACH)
 
 # Configured anew only where it never was, or where ONNX Runtime's headers came later.
 build: onnxruntime ## Set up what the build needs, and build the programs (build/release)

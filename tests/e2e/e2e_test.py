@@ -1,0 +1,229 @@
+#!/usr/bin/env python3
+"""The main job end to end, on real parts: the programs as built, a real RabbitMQ, real networks, twins.
+
+  e2e_test.py BUILD_DIR MODELS_DIR PHOTOS_DIR SOURCE_DIR
+"""
+
+import json
+import os
+import signal
+import struct
+import subprocess
+import sys
+import time
+import unittest
+import zlib
+
+import pika
+from fleet import Client, Fleet
+
+BUILD, MODELS, PHOTOS, SOURCE = sys.argv[1:5]
+FLEET = None
+
+
+def setUpModule():  # no twin of these serves int8: this machine is the only one
+    global FLEET
+    FLEET = Fleet(BUILD, MODELS, ["--id", "here", "--variants", "efficientnet_lite0-int8",
+                                  "--twin", "jetson-orin-nano", "--twin", "raspberry-pi-5"])
+    FLEET.__enter__()
+    FLEET.await_devices(3)
+
+
+def tearDownModule():
+    FLEET.__exit__(None, None, None)
+
+
+def photo(name):
+    with open(os.path.join(PHOTOS, name), "rb") as file:
+        return file.read()
+
+
+def png_header(width, height):
+    """A PNG that claims to be this large and holds nothing."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    chunk = b"IHDR" + header
+    return (b"\x89PNG\r\n\x1a\n" + struct.pack(">I", len(header)) + chunk
+            + struct.pack(">I", zlib.crc32(chunk)))
+
+
+class MainJob(unittest.TestCase):
+    def test_a_cat_is_a_cat_on_this_machine(self):
+        with Client(FLEET.url()) as client:
+            task = client.submit(photo("chelsea.png"), content_type="image/png",
+                                 headers={"model": "efficientnet_lite0-int8", "deadline_ms": 20000})
+            outcome, = client.collect([task])
+        self.assertEqual(outcome["outcome"], "completed", outcome)
+        self.assertEqual((outcome["device"], outcome["twin"]), ("here", False))
+        self.assertIn(outcome["labels"][0]["label"], ("tabby", "tiger cat", "Egyptian cat"))
+        self.assertEqual(outcome["weights"], "pretrained")
+
+    def test_the_python_client_of_the_documents(self):
+        done = subprocess.run(
+            [sys.executable, os.path.join(SOURCE, "docs", "examples", "submit.py"), FLEET.url(),
+             os.path.join(PHOTOS, "chelsea.png")],
+            capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        outcome = json.loads(done.stdout)
+        self.assertGreaterEqual(outcome["accuracy_percent"], 75.0)
+        with open(os.path.join(SOURCE, "docs", "examples", "submit.py"), encoding="utf-8") as file:
+            code = [line for line in file if line.strip() and not line.startswith(("#", '"""'))]
+        self.assertLessEqual(len(code), 22, "the client is promised to be about twenty lines")
+
+    def test_submit_prints_a_row_per_picture_and_explain_says_why(self):
+        done = FLEET.run("submit", os.path.join(PHOTOS, "coffee.png"), "--min-accuracy", "75",
+                         "--deadline", "20s", "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        task = json.loads(done.stdout)["tasks"][0]
+        self.assertEqual(task["outcome"]["outcome"], "completed")
+        why = FLEET.ask("explain", task["id"])
+        self.assertEqual(why["decision"], "place")
+        chosen = [one for one in why["candidates"] if one["chosen"]]
+        self.assertEqual(len(chosen), 1)
+        self.assertEqual(chosen[0]["device"], task["outcome"]["device"])
+        cheapest = min(one["energy_uj_board_input"] for one in why["candidates"]
+                       if one["verdict"] == "meets" and "energy_uj_board_input" in one)
+        self.assertEqual(chosen[0]["energy_uj_board_input"], cheapest)
+
+    def test_submit_of_a_task_that_nobody_can_serve_exits_with_one(self):
+        done = FLEET.run("submit", os.path.join(PHOTOS, "coffee.png"), "--min-accuracy", "99")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("accuracy", done.stdout + done.stderr)
+
+    def test_listings(self):
+        self.assertEqual(len(FLEET.ask("devices")["devices"]), 3)
+        self.assertTrue(FLEET.ask("models")["models"])
+        self.assertIn("juggler", [one["name"] for one in FLEET.ask("policies")["policies"]])
+        self.assertIn("tasks", FLEET.ask("tasks"))
+        self.assertEqual(FLEET.run("doctor").returncode, 0, FLEET.run("doctor").stdout)
+
+
+class BadInput(unittest.TestCase):
+    """Nothing that is sent stops anybody, and where somebody asked there is an answer."""
+
+    def setUp(self):
+        self.client = Client(FLEET.url())
+
+    def tearDown(self):
+        good = self.client.submit(photo("chelsea.png"), content_type="image/png",
+                                  headers={"deadline_ms": 20000})
+        self.assertEqual(self.client.collect([good])[0]["outcome"], "completed")
+        self.client.connection.close()
+
+    def refused(self, word, *arguments, kinds=("rejected",), **keywords):
+        outcome, = self.client.collect([self.client.submit(*arguments, **keywords)])
+        self.assertIn(outcome["outcome"], kinds, outcome)
+        self.assertIn(word, outcome["reason"])
+
+    def test_pictures_that_are_none(self):
+        self.refused("JPEG", b"this is a text, not a picture")
+        self.refused("empty", b"")
+        self.refused("30000", png_header(30000, 30000), content_type="image/png")
+        self.refused("8 MiB", b"\xff\xd8" + b"x" * (9 << 20))
+        self.refused("content_type", photo("dog1.jpg"), content_type="text/html")
+
+    def test_a_truncated_picture_fails_once(self):
+        picture = photo("dog1.jpg")
+        task = self.client.submit(picture[: len(picture) // 2], headers={
+            "model": "efficientnet_lite0-int8", "deadline_ms": 20000})
+        outcome, = self.client.collect([task])
+        self.assertIn(outcome["outcome"], ("rejected", "failed"), outcome)
+        self.assertLessEqual(len(outcome["attempts"]), 1, "a bad picture fails once, not on three devices")
+
+    def test_requirements_that_are_none(self):
+        picture = photo("dog1.jpg")
+        for word, headers in (("model", {"model": "no-such-network"}),
+                              ("min_accuracy", {"min_accuracy": -5}),
+                              ("min_accuracy", {"min_accuracy": "high"}),
+                              ("min_accuracy", {"min_accuracy": "101.5"}),
+                              ("deadline_ms", {"deadline_ms": -1}),
+                              ("deadline_ms", {"deadline_ms": 1 << 60}),
+                              ("max_energy_mj", {"max_energy_mj": "nan"}),
+                              ("model", {"model": {"a": "table"}}),
+                              ("top_k", {"top_k": 0}),
+                              ("deadline", {"deadline_ms": 1}),
+                              ("energy", {"max_energy_mj": "0.001"})):
+            with self.subTest(headers=headers):
+                self.refused(word, picture, headers=headers)
+        self.refused("priority", picture, priority=77)
+        self.refused("version", picture, type="juggler.submit.v9")
+
+    def test_an_overlong_id_and_a_forbidden_reply_queue(self):
+        self.client.channel.basic_publish(
+            "juggler.submit", "juggler.tasks", photo("dog1.jpg"),
+            properties=pika.BasicProperties(content_type="image/jpeg", message_id="x" * 200,
+                                            reply_to=self.client.replies))
+        self.client.channel.basic_publish(
+            "juggler.submit", "juggler.tasks", photo("dog1.jpg"),
+            properties=pika.BasicProperties(content_type="image/jpeg", reply_to="juggler.results"))
+        end = time.monotonic() + 20
+        while "x" * 128 not in self.client.outcomes and time.monotonic() < end:
+            self.client.connection.process_data_events(0.2)
+        self.assertIn("message_id", self.client.outcomes["x" * 128]["reason"])
+
+    def test_junk_on_every_queue_is_dead_lettered(self):
+        before = FLEET.ask("status")["malformed"]
+        junk = [b"", b"\x00\xff" * 100, b"[" * 5000, b'{"device": 7}', b'{"query": "devices"']
+        queues = ["juggler.results", "juggler.decided", "juggler.queries", "juggler.tasks",
+                  "juggler.device.here", "juggler.device.here.control",
+                  "juggler.device.jetson-orin-nano"]
+        connection = pika.BlockingConnection(pika.URLParameters(FLEET.url("controller")))
+        channel = connection.channel()
+        for queue in queues:
+            for body in junk:
+                for kind in (None, "juggler.result.v1", "juggler.task.v7", "juggler.control.v1"):
+                    channel.basic_publish("", queue, body, pika.BasicProperties(type=kind))
+        for key in ("hello.here", "heartbeat.here", "result.here", "hello.nobody", "heartbeat.x y"):
+            for body in junk:
+                channel.basic_publish("juggler.up", key, body,
+                                      pika.BasicProperties(type="juggler.hello.v1"))
+        end = time.monotonic() + 30
+        while FLEET.ask("status")["malformed"] < before + 60 and time.monotonic() < end:
+            time.sleep(0.2)
+        self.assertGreaterEqual(FLEET.ask("status")["malformed"], before + 60)
+        dead = channel.queue_declare("juggler.dead", passive=True).method.message_count
+        self.assertGreater(dead, 0)
+        connection.close()
+        FLEET.await_devices(3)
+
+
+class Loss(unittest.TestCase):
+    """Processes are killed with tasks under way: each task has one outcome all the same."""
+
+    def storm(self, client, count):
+        picture = photo("dog1.jpg")
+        return [client.submit(picture, headers={"deadline_ms": 60000}) for _ in range(count)]
+
+    def check(self, client, tasks):
+        outcomes = client.collect(tasks, limit_s=90)
+        self.assertEqual({one["outcome"] for one in outcomes}, {"completed"},
+                         [one for one in outcomes if one["outcome"] != "completed"][:3])
+
+    def test_the_controller_is_killed(self):
+        with Client(FLEET.url()) as client:
+            tasks = self.storm(client, 100)
+            os.kill(FLEET.pid_of("controller"), signal.SIGKILL)
+            tasks += self.storm(client, 100)
+            self.check(client, tasks)
+        FLEET.await_devices(3)
+
+    def test_a_device_is_killed(self):
+        with Client(FLEET.url()) as client:
+            tasks = self.storm(client, 150)
+            os.kill(FLEET.pid_of("jetson-orin-nano"), signal.SIGKILL)
+            self.check(client, tasks)
+        FLEET.await_devices(3)
+
+    def test_the_same_id_again_is_answered_and_not_run(self):
+        with Client(FLEET.url()) as client:
+            task = client.submit(photo("dog1.jpg"), headers={"deadline_ms": 20000})
+            first, = client.collect([task])
+            dispatched = FLEET.ask("status")["dispatched"]
+            del client.outcomes[task]
+            client.submit(photo("dog1.jpg"), task=task, headers={"deadline_ms": 20000})
+            again, = client.collect([task])
+            self.assertEqual(first, again)
+            self.assertEqual(FLEET.ask("status")["dispatched"], dispatched)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1], verbosity=2)
