@@ -82,7 +82,6 @@ void Controller::on(const LeadBegun& event) {
 void Controller::on(const LeadEnded& /*event*/) {
   leading_ = false;
   orphans_.clear();
-  decided_held_.clear();
   for (const auto& [number, record] : tasks_.all()) {
     TaskRecord& mutable_record = *tasks_.find(number);
     for (Requester& requester : mutable_record.requesters) {
@@ -150,7 +149,7 @@ void Controller::on(const HeartbeatArrived& event) {
 }
 
 void Controller::on(const DecidedRead& event) {
-  // What this controller decided itself comes back to it too; it knows it already.
+  // After a reconnect what this controller decided itself is read too; it knows it already.
   if (TaskRecord* record = tasks_.find(event.outcome.key)) {
     if (record->phase != TaskPhase::Answering) {
       take_decided(*record, event.outcome);
@@ -158,8 +157,6 @@ void Controller::on(const DecidedRead& event) {
   } else if (answered_.find(event.outcome.key) == nullptr) {
     answered_.remember(event.outcome);
   }
-  decided_held_.emplace_back(now_ + config_.decided_held, event.delivery);
-  timers_.set(now_ + config_.decided_held, {.kind = ControllerTimer::Kind::DecidedHeld});
 }
 
 void Controller::on(const ResultArrived& event) {
@@ -261,12 +258,6 @@ void Controller::run_timer(const ControllerTimer& timer) {
       }
       return;
     }
-    case ControllerTimer::Kind::DecidedHeld:
-      while (!decided_held_.empty() && decided_held_.front().first <= now_) {
-        act(AckDelivery{decided_held_.front().second});
-        decided_held_.erase(decided_held_.begin());
-      }
-      return;
   }
 }
 

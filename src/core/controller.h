@@ -49,7 +49,6 @@ struct ControllerConfig {
   Micros resend_after = milliseconds(500);  // of an outcome that the broker refused
   int resends_max = 20;
   Micros orphan_result_max = seconds(10);  // a result waits so long for its redelivered task
-  Micros decided_held = seconds(600);      // below consumer_timeout
   std::uint64_t seed = 1;
 };
 
@@ -177,7 +176,6 @@ class Controller {
   std::map<AttemptId, ControllerTimers::Id> attempt_timers_;
   std::map<TaskKey, Orphan> orphans_;
   ControllerTimers::Id liveness_timer_;
-  std::vector<std::pair<Time, DeliveryId>> decided_held_;  // oldest first
 
   bool leading_ = false;
   bool blocked_ = false;

@@ -55,10 +55,10 @@ struct HelloArrived {
 struct HeartbeatArrived {
   Heartbeat heartbeat;
 };
-// An outcome that an earlier leader gave and no result stands for.
+// An outcome that an earlier leader gave and no result stands for. Only read: the broker keeps it
+// for the redelivery window.
 struct DecidedRead {
   Outcome outcome;
-  DeliveryId delivery;
 };
 struct PublishSettled {
   PublishId id = 0;

@@ -21,7 +21,7 @@ using TaskNumber = std::uint64_t;
 
 // What a timer of the controller is for.
 struct ControllerTimer {
-  enum class Kind { Deadline, Attempt, Replan, Resend, Liveness, OrphanResult, DecidedHeld };
+  enum class Kind { Deadline, Attempt, Replan, Resend, Liveness, OrphanResult };
   Kind kind = Kind::Liveness;
   TaskNumber task = 0;
   AttemptId attempt{};   // for Attempt

@@ -88,7 +88,7 @@ void ControllerShell::handle(const TransportDelivery& event) {
   } else if (event.queue == wire::kDecidedQueue) {
     Result<Outcome> outcome = wire::decode_outcome(event.envelope);
     if (outcome) {
-      step(DecidedRead{std::move(*outcome), event.id});
+      step(DecidedRead{std::move(*outcome)});
     } else {
       malformed(event, outcome.error());
     }

@@ -120,11 +120,7 @@ DeliveryId ControllerHarness::result(const AttemptResult& result) {
   return delivery;
 }
 
-DeliveryId ControllerHarness::decided(const Outcome& outcome) {
-  const DeliveryId delivery = next_delivery();
-  step(DecidedRead{outcome, delivery});
-  return delivery;
-}
+void ControllerHarness::decided(const Outcome& outcome) { step(DecidedRead{outcome}); }
 
 void ControllerHarness::settle(PublishId id, PublishEnd end) {
   JUGGLER_CHECK(open_.erase(id) == 1, "a test settles what is open, once");

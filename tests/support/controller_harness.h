@@ -39,7 +39,7 @@ class ControllerHarness {
   DeliveryId submit(const Submission& submission);
   DeliveryId submit(Submitted event);
   DeliveryId result(const AttemptResult& result);
-  DeliveryId decided(const Outcome& outcome);
+  void decided(const Outcome& outcome);
   void settle(PublishId id, PublishEnd end = PublishEnd::Confirmed);
   // Settles every publish that is open, and those that follow from it.
   void confirm_all();

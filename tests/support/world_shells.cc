@@ -72,7 +72,7 @@ void World::browse_decided() {
   for (const Message& message : queues_[wire::kDecidedQueue].ready) {
     const auto outcome = wire::decode_outcome(message.envelope);
     JUGGLER_CHECK(outcome.has_value(), "a decided record decodes");
-    controller_step(DecidedRead{*outcome, {controller_link_.incarnation, 0}});
+    controller_step(DecidedRead{*outcome});
   }
 }
 

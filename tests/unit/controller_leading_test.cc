@@ -139,16 +139,6 @@ TEST(Controller, DecidedByAPredecessorButTheTaskCameFirst_IsNeverContradicted) {
   EXPECT_EQ(harness.last_outcome().reason, "no device");
 }
 
-TEST(Controller, DecidedRecord_IsHeldForTheRedeliveryWindowThenAcked) {
-  ControllerHarness harness;
-  harness.begin_lead(2);
-  const DeliveryId record = harness.decided(outcome_of("t", OutcomeKind::Rejected));
-  harness.advance(harness.controller().config().decided_held - milliseconds(1));
-  EXPECT_FALSE(harness.acked(record));
-  harness.advance(milliseconds(1));
-  EXPECT_TRUE(harness.acked(record));
-}
-
 TEST(Controller, ConnectionLostWhileATaskRuns_ItsResultIsTakenAfterwards) {
   ControllerHarness harness;
   harness.lead_with({board()});
