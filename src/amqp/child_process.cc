@@ -37,7 +37,7 @@ struct Prepared {
   pid_t parent = 0;
   int null_fd = -1;
   int output_fd = -1;
-  const char* folder = "/";
+  const char* folder = "";  // empty: where we are
   bool ends_with_us = false;
 };
 
@@ -61,7 +61,7 @@ struct Prepared {
     files.rlim_cur = kOpenFilesMax;
     setrlimit(RLIMIT_NOFILE, &files);
   }
-  if (chdir(prepared.folder) != 0) {
+  if (*prepared.folder != '\0' && chdir(prepared.folder) != 0) {
     _exit(126);
   }
   dup2(prepared.null_fd, 0);

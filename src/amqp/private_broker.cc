@@ -211,7 +211,7 @@ Result<void> PrivateBroker::Node::start_processes(const std::string& notify_path
   auto started = start_child({.program = kServer,
                               .arguments = {},
                               .environment = std::move(environment),
-                              .folder = std::string(files.log_dir()),
+                              .folder = files.log_dir(),  // a dying node dumps where it runs
                               .output = files.startup_log(),
                               .ends_with_us = true});
   if (!started) {
