@@ -29,7 +29,7 @@ constexpr Micros kDrainMax = seconds(60);  // then it leaves without
 constexpr Micros kCloseMax = seconds(3);
 
 struct ConsumerFlags {
-  BrokerChoice broker;
+  BrokerChoice broker{.use = BrokerUse::Daemon};
   std::string id;
   std::string engine = "onnx";
   std::string twin;

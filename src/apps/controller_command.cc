@@ -25,7 +25,7 @@ constexpr Micros kTurnMax = seconds(1);  // the transport must be polled within 
 constexpr Micros kCloseMax = seconds(3);
 
 struct ControllerFlags {
-  BrokerChoice broker{.use = BrokerUse::Controller};
+  BrokerChoice broker{.use = BrokerUse::Daemon};
   std::string policy = "juggler";
   std::string auto_model;
   bool allow_synthetic = false;

@@ -233,7 +233,10 @@ int examine(const DoctorFlags& flags) {
     Table table({{.title = "what"}, {.title = ""}, {.title = "found", .fit = Column::Fit::Wrap}});
     for (const Finding& finding : findings) {
       table.row({finding.what, std::string(name_of(finding.state)),
-                 finding.found + (finding.remedy.empty() ? "" : ". To do: " + finding.remedy)});
+                 finding.found + (finding.remedy.empty()
+                                      ? ""
+                                      : (finding.found.ends_with('.') ? " To do: " : ". To do: ") +
+                                            finding.remedy)});
     }
     fmt::print("{}", table.text(screen_of(STDOUT_FILENO)));
     fmt::print("{}\n", missing == 0 ? "Everything that is needed is here."

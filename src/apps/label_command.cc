@@ -78,8 +78,8 @@ int label(const LabelFlags& flags) {
   if (!summary) {
     return complain(summary.error().message, kExitFailed);
   }
-  fmt::print("{} labels computed, {} known before, {} pictures skipped: {}\n", summary->computed,
-             summary->reused, summary->skipped, flags.out);
+  fmt::print("{} labels computed, {} known before, {} pictures skipped\n", summary->computed,
+             summary->reused, summary->skipped);
   return kExitDone;
 }
 

@@ -20,7 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uintmax_t kSmallFileMax = 64 * 1024;
+constexpr std::uintmax_t kSmallFileMax = 65'536;
 
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
@@ -49,13 +49,13 @@ std::string first_line(const std::string& text) {
 }
 
 // The address of the private broker that runs under `home`; empty where none does.
-std::string private_broker(const fs::path& home, BrokerUse use) {
+std::string private_broker(const fs::path& home) {
   const Result<amqp::BrokerAddresses> node =
       amqp::PrivateBroker::find_running((home / "broker").string());
   if (!node) {
     return "";
   }
-  return node->url_for(use == BrokerUse::Controller ? "controller" : "submitter");
+  return node->url_for("submitter");
 }
 
 }  // namespace
@@ -147,21 +147,27 @@ Result<std::string> find_broker(const BrokerChoice& choice) {
   if (std::string address = environment("JUGGLER_BROKER"); !address.empty()) {
     return address;
   }
+  if (choice.use == BrokerUse::Daemon) {
+    return fail(ErrorCode::NotFound,
+                "no broker was named: give its address by $JUGGLER_BROKER, --broker-file FILE or "
+                "--broker amqp://user:password@host:5672/vhost");
+  }
   const fs::path home = home_folder(choice.home);
-  if (std::string address = private_broker(home, choice.use); !address.empty()) {
+  if (std::string address = private_broker(home); !address.empty()) {
     return address;
   }
-  if (const std::optional<Running> running = find_running()) {
-    std::string address =
-        running->broker.empty() ? private_broker(running->home, choice.use) : running->broker;
+  const std::optional<Running> running = choice.home.empty() ? find_running() : std::nullopt;
+  if (running.has_value()) {
+    std::string address = running->broker.empty() ? private_broker(running->home) : running->broker;
     if (!address.empty()) {
       return address;
     }
   }
   return fail(ErrorCode::NotFound,
               fmt::format("no broker found: none was named (--broker, --broker-file, "
-                          "$JUGGLER_BROKER), and none of `juggler up` runs in {}. Start `juggler "
-                          "up`, or name a broker: --broker amqp://user:password@host:5672/vhost",
+                          "$JUGGLER_BROKER), and no `juggler up` runs with the home {}. Start "
+                          "`juggler up`, or name a broker: --broker "
+                          "amqp://user:password@host:5672/vhost",
                           home.string()));
 }
 

@@ -28,17 +28,20 @@ void remove_running(std::int64_t pid);  // only its own
 // Nothing where no `up` runs.
 std::optional<Running> find_running();
 
-enum class BrokerUse { Submitter, Controller };
+enum class BrokerUse {
+  Client,
+  Daemon,  // joins only a broker that was named: never a fleet that happens to run
+};
 
 struct BrokerChoice {
   std::string broker{};       // --broker
   std::string broker_file{};  // --broker-file: a file whose first line is the address
   std::string home{};         // --home
-  BrokerUse use = BrokerUse::Submitter;
+  BrokerUse use = BrokerUse::Client;
 };
 
-// The broker's address: --broker, --broker-file, $JUGGLER_BROKER, the private broker that runs in
-// the home, that of the last `juggler up`.
+// The broker's address: --broker, --broker-file, $JUGGLER_BROKER. For clients also the private
+// broker that runs in the home and, where no --home was given, that of the last `juggler up`.
 //
 // errors  NotFound, saying what was looked at and what to do
 Result<std::string> find_broker(const BrokerChoice& choice);

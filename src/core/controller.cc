@@ -131,7 +131,7 @@ void Controller::on(const HeartbeatArrived& event) {
     if (valid_device_id(heartbeat.device) && !heartbeat.leaving) {
       // Its hello may have come before anybody led. Then the queue by which it is asked for another
       // may not be there either.
-      if (device == nullptr) {
+      if (device == nullptr && leading_) {
         act(Enrol{heartbeat.device});
       }
       act(AskHello{heartbeat.device});

@@ -39,6 +39,17 @@ TEST(Controller, HeartbeatOfAnUnknownDevice_AsksForItsHello) {
   EXPECT_TRUE(harness.controller().fleet().devices.empty());
 }
 
+// Its hello may have come before anybody led; then it has no queue by which it could be asked.
+TEST(Controller, HeartbeatOfAnUnknownDevice_IsEnrolledByWhoLeads) {
+  ControllerHarness harness;
+  harness.heartbeat("new");
+  EXPECT_TRUE(harness.all<Enrol>().empty());
+  harness.begin_lead(1);
+  harness.heartbeat("new");
+  ASSERT_EQ(harness.all<Enrol>().size(), 1U);
+  EXPECT_EQ(harness.all<Enrol>()[0].device, "new");
+}
+
 TEST(Controller, HeartbeatOfAnotherIncarnation_AsksForItsHelloAndCountsForNothing) {
   ControllerHarness harness;
   harness.lead_with({board("a")});
