@@ -123,12 +123,17 @@ class Runner {
       for (std::size_t i = 0; i < answers.size(); ++i) {
         const Photo& photo = photos_[i % count];
         table_.add({photo.file.stem().string(), &answers[i], photo.truth});
+        count_label(answers[i], photo);
       }
     }
     return as_expected(set.expect, answers);
   }
 
   std::string table() const { return table_.text(); }
+
+  // Of the answers about photographs whose right label is known: how many had it.
+  int known() const { return known_; }
+  int right() const { return right_; }
 
   // The task whose decision is worth explaining: the first of the second set.
   std::string explained() const {
@@ -141,6 +146,16 @@ class Runner {
   }
 
  private:
+  void count_label(const ClientAnswer& answer, const Photo& photo) {
+    if (!completed(answer) || photo.truth.empty()) {
+      return;
+    }
+    const std::vector<Label>& labels = answer.outcome.labels;
+    known_ += 1;
+    right_ += !labels.empty() && std::find(photo.truth.begin(), photo.truth.end(),
+                                           labels.front().name) != photo.truth.end();
+  }
+
   std::vector<ClientAnswer> submit(const DemoSet& set, std::size_t count) {
     std::vector<ClientTask> tasks;
     for (int round = 0; round < set.repeat; ++round) {
@@ -179,6 +194,8 @@ class Runner {
 
   Client& client_;
   const Demonstration& demonstration_;
+  int known_ = 0;
+  int right_ = 0;
   std::vector<Photo> photos_;
   OutcomeTable table_;
   std::vector<std::vector<ClientAnswer>> answers_;  // by set
@@ -226,6 +243,11 @@ int run_demonstration(Client& client, const Demonstration& demonstration) {
     print_explanation(client, task);
   }
   std::fflush(stdout);
+  if (demonstration.labels_wanted && any_pretrained(*models) &&
+      2 * runner.right() < runner.known()) {
+    unexpected += fmt::format("\n  {} of {} labels right: <home>/logs/labels.log may say why",
+                              runner.right(), runner.known());
+  }
   if (!unexpected.empty()) {
     return complain("not as it should be:" + unexpected, kExitFailed);
   }

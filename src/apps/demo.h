@@ -13,6 +13,7 @@ namespace juggler {
 struct Demonstration {
   std::filesystem::path photos;
   std::string local_device;    // this machine's name in the fleet; empty: it takes no part
+  bool labels_wanted = false;  // the twins were given labels: most must be right
   std::function<bool()> stop;  // called often; true stops
 };
 

@@ -16,7 +16,7 @@ using nlohmann::json;
 
 constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 constexpr std::size_t kFewPictures = 2;
-constexpr std::size_t kBurstMin = 24;  // tasks at once: more than one processor does in time
+constexpr std::size_t kBurstMin = 80;  // tasks at once: more than one processor does in time
 
 struct Placement {
   std::string variant;
@@ -98,7 +98,7 @@ DemoSet burst(const Placement& usual, bool synthetic, std::size_t pictures) {
   const auto tasks = static_cast<std::int64_t>(pictures) * set.repeat;
   // The usual processor gets through about two thirds of them by then. The constant part is for
   // this machine, which hosts broker, controller and all twins.
-  const std::int64_t deadline_ms = usual.p95 * tasks * 2 / 5 / 1000 + 35;
+  const std::int64_t deadline_ms = usual.p95 * tasks * 2 / 5 / 1000 + 60;
   set.requirements.deadline = milliseconds(deadline_ms);
   set.requirements.allow_synthetic = synthetic;
   set.show = DemoSet::Show::Grouped;

@@ -180,6 +180,7 @@ void Up::print_ready() {
 
 int Up::demonstrate() {
   Demonstration demonstration;
+  demonstration.labels_wanted = options_.twin_labels;
   demonstration.photos = options_.demo;
   demonstration.local_device = has_local() ? options_.local_id : "";
   demonstration.stop = [this] { return tend(); };
