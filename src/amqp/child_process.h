@@ -16,7 +16,7 @@ struct ChildOptions {
   std::string program;
   std::vector<std::string> arguments;
   std::vector<std::string> environment;
-  std::string folder;         // where it runs; empty: where we are
+  std::string folder{};       // where it runs; empty: where we are
   std::string output;         // stdout and stderr go to this file, appended
   bool ends_with_us = false;  // SIGTERM when the starting thread ends, however it ends
 };
