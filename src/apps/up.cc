@@ -51,7 +51,9 @@ Up::~Up() {
   }
   remove_running(getpid());
   std::error_code failed;
-  fs::remove(options_.home / "submitter.url", failed);
+  if (broker_.has_value()) {  // else it is another's
+    fs::remove(options_.home / "submitter.url", failed);
+  }
   if (labels_.has_value()) {
     amqp::end_child(*labels_, seconds(5));
   }

@@ -67,6 +67,13 @@ void Controller::on(const LeadBegun& event) {
   for (DeviceState& device : fleet_.devices) {
     device.last_heard = now_;
   }
+  // Results that came meanwhile are read first; what they answer must not run again.
+  for (const TaskNumber number : tasks_.waiting(tasks_.waiting_size())) {
+    TaskRecord& record = *tasks_.find(number);
+    if (!record.attempts.empty()) {
+      record.dispatch_from = now_ + config_.adopt_wait;
+    }
+  }
   std::vector<TaskNumber> unsent;
   for (const auto& [number, record] : tasks_.all()) {
     if (record.phase == TaskPhase::Answering && record.publishes_open == 0) {
@@ -76,7 +83,7 @@ void Controller::on(const LeadBegun& event) {
   for (const TaskNumber number : unsent) {
     send_answer(*tasks_.find(number));
   }
-  replan();
+  replan(tasks_.waiting_size());
 }
 
 void Controller::on(const LeadEnded& /*event*/) {
@@ -97,7 +104,7 @@ void Controller::on(const BrokerBlocked& event) {
     for (DeviceState& device : fleet_.devices) {
       device.last_heard = now_;  // their heartbeats were held up too
     }
-    replan();
+    replan(tasks_.waiting_size());
   }
 }
 
@@ -121,7 +128,7 @@ void Controller::on(const HelloArrived& event) {
   device.last_heard = now_;
   device.liveness = drains ? Liveness::Draining : Liveness::Live;
   act(Enrol{event.facts.id});
-  replan();
+  replan(tasks_.waiting_size());
 }
 
 void Controller::on(const HeartbeatArrived& event) {

@@ -36,7 +36,7 @@ struct ControllerConfig {
   Bytes tasks_bytes_max = mebibytes(256);
   std::size_t answered_max = 10'000;
   std::size_t devices_max = 4096;
-  std::size_t replans_max = 64;      // waiting tasks looked at when room appears
+  std::size_t replans_max = 64;      // waiting tasks looked at when a processor has finished
   std::size_t decisions_max = 1000;  // kept for `explain`
   std::size_t decision_lanes_max = 100'000;
 
@@ -44,9 +44,10 @@ struct ControllerConfig {
   Micros adopt_wait = milliseconds(1200);  // one heartbeat: before it redelivered tasks wait
   Micros suspect_after = seconds(3);
   Micros lost_after = seconds(5);
-  Micros forgotten_after = seconds(600);    // a lost device leaves the listings
-  Micros attempt_grace = seconds(2);        // beyond twice the prediction, then it counts as lost
-  Micros resend_after = milliseconds(500);  // of an outcome that the broker refused
+  Micros forgotten_after = seconds(600);     // a lost device leaves the listings
+  Micros learned_fades_after = seconds(10);  // what nothing confirms goes back to the profile
+  Micros attempt_grace = seconds(2);         // beyond twice the prediction, then it counts as lost
+  Micros resend_after = milliseconds(500);   // of an outcome that the broker refused
   int resends_max = 20;
   Micros orphan_result_max = seconds(10);  // a result waits so long for its redelivered task
   std::uint64_t seed = 1;
@@ -122,7 +123,7 @@ class Controller {
   void dispatch(TaskRecord& record, const Candidate& candidate);
   void reserve(TaskRecord& record, const Candidate& candidate);
   void unreserve(TaskRecord& record);
-  void replan();
+  void replan(std::size_t tasks_max);
   void replan_all();
   void serve(const std::string& device, const std::string& processor);
   bool any_room() const;

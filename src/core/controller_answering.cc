@@ -19,17 +19,17 @@ PublishId Controller::open(OpenPublish publish) {
 
 void Controller::submit(const Submitted& event) {
   stats_.submitted += 1;
-  if (!event.refusal.empty()) {
-    refuse(event, event.refusal, true);
-    return;
-  }
   Submitted task = event;
   const TaskKey& key = task.submission.key;
   if (!task.id_given && !task.submission.redelivered &&
       (tasks_.find(key) != nullptr || answered_.find(key) != nullptr)) {
     // Without an id two equal submissions are two tasks. The first keeps the id that its content
     // gives it, so that it is recognised when the broker delivers it again.
-    task.submission.key.id += fmt::format("-{}", ++anonymous_);
+    task.submission.key.id += fmt::format("-{}-{}", epoch_, ++anonymous_);
+  }
+  if (!task.refusal.empty()) {
+    refuse(task, task.refusal, true);
+    return;
   }
   if (TaskRecord* live = tasks_.find(task.submission.key)) {
     attach(*live, task);
@@ -122,6 +122,7 @@ void Controller::refuse(const Submitted& event, const std::string& reason, bool 
     return;
   }
   if (tasks_.find(event.submission.key) != nullptr) {
+    // That id has its outcome still to come, from the task that is under way.
     act(DropPayload{event.submission.payload.handle});
     act(RejectDelivery{event.delivery});
     return;

@@ -128,6 +128,7 @@ void Controller::learn(const AttemptResult& result, const Attempt& attempt) {
   if (device == nullptr || result.status != AttemptStatus::Ok) {
     return;
   }
+  device->learned = now_;
   if (!attempt.adopted) {
     const Micros network = now_ - attempt.dispatched - result.queued - result.compute;
     device->network_us.add(std::max<std::int64_t>(network.count, 0));
@@ -218,7 +219,7 @@ void Controller::set_liveness(DeviceState& device, Liveness liveness) {
   if (liveness == Liveness::Lost) {
     device_lost(std::string(device.facts->id));
   } else if (liveness == Liveness::Live) {
-    replan();
+    replan(tasks_.waiting_size());
   }
 }
 
@@ -232,6 +233,9 @@ void Controller::check_liveness() {
   }
   std::vector<std::string> forgotten;
   for (DeviceState& device : fleet_.devices) {
+    if (now_ - device.learned >= config_.learned_fades_after) {
+      device.fade();
+    }
     const Micros silent = now_ - device.last_heard;
     if (silent >= config_.forgotten_after) {
       forgotten.push_back(device.facts->id);
@@ -246,7 +250,7 @@ void Controller::check_liveness() {
         std::find_if(fleet_.devices.begin(), fleet_.devices.end(),
                      [&](const DeviceState& device) { return device.facts->id == id; }));
   }
-  replan();
+  replan(tasks_.waiting_size());
 }
 
 void Controller::device_lost(const std::string& id) {

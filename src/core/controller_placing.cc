@@ -172,7 +172,7 @@ void Controller::serve(const std::string& device_id, const std::string& processo
   const auto window = static_cast<std::size_t>(at->window_batches);
   std::vector<Reservation> line = device->lanes[lane].reservations;
   if (line.empty()) {
-    replan();
+    replan(config_.replans_max);
     return;
   }
   // More than the window has room for: some may go elsewhere once they are planned anew.
@@ -193,11 +193,11 @@ void Controller::serve(const std::string& device_id, const std::string& processo
 }
 
 // Looks at the waiting tasks again, the most urgent first, while some processor has room.
-void Controller::replan() {
+void Controller::replan(std::size_t tasks_max) {
   if (tasks_.waiting_size() == 0 || !leading_ || blocked_) {
     return;
   }
-  for (const TaskNumber number : tasks_.waiting(config_.replans_max)) {
+  for (const TaskNumber number : tasks_.waiting(tasks_max)) {
     const bool warming = now_ < led_since_ + config_.warm_up;
     if (!any_room() && !(warming || fleet_.devices.empty())) {
       return;

@@ -57,6 +57,21 @@ Micros DeviceState::network() const {
   return network_us.samples() == 0 ? kNetworkDefault : Micros{network_us.mean()};
 }
 
+void DeviceState::fade() {
+  if (network_us.samples() > 0) {
+    network_us.fade(kNetworkDefault.count);
+  }
+  for (Lane& lane : lanes) {
+    auto faded = std::make_shared<Corrections>(*lane.corrections);
+    for (std::int64_t& correction : *faded) {
+      correction += (1000 - correction) / 8;
+    }
+    if (*faded != *lane.corrections) {
+      lane.corrections = std::move(faded);
+    }
+  }
+}
+
 DeviceState* Fleet::find(std::string_view id) {
   const auto at = lower_bound_by_id(devices, id);
   return at != devices.end() && at->facts->id == id ? &*at : nullptr;

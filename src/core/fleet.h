@@ -33,6 +33,8 @@ class MovingMean {
     samples_ += 1;
   }
   std::int64_t mean() const { return mean_; }
+  // Moves a part of the way to `target`, for want of samples.
+  void fade(std::int64_t target) { mean_ += (target - mean_) / kWindow; }
   std::int64_t samples() const { return samples_; }
 
  private:
@@ -85,8 +87,14 @@ struct DeviceState {
   MovingMean network_us;             // broker and wire, both ways, from results
   std::vector<Lane> lanes;           // one per processor, in the order of the facts
 
+  Time learned;  // when the last result taught something
+
   // Both ways; a default until there are samples.
   Micros network() const;
+
+  // Goes a step back to what the profile says. What was learned can keep every task away, and then
+  // no result would ever correct it: a device that was slow once must get another chance.
+  void fade();
 };
 
 struct Fleet {

@@ -108,7 +108,21 @@ void ControllerShell::malformed(const TransportDelivery& delivery, const Error& 
   stats_.malformed += 1;
   spdlog::warn("message by '{}' from queue {} dead-lettered: {}", delivery.envelope.routing_key,
                delivery.queue, error.message);
-  transport_.reject(delivery.id, /*requeue=*/false);
+  // A copy, because only some queues hand what is rejected to the dead letters.
+  wire::Envelope dead = delivery.envelope;
+  dead.exchange = wire::kDeadExchange;
+  dead.headers["x-juggler-queue"] = delivery.queue;
+  dead.headers["x-juggler-routing-key"] = dead.routing_key;
+  dead.headers["x-juggler-reason"] = error.message;
+  dead.user_id.clear();  // the broker checks it against ours
+  dead.reply_to.clear();
+  dead.expiration_ms.reset();
+  dead.mandatory = false;
+  if (dead.body == nullptr) {
+    dead.body = wire::make_body("");
+  }
+  send_aside(std::move(dead));
+  transport_.ack(delivery.id);
 }
 
 void ControllerShell::submission(const TransportDelivery& delivery) {
