@@ -224,7 +224,8 @@ class Client final : public Handler {
     const double seconds = seconds_between(measured_from_, measured_to_);
     const auto samples = static_cast<double>(latencies_us_.size());
     std::printf(
-        R"({"samples":%zu,"tasks":%zu,"seconds":%.4f,"tasks_per_s":%.1f,"p50_us":%.0f,"p90_us":%.0f,)"
+        R"({"samples":%zu,"tasks":%zu,"seconds":%.4f,"tasks_per_s":%.1f,)"
+        R"("p50_us":%.0f,"p90_us":%.0f,)"
         R"("p99_us":%.0f,"max_us":%.0f,"outcome_bytes_mean":%.0f})"
         "\n",
         latencies_us_.size(), tasks_.size(), seconds, samples / seconds, percentile(0.5),

@@ -28,7 +28,7 @@ constexpr std::array<VerdictText, 15> kVerdicts{{
     {Verdict::EnergyOver, false, "energy-over", "may take more energy than the task allows"},
     {Verdict::EnergyUnknown, false, "energy-unknown",
      "its energy is unknown and the task limits energy"},
-    {Verdict::TooSlow, false, "too-slow", "too little time is left for it, even when idle"},
+    {Verdict::TooSlow, false, "too-slow", "the deadline leaves too little time, even when idle"},
     {Verdict::MemoryShort, true, "memory-short", "does not fit into the memory that is free"},
     {Verdict::AlreadyTried, false, "already-tried", "an attempt has failed on this device"},
     {Verdict::DeviceSuspect, true, "device-suspect", "the device is silent"},
