@@ -15,12 +15,14 @@ LAYERS = {
     "core": [],
     "wire": ["core"],
     "runtime": ["core", "wire"],
-    "amqp": ["core", "wire", "runtime"],
-    "inference": ["core", "wire", "runtime"],
-    "telemetry": ["core", "wire", "runtime"],
-    "sim": ["core", "wire", "runtime"],
-    "http": ["core", "wire", "runtime"],
-    "apps": ["core", "wire", "runtime", "amqp", "inference", "telemetry", "sim", "http"],
+    "files": ["core"],
+    "amqp": ["core", "wire", "runtime", "files"],
+    "inference": ["core", "wire", "runtime", "files"],
+    "telemetry": ["core", "wire", "runtime", "files"],
+    "sim": ["core", "wire", "runtime", "files"],
+    "http": ["core", "wire", "runtime", "files"],
+    "apps": ["core", "wire", "runtime", "files", "amqp", "inference", "telemetry", "sim", "bounds",
+             "http"],
 }
 
 CORE_INCLUDES = {
