@@ -25,13 +25,9 @@ struct TwinEngineOptions {
   std::function<void(std::chrono::steady_clock::time_point)> sleep_until;
 };
 
-// A batch takes the profile's mean with seeded noise (log-normal, with the profile's mean and p95),
-// at batch sizes between two points on the line between them, above the last in proportion. Loading
-// takes the profile's load time. The report says the drawn time: what the host adds to it is not
+// A batch takes the profile's time with seeded noise (core/profile_point.h). Loading takes the
+// profile's load time. The report says the drawn time: what the host adds to it is not
 // the board's.
 std::unique_ptr<InferenceEngine> make_twin_engine(TwinEngineOptions options);
-
-// Mean, p95 and energy of a batch of any size, as above.
-ProfilePoint point_at(const Profile& profile, int batch);
 
 }  // namespace juggler

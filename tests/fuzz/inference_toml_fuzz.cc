@@ -8,6 +8,7 @@
 #include <spdlog/spdlog.h>
 
 #include "core/check.h"
+#include "core/profile_point.h"
 #include "inference/board_profile.h"
 #include "inference/catalogue.h"
 #include "inference/twin_engine.h"

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/profile_point.h"
 #include "inference/local_device.h"
 #include "inference/noop_engine.h"
 #include "inference/sha256.h"
