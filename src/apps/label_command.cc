@@ -8,7 +8,7 @@
 #include <memory>
 #include <thread>
 
-#include "inference/catalogue.h"
+#include "files/catalogue.h"
 #include "inference/onnx_engine.h"
 #include "inference/twin_labels.h"
 #include "telemetry/log.h"

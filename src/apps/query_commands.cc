@@ -10,7 +10,7 @@
 #include "apps/commands.h"
 #include "apps/query_tables.h"
 #include "core/policies/policy.h"
-#include "inference/catalogue.h"
+#include "files/catalogue.h"
 #include "telemetry/log.h"
 
 namespace juggler {

@@ -6,7 +6,7 @@
 #include <charconv>
 
 #include "core/device.h"
-#include "inference/board_profile.h"
+#include "files/board_profile.h"
 
 namespace juggler {
 namespace {

@@ -9,8 +9,8 @@
 #include "amqp/session.h"
 #include "apps/flags.h"
 #include "apps/up_run.h"
+#include "files/catalogue.h"
 #include "inference/calibration_file.h"
-#include "inference/catalogue.h"
 #include "inference/onnx_runtime.h"
 
 namespace juggler {

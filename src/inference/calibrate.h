@@ -9,8 +9,8 @@
 
 #include "core/result.h"
 #include "core/units.h"
+#include "files/catalogue.h"
 #include "inference/calibration_file.h"
-#include "inference/catalogue.h"
 #include "inference/machine.h"
 
 namespace juggler {

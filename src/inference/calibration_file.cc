@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "inference/toml_reader.h"
+#include "files/toml_reader.h"
 
 namespace juggler {
 namespace {

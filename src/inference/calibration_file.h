@@ -8,7 +8,7 @@
 
 #include "core/device.h"
 #include "core/result.h"
-#include "inference/board_profile.h"
+#include "files/board_profile.h"
 
 namespace juggler {
 

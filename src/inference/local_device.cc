@@ -8,8 +8,8 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include "inference/board_profile.h"
-#include "inference/catalogue.h"
+#include "files/board_profile.h"
+#include "files/catalogue.h"
 #include "inference/machine.h"
 #include "inference/noop_engine.h"
 #include "inference/onnx_engine.h"

@@ -3,8 +3,8 @@
 #include <chrono>
 
 #include "core/check.h"
+#include "files/sha256.h"
 #include "inference/payload_check.h"
-#include "inference/sha256.h"
 
 namespace juggler {
 namespace {

@@ -7,8 +7,8 @@
 
 #include "core/evidence.h"
 #include "core/result.h"
-#include "inference/catalogue.h"
-#include "inference/energy.h"
+#include "files/catalogue.h"
+#include "files/energy.h"
 #include "runtime/engine.h"
 
 namespace juggler {

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "core/result.h"
-#include "inference/catalogue.h"
+#include "files/catalogue.h"
 
 namespace juggler {
 

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "core/result.h"
-#include "inference/catalogue.h"
+#include "files/catalogue.h"
 #include "runtime/engine.h"
 
 namespace juggler {

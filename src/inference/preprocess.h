@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "core/result.h"
-#include "inference/catalogue.h"
+#include "files/catalogue.h"
 
 namespace juggler {
 

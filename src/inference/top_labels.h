@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/task.h"
-#include "inference/catalogue.h"
+#include "files/catalogue.h"
 
 namespace juggler {
 

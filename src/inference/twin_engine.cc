@@ -12,8 +12,8 @@
 #include "core/check.h"
 #include "core/profile_point.h"
 #include "core/rng.h"
+#include "files/sha256.h"
 #include "inference/payload_check.h"
-#include "inference/sha256.h"
 
 namespace juggler {
 namespace {

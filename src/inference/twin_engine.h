@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "core/device.h"
-#include "inference/catalogue.h"
+#include "files/catalogue.h"
 #include "inference/twin_labels.h"
 #include "runtime/engine.h"
 

@@ -8,8 +8,8 @@
 #include <spdlog/spdlog.h>
 #include <nlohmann/json.hpp>
 
+#include "files/sha256.h"
 #include "inference/image.h"
-#include "inference/sha256.h"
 
 namespace juggler {
 namespace {

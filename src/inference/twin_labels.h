@@ -13,7 +13,7 @@
 
 #include "core/result.h"
 #include "core/task.h"
-#include "inference/catalogue.h"
+#include "files/catalogue.h"
 #include "runtime/engine.h"
 
 namespace juggler {

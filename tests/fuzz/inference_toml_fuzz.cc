@@ -9,8 +9,8 @@
 
 #include "core/check.h"
 #include "core/profile_point.h"
-#include "inference/board_profile.h"
-#include "inference/catalogue.h"
+#include "files/board_profile.h"
+#include "files/catalogue.h"
 #include "inference/twin_engine.h"
 #include "inference/twin_labels.h"
 

@@ -1,6 +1,6 @@
 // The catalogue: what it reads, what it refuses and how it says so.
 
-#include "inference/catalogue.h"
+#include "files/catalogue.h"
 
 #include <gtest/gtest.h>
 

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "inference/board_profile.h"
+#include "files/board_profile.h"
 #include "inference/calibration_file.h"
 #include "inference_tiny_model.h"
 

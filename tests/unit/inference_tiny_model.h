@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-#include "inference/sha256.h"
+#include "files/sha256.h"
 
 namespace juggler::test {
 

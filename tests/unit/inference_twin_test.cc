@@ -7,9 +7,9 @@
 #include <cmath>
 
 #include "core/profile_point.h"
+#include "files/sha256.h"
 #include "inference/local_device.h"
 #include "inference/noop_engine.h"
-#include "inference/sha256.h"
 #include "inference/twin_engine.h"
 #include "inference_pictures.h"
 #include "inference_tiny_model.h"

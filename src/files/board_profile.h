@@ -12,7 +12,7 @@
 
 #include "core/device.h"
 #include "core/result.h"
-#include "inference/energy.h"
+#include "files/energy.h"
 
 namespace juggler {
 

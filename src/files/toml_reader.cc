@@ -2,7 +2,7 @@
 #define TOML_EXCEPTIONS 0
 #define TOML_MAX_NESTED_VALUES 64
 
-#include "inference/toml_reader.h"
+#include "files/toml_reader.h"
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
@@ -12,7 +12,7 @@
 #include <fstream>
 #include <utility>
 
-#include "inference/toml_ascii.h"
+#include "files/toml_ascii.h"
 
 namespace juggler {
 namespace {

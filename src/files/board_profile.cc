@@ -1,4 +1,4 @@
-#include "inference/board_profile.h"
+#include "files/board_profile.h"
 
 #include <algorithm>
 #include <cmath>
@@ -9,8 +9,8 @@
 
 #include <spdlog/spdlog.h>
 
-#include "inference/sha256.h"
-#include "inference/toml_reader.h"
+#include "files/sha256.h"
+#include "files/toml_reader.h"
 
 namespace juggler {
 namespace {

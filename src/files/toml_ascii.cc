@@ -1,4 +1,4 @@
-#include "inference/toml_ascii.h"
+#include "files/toml_ascii.h"
 
 #include <algorithm>
 #include <cstdint>

@@ -1,4 +1,4 @@
-#include "inference/catalogue.h"
+#include "files/catalogue.h"
 
 #include <algorithm>
 #include <cmath>
@@ -9,8 +9,8 @@
 
 #include "core/device.h"
 #include "core/names.h"
-#include "inference/sha256.h"
-#include "inference/toml_reader.h"
+#include "files/sha256.h"
+#include "files/toml_reader.h"
 
 namespace juggler {
 namespace {
