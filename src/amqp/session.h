@@ -1,14 +1,14 @@
 #pragma once
-// What one connection to the broker is for, as a value: it is declared and subscribed to again on
-// every reconnect. The topology and its reasons: docs/protocol.md.
+// The address of a broker, and a transport for a session there (runtime/session.h).
 
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
+#include <utility>
 
 #include "core/result.h"
+#include "runtime/session.h"
 #include "runtime/transport.h"
 
 namespace juggler::amqp {
@@ -36,56 +36,32 @@ struct BrokerUrl {
   std::string redacted() const;  // for people: without the password
 };
 
-// A queue that belongs to one connection and vanishes with it.
-struct OwnQueue {
-  struct Binding {
-    std::string exchange;
-    std::string key;
-  };
-  bool wanted = false;
-  bool unique_name = false;         // `<queue>.<something unique>`; deliveries still say `<queue>`
-  std::int64_t message_ttl_ms = 0;  // 0: none
-  int length_max = 0;               // 0: none; beyond it the oldest message goes
-  std::vector<Binding> bindings = {};
-};
+using juggler::OwnQueue;
+using juggler::SessionRole;
+using juggler::Subscription;
 
-struct Subscription {
-  std::string queue;          // deliveries name it
-  int prefetch = 1;           // 0: no bound
-  bool exclusive = false;     // also the lock that makes a controller the leader
-  bool no_ack = false;        // its deliveries carry tag 0, and an ack of them does nothing
-  std::int64_t priority = 0;  // x-priority: a newer incarnation wins over a half-dead older one
-  bool drain_first = false;   // the next subscription starts when what lay in this queue has come
-  bool browse = false;        // read what lies there, put it all back, and unsubscribe; tag 0
-  OwnQueue own = {};          // the session declares the queue itself, for itself
-};
+// A session and where it goes.
+struct SessionSpec : SessionPlan {
+  SessionSpec() = default;
+  SessionSpec(SessionPlan plan, BrokerUrl url = {})  // NOLINT(google-explicit-constructor)
+      : SessionPlan(std::move(plan)), broker(std::move(url)) {}
 
-enum class SessionRole { Controller, Device, Client };
-
-struct SessionSpec {
   BrokerUrl broker;
-  std::string connection_name;
-  SessionRole role = SessionRole::Client;
-  bool declare_topology = false;  // the controller's part; devices and clients declare nothing
-  bool take_epoch = false;
-  bool reply_queue = false;  // an exclusive, server-named queue, consumed first
-  std::vector<Subscription> subscriptions;
-
-  // A publish beyond either bound is settled as Refused at once.
-  std::size_t publishes_max = 65'536;
-  Bytes publish_bytes_max = mebibytes(256);
 };
 
 // What our node takes; a larger publish is settled as Refused before it is sent.
 inline constexpr Bytes kMessageMax = mebibytes(16);
 
-// The session of a controller: topology, epoch, and the subscriptions of a leader in their order.
-SessionSpec controller_session(BrokerUrl broker, std::string instance);
-// The session of a device: its own queue and its control queue.
-SessionSpec device_session(BrokerUrl broker, const std::string& device, std::int64_t incarnation,
-                           int window);
-// The session of a client: a reply queue.
-SessionSpec client_session(BrokerUrl broker, std::string name);
+inline SessionSpec controller_session(BrokerUrl broker, std::string instance) {
+  return {controller_plan(std::move(instance)), std::move(broker)};
+}
+inline SessionSpec device_session(BrokerUrl broker, const std::string& device,
+                                  std::int64_t incarnation, int window) {
+  return {device_plan(device, incarnation, window), std::move(broker)};
+}
+inline SessionSpec client_session(BrokerUrl broker, std::string name) {
+  return {client_plan(std::move(name)), std::move(broker)};
+}
 
 // Connects when first polled. thread: the one that polls owns it.
 std::unique_ptr<Transport> make_transport(SessionSpec spec);

@@ -7,16 +7,6 @@
 namespace juggler::amqp {
 namespace {
 
-constexpr std::int64_t kHourMs = 3'600'000;
-constexpr std::int64_t kWeekMs = 7 * 24 * kHourMs;
-
-Argument classic() { return {"x-queue-type", std::string("classic")}; }
-Argument length_max(std::int64_t count) { return {"x-max-length", count}; }
-Argument bytes_max(std::int64_t mib) { return {"x-max-length-bytes", mib << 20U}; }
-Argument ttl(std::int64_t ms) { return {"x-message-ttl", ms}; }
-Argument dead_letters() { return {"x-dead-letter-exchange", std::string(kDead)}; }
-Argument overflow(const char* what) { return {"x-overflow", std::string(what)}; }
-
 amqp_table_entry_t to_entry(const Argument& argument) {
   amqp_table_entry_t entry{};
   entry.key = to_bytes(argument.key);
@@ -58,73 +48,6 @@ CallFailure explain(const CallFailure& failure, std::string_view what) {
 }
 
 }  // namespace
-
-Topology fleet_topology() {
-  Topology fleet;
-  fleet.exchanges = {
-      {kSubmitExchange, "direct", {}},
-      // No alternate exchange: a dispatch to a missing queue must come back.
-      {kDispatchExchange, "direct", {}},
-      {kUpExchange, "topic", {{"alternate-exchange", std::string(kUnrouted)}}},
-      {kControlExchange, "topic", {}},
-      {kUnrouted, "fanout", {}},
-      {kDead, "fanout", {}},
-  };
-  fleet.queues = {
-      {kTasksQueue,
-       {classic(), {"x-single-active-consumer", true}, dead_letters(), overflow("reject-publish")}},
-      {kResultsQueue, {classic()}},
-      {kEventsQueue, {classic(), ttl(5'000), length_max(10'000)}},
-      {kDecidedQueue,
-       {classic(), ttl(kHourMs), length_max(100'000), bytes_max(128), overflow("drop-head")}},
-      {kEpochQueue, {classic()}},
-      {kUnrouted, {classic(), length_max(10'000), bytes_max(256)}},
-      {kDead, {classic(), length_max(10'000), bytes_max(256)}},
-  };
-  fleet.bindings = {
-      {kSubmitExchange, kTasksQueue, kTasksQueue},
-      {kUpExchange, kResultsQueue, "result.*"},
-      {kUpExchange, kEventsQueue, "heartbeat.*"},
-      {kUpExchange, kEventsQueue, "hello.*"},
-      {kUnrouted, kUnrouted, ""},
-      {kDead, kDead, ""},
-  };
-  return fleet;
-}
-
-Topology device_topology(const std::string& device) {
-  Topology topology;
-  topology.queues = {
-      {device_queue(device),
-       {classic(),
-        length_max(256),
-        overflow("reject-publish"),
-        dead_letters(),
-        {"x-expires", kWeekMs}}},
-      {device_control_queue(device),
-       {classic(), length_max(100), ttl(30'000), {"x-expires", kWeekMs}}},
-  };
-  topology.bindings = {
-      {kDispatchExchange, device_queue(device), device},
-      {kControlExchange, device_control_queue(device), fmt::format("device.{}", device)},
-      {kControlExchange, device_control_queue(device), "all"},
-  };
-  return topology;
-}
-
-std::string device_queue(std::string_view device) {
-  return fmt::format("juggler.device.{}", device);
-}
-
-std::string device_control_queue(std::string_view device) {
-  return fmt::format("juggler.device.{}.control", device);
-}
-
-bool is_device_id(std::string_view id) {
-  return !id.empty() && id.size() <= 64 && std::all_of(id.begin(), id.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-  });
-}
 
 tl::expected<Reply, CallFailure> declare_queue(Connection& connection, std::uint16_t channel,
                                                const QueueSpec& queue) {

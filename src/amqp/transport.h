@@ -13,7 +13,7 @@
 #include "amqp/admin.h"
 #include "amqp/confirms.h"
 #include "amqp/connection.h"
-#include "amqp/retry_ladder.h"
+#include "runtime/retry_ladder.h"
 #include "amqp/session.h"
 #include "amqp/session_setup.h"
 #include "runtime/transport.h"

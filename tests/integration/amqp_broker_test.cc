@@ -43,7 +43,7 @@ class AmqpSession : public ::testing::Test {
   }
   static bool enrolled(Peer& leader, const std::string& id) {
     leader->enrol(id);
-    return leader.await([&] { return node().ready(amqp::device_control_queue(id)) >= 0; });
+    return leader.await([&] { return node().ready(device_control_queue(id)) >= 0; });
   }
 };
 
@@ -212,7 +212,7 @@ TEST_F(AmqpSession, Device_CannotReadAnothersQueue) {
   Peer leader = controller();
   ASSERT_TRUE(leader.await_connected());
   ASSERT_TRUE(enrolled(leader, kOtherDevice));
-  SessionSpec spec = session({{.queue = amqp::device_queue(kOtherDevice)}});
+  SessionSpec spec = session({{.queue = device_queue(kOtherDevice)}});
   spec.role = amqp::SessionRole::Device;
   spec.broker = node().url(kDevice);
   Peer thief(amqp::make_transport(spec));

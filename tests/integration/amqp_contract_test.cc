@@ -8,9 +8,6 @@
 namespace juggler::test {
 namespace {
 
-using amqp::Argument;
-using amqp::Subscription;
-
 const std::string kQueue = "juggler.test.work";
 const std::string kOther = "juggler.test.other";
 
@@ -220,7 +217,7 @@ TEST_P(BrokerContract, PublishedBeforeTheConnection_IsSentWithIt) {
 }
 
 TEST_P(BrokerContract, ReplyQueue_VanishesWithItsOwner) {
-  amqp::SessionSpec spec = session({});
+  SessionPlan spec = session({});
   spec.reply_queue = true;
   Peer client(broker().connect(spec));
   ASSERT_TRUE(client.await_connected());

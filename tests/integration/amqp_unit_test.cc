@@ -7,9 +7,9 @@
 #include "amqp/definitions.h"
 #include "amqp/frames.h"
 #include "amqp/properties.h"
-#include "amqp/retry_ladder.h"
 #include "amqp/session.h"
 #include "amqp/topology.h"
+#include "runtime/retry_ladder.h"
 
 namespace juggler::amqp {
 namespace {

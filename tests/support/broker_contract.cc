@@ -96,23 +96,23 @@ wire::Envelope message_to(const std::string& queue, const std::string& body) {
   return message;
 }
 
-amqp::SessionSpec session(std::vector<amqp::Subscription> subscriptions) {
-  amqp::SessionSpec spec;
+SessionPlan session(std::vector<Subscription> subscriptions) {
+  SessionPlan spec;
   spec.connection_name = "test";
   spec.subscriptions = std::move(subscriptions);
   return spec;
 }
 
-amqp::QueueSpec plain_queue(const std::string& name, std::vector<amqp::Argument> arguments) {
+QueueSpec plain_queue(const std::string& name, std::vector<Argument> arguments) {
   return {name, std::move(arguments), false};
 }
 
-Peer BrokerContract::peer(std::vector<amqp::Subscription> subscriptions) {
+Peer BrokerContract::peer(std::vector<Subscription> subscriptions) {
   return Peer(broker().connect(session(std::move(subscriptions))));
 }
 
-void BrokerContract::declare_queue(const std::string& name, std::vector<amqp::Argument> arguments) {
-  amqp::Topology topology;
+void BrokerContract::declare_queue(const std::string& name, std::vector<Argument> arguments) {
+  Topology topology;
   topology.queues.push_back(plain_queue(name, std::move(arguments)));
   broker().declare(topology);
 }

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "amqp/session.h"
-#include "amqp/topology.h"
+#include "runtime/session.h"
+#include "runtime/topology.h"
 #include "runtime/transport.h"
 
 namespace juggler::test {
@@ -20,11 +20,10 @@ class BrokerUnderTest {
  public:
   virtual ~BrokerUnderTest() = default;
 
-  // A transport with a controller's rights, or with a client's where it wants a reply queue; the
-  // address in `spec` is replaced.
-  virtual std::unique_ptr<Transport> connect(amqp::SessionSpec spec) = 0;
+  // A transport with a controller's rights, or with a client's where it wants a reply queue.
+  virtual std::unique_ptr<Transport> connect(SessionPlan plan) = 0;
   // Makes queues, exchanges and bindings beside those of the fleet.
-  virtual void declare(const amqp::Topology& topology) = 0;
+  virtual void declare(const Topology& topology) = 0;
   // Ends every connection without a good-bye.
   virtual void cut_all() = 0;
   // Forgets every queue of the fleet and of the tests.
@@ -69,9 +68,9 @@ class Peer {
 // A message to a queue by the default exchange; its message_id is its body.
 wire::Envelope message_to(const std::string& queue, const std::string& body);
 // A session that subscribes to these queues and declares nothing.
-amqp::SessionSpec session(std::vector<amqp::Subscription> subscriptions);
+SessionPlan session(std::vector<Subscription> subscriptions);
 // A plain durable queue, for a topology.
-amqp::QueueSpec plain_queue(const std::string& name, std::vector<amqp::Argument> arguments = {});
+QueueSpec plain_queue(const std::string& name, std::vector<Argument> arguments = {});
 
 using BrokerFactory = BrokerUnderTest& (*)();
 
@@ -79,8 +78,8 @@ class BrokerContract : public ::testing::TestWithParam<BrokerFactory> {
  protected:
   void SetUp() override { broker().reset(); }
   BrokerUnderTest& broker() { return GetParam()(); }
-  Peer peer(std::vector<amqp::Subscription> subscriptions = {});
-  void declare_queue(const std::string& name, std::vector<amqp::Argument> arguments = {});
+  Peer peer(std::vector<Subscription> subscriptions = {});
+  void declare_queue(const std::string& name, std::vector<Argument> arguments = {});
 };
 
 }  // namespace juggler::test

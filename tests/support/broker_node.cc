@@ -7,6 +7,7 @@
 
 #include "amqp/monotonic.h"
 #include "amqp/node_files.h"
+#include "amqp/topology.h"
 #include "core/check.h"
 #include "fmt/format.h"
 #include "support/broker_certificate.h"
@@ -24,12 +25,12 @@ std::string make_temporary(const std::string& parent) {
 // Queues that a test may have left behind.
 std::vector<std::string> test_queues() {
   std::vector<std::string> names = {"juggler.test.work", "juggler.test.other", "juggler.queries"};
-  for (const amqp::QueueSpec& queue : amqp::fleet_topology().queues) {
+  for (const QueueSpec& queue : fleet_topology().queues) {
     names.push_back(queue.name);
   }
   for (const char* device : {kDevice, kOtherDevice}) {
-    names.push_back(amqp::device_queue(device));
-    names.push_back(amqp::device_control_queue(device));
+    names.push_back(device_queue(device));
+    names.push_back(device_control_queue(device));
   }
   return names;
 }
@@ -110,9 +111,9 @@ amqp::BrokerUrl BrokerNode::tls_url(const std::string& user) const {
   return address;
 }
 
-std::unique_ptr<Transport> BrokerNode::connect(amqp::SessionSpec spec) {
-  spec.broker = url(spec.reply_queue ? "submitter" : "controller");
-  return amqp::make_transport(std::move(spec));
+std::unique_ptr<Transport> BrokerNode::connect(SessionPlan plan) {
+  amqp::BrokerUrl broker = url(plan.reply_queue ? "submitter" : "controller");
+  return amqp::make_transport({std::move(plan), std::move(broker)});
 }
 
 amqp::Connection& BrokerNode::admin() {
@@ -130,7 +131,7 @@ amqp::Connection& BrokerNode::admin() {
   return *admin_;
 }
 
-void BrokerNode::declare(const amqp::Topology& topology) {
+void BrokerNode::declare(const Topology& topology) {
   const auto declared = amqp::declare(admin(), 1, topology);
   JUGGLER_CHECK(declared.has_value(), "a test's topology is declared");
 }

@@ -6,6 +6,7 @@
 
 #include "amqp/connection.h"
 #include "amqp/private_broker.h"
+#include "amqp/session.h"
 #include "support/broker_contract.h"
 
 namespace juggler::test {
@@ -18,8 +19,8 @@ class BrokerNode final : public BrokerUnderTest {
  public:
   static BrokerNode& get();
 
-  std::unique_ptr<Transport> connect(amqp::SessionSpec spec) override;
-  void declare(const amqp::Topology& topology) override;
+  std::unique_ptr<Transport> connect(SessionPlan plan) override;
+  void declare(const Topology& topology) override;
   void cut_all() override;
   void reset() override;
 

@@ -4,7 +4,7 @@
 #include "core/rng.h"
 #include "core/units.h"
 
-namespace juggler::amqp {
+namespace juggler {
 
 // The first attempts follow at once, then each second, then ever more slowly up to delay_max.
 //
@@ -36,4 +36,4 @@ class RetryLadder {
   Time up_since_ = Time::never();
 };
 
-}  // namespace juggler::amqp
+}  // namespace juggler

@@ -1,13 +1,16 @@
 // The sessions that Juggler has, as values. Their order is explained in docs/protocol.md.
-#include "amqp/session.h"
-#include "amqp/topology.h"
+#include "runtime/session.h"
 
-namespace juggler::amqp {
+#include <utility>
 
-SessionSpec controller_session(BrokerUrl broker, std::string instance) {
+#include "runtime/topology.h"
+#include "wire/messages.h"
+
+namespace juggler {
+
+SessionPlan controller_plan(std::string instance) {
   constexpr int kTasksPrefetch = 1'024;
-  SessionSpec spec;
-  spec.broker = std::move(broker);
+  SessionPlan spec;
   spec.connection_name = std::move(instance);
   spec.role = SessionRole::Controller;
   spec.declare_topology = true;
@@ -22,11 +25,11 @@ SessionSpec controller_session(BrokerUrl broker, std::string instance) {
                 .unique_name = true,
                 .message_ttl_ms = 5'000,
                 .length_max = 10'000,
-                .bindings = {{kUpExchange, "heartbeat.*"}, {kUpExchange, "hello.*"}}};
+                .bindings = {{wire::kUpExchange, "heartbeat.*"}, {wire::kUpExchange, "hello.*"}}};
 
   // The lock. No bound: results wait unacknowledged for tasks that come only after them.
   Subscription results;
-  results.queue = kResultsQueue;
+  results.queue = wire::kResultsQueue;
   results.prefetch = 0;
   results.exclusive = true;
   results.drain_first = true;
@@ -34,30 +37,28 @@ SessionSpec controller_session(BrokerUrl broker, std::string instance) {
   // Read and put back: held unacknowledged, the broker would close the channel after its
   // consumer_timeout, and the queue's own limits would count none of it.
   Subscription decided;
-  decided.queue = kDecidedQueue;
+  decided.queue = wire::kDecidedQueue;
   decided.prefetch = 0;
   decided.browse = true;
 
   Subscription queries;
-  queries.queue = kQueriesQueue;
+  queries.queue = wire::kQueriesQueue;
   queries.prefetch = 64;
   queries.own = {.wanted = true,
                  .message_ttl_ms = 30'000,
                  .length_max = 1'000,
-                 .bindings = {{kSubmitExchange, kQueriesQueue}}};
+                 .bindings = {{wire::kSubmitExchange, wire::kQueriesQueue}}};
 
   Subscription tasks;
-  tasks.queue = kTasksQueue;
+  tasks.queue = wire::kTasksQueue;
   tasks.prefetch = kTasksPrefetch;
 
   spec.subscriptions = {events, results, decided, queries, tasks};
   return spec;
 }
 
-SessionSpec device_session(BrokerUrl broker, const std::string& device, std::int64_t incarnation,
-                           int window) {
-  SessionSpec spec;
-  spec.broker = std::move(broker);
+SessionPlan device_plan(const std::string& device, std::int64_t incarnation, int window) {
+  SessionPlan spec;
   spec.connection_name = "device " + device;
   spec.role = SessionRole::Device;
   Subscription work;
@@ -73,12 +74,11 @@ SessionSpec device_session(BrokerUrl broker, const std::string& device, std::int
   return spec;
 }
 
-SessionSpec client_session(BrokerUrl broker, std::string name) {
-  SessionSpec spec;
-  spec.broker = std::move(broker);
+SessionPlan client_plan(std::string name) {
+  SessionPlan spec;
   spec.connection_name = std::move(name);
   spec.reply_queue = true;
   return spec;
 }
 
-}  // namespace juggler::amqp
+}  // namespace juggler

@@ -1,8 +1,8 @@
-#include "amqp/retry_ladder.h"
+#include "runtime/retry_ladder.h"
 
 #include <algorithm>
 
-namespace juggler::amqp {
+namespace juggler {
 
 Micros RetryLadder::rung(int failures) {
   constexpr int kAtOnce = 5;
@@ -28,4 +28,4 @@ Time RetryLadder::failed(Time now) {
                    rng_.below(static_cast<std::uint64_t>(longest.count) + 1))};
 }
 
-}  // namespace juggler::amqp
+}  // namespace juggler

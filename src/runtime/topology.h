@@ -1,0 +1,56 @@
+#pragma once
+// The exchanges and queues of Juggler as values, for whatever plays the broker's part: RabbitMQ
+// (src/amqp declares them) or a simulated one. Their reasons: docs/protocol.md.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace juggler {
+
+// Further names stand in wire/messages.h, beside the messages that go there.
+inline constexpr const char* kEventsQueue = "juggler.events";
+inline constexpr const char* kEpochQueue = "juggler.epoch";
+
+struct Argument {
+  std::string key;
+  std::variant<bool, std::int64_t, std::string> value;
+};
+
+struct ExchangeSpec {
+  std::string name;
+  std::string type;
+  std::vector<Argument> arguments;
+};
+
+struct QueueSpec {
+  std::string name;  // empty: the broker chooses one
+  std::vector<Argument> arguments;
+  bool exclusive = false;  // exclusive queues are transient, all others durable
+};
+
+struct BindingSpec {
+  std::string exchange;
+  std::string queue;
+  std::string key;
+};
+
+struct Topology {
+  std::vector<ExchangeSpec> exchanges;
+  std::vector<QueueSpec> queues;
+  std::vector<BindingSpec> bindings;
+};
+
+// What every controller declares when it connects.
+Topology fleet_topology();
+// What a device needs; declared when it is enrolled.
+Topology device_topology(const std::string& device);
+
+std::string device_queue(std::string_view device);
+std::string device_control_queue(std::string_view device);
+// Lower-case letters, digits and hyphens: a dot would break routing keys and topic permissions.
+bool is_device_id(std::string_view id);
+
+}  // namespace juggler
