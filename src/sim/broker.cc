@@ -1,0 +1,424 @@
+#include "sim/broker.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "core/check.h"
+
+// This file: connections and their sessions, confirms, and what ends a connection. Where messages
+// go is in broker_messages.cc.
+
+namespace juggler::sim {
+namespace {
+
+// What wakes the broker, in the low bits; the rest is a connection's or a queue's number.
+constexpr std::uint64_t kWakeConfirms = 0;
+constexpr std::uint64_t kWakeExpiry = 1;
+constexpr std::uint64_t kWakeWatch = 2;
+constexpr unsigned kWakeBits = 2;
+
+// Two heartbeats of 5 s, as sessions ask for: docs/protocol.md#connecting.
+constexpr Micros kSilenceMax = seconds(10);
+constexpr std::int64_t kUnixStart = 1'700'000'000;
+
+}  // namespace
+
+void BrokerPort::receive(Frame frame) { broker_.receive(*this, std::move(frame)); }
+
+Broker::Broker(Agenda& agenda, BrokerProfile profile, std::uint64_t seed)
+    : agenda_(agenda), profile_(profile), rng_(seed) {}
+
+Broker::~Broker() = default;
+
+BrokerPort& Broker::attach(Link& link) {
+  ports_.push_back(std::make_unique<BrokerPort>(*this, link));
+  link.up.connect(*ports_.back());
+  return *ports_.back();
+}
+
+BrokerConnection* Broker::find(std::uint64_t connection) {
+  const auto at = connections_.find(connection);
+  return at == connections_.end() ? nullptr : at->second.get();
+}
+
+void Broker::receive(BrokerPort& port, Frame frame) {
+  if (frame.kind == FrameKind::Open) {
+    open(port, frame);
+    return;
+  }
+  if (port.current_ != frame.connection || port.connection_ == nullptr) {
+    port.current_ = frame.connection;
+    port.connection_ = find(frame.connection);
+  }
+  BrokerConnection* connection = port.connection_;
+  if (connection == nullptr) {
+    return;  // it was given up
+  }
+  if (connection->stopped && frame.kind != FrameKind::Goodbye) {
+    connection->unread.push_back(std::move(frame));
+    return;
+  }
+  handle(*connection, frame);
+}
+
+void Broker::handle(BrokerConnection& connection, Frame& frame) {
+  switch (frame.kind) {
+    case FrameKind::Publish:
+      publish(connection, frame);
+      return;
+    case FrameKind::Settle:
+      settle(connection, frame.number, static_cast<Settling>(frame.flag));
+      return;
+    case FrameKind::Step:
+      step(connection, frame);
+      return;
+    case FrameKind::Goodbye:
+      drop(connection.number, "closed", /*tell=*/false);
+      return;
+    default:
+      JUGGLER_CHECK(false, "no client sends a broker's frame");
+  }
+}
+
+void Broker::send(BrokerConnection& connection, Frame frame, Micros later) {
+  frame.connection = connection.number;
+  if (frame.size == 0) {
+    frame.size = kFrameBytes;
+  }
+  connection.port->link().down.send(std::move(frame), later);
+}
+
+void Broker::answer(BrokerConnection& connection, std::uint16_t index, StepAnswer what,
+                    std::uint64_t number, std::string text) {
+  Frame frame{.kind = FrameKind::Answer,
+              .flag = static_cast<std::uint8_t>(what),
+              .index = index,
+              .number = number};
+  if (!text.empty()) {
+    frame.text = std::make_unique<std::string>(std::move(text));
+  }
+  // Behind whatever was sent before it.
+  send(connection, std::move(frame), profile_.hop);
+}
+
+void Broker::open(BrokerPort& port, const Frame& frame) {
+  auto connection = std::make_unique<BrokerConnection>();
+  connection->number = frame.connection;
+  connection->port = &port;
+  connection->plan = port.plan;
+  BrokerConnection& made = *connection;
+  if (!running_) {
+    Frame closed{.kind = FrameKind::Closed};
+    closed.text = std::make_unique<std::string>("connection refused");
+    send(made, std::move(closed), Micros{});
+    return;
+  }
+  connections_[made.number] = std::move(connection);
+  port.current_ = made.number;
+  port.connection_ = &made;
+  made.subscribed.assign(made.plan->subscriptions.size() + 1, kNoQueue);
+  if (made.plan->declare_topology) {
+    declare(fleet_topology());
+  }
+  std::string replies;
+  if (made.plan->reply_queue) {
+    replies = fmt::format("amq.gen-{}", ++last_name_);
+    const QueueIndex queue =
+        declare_queue({.name = replies, .arguments = {}, .exclusive = true}, made.number);
+    Subscription how;
+    how.prefetch = 0;
+    how.no_ack = true;
+    consume(made, static_cast<std::uint16_t>(made.plan->subscriptions.size()), queue, how);
+  }
+  answer(made, 0, StepAnswer::Opened, 0, replies);
+}
+
+void Broker::step(BrokerConnection& connection, const Frame& frame) {
+  const std::uint16_t index = frame.index;
+  switch (static_cast<StepKind>(frame.flag)) {
+    case StepKind::Start:
+      answer(connection, index, start_subscription(connection, index));
+      return;
+    case StepKind::Drained: {
+      const Queue& queue = queues_[connection.subscribed[index]];
+      answer(connection, index, queue.ready.empty() ? StepAnswer::Dry : StepAnswer::NotDry);
+      return;
+    }
+    case StepKind::Announce: {
+      const std::int64_t epoch = connection.plan->take_epoch ? take_epoch() : 0;
+      answer(connection, index, StepAnswer::Announced, static_cast<std::uint64_t>(epoch));
+      return;
+    }
+  }
+}
+
+StepAnswer Broker::start_subscription(BrokerConnection& connection, std::uint16_t index) {
+  const Subscription& wanted = connection.plan->subscriptions[index];
+  QueueIndex at = exchanges_.find_queue(wanted.queue);
+  if (wanted.own.wanted) {
+    QueueSpec spec{.name = wanted.queue, .arguments = {}, .exclusive = true};
+    if (wanted.own.unique_name) {
+      spec.name = fmt::format("{}.{}", wanted.queue, connection.number);
+    }
+    if (wanted.own.message_ttl_ms > 0) {
+      spec.arguments.push_back({"x-message-ttl", wanted.own.message_ttl_ms});
+    }
+    if (wanted.own.length_max > 0) {
+      spec.arguments.push_back({"x-max-length", std::int64_t{wanted.own.length_max}});
+    }
+    at = exchanges_.find_queue(spec.name);
+    if (at != kNoQueue && queues_[at].owner != connection.number) {
+      return StepAnswer::Refused;  // 405: somebody else's exclusive queue
+    }
+    at = declare_queue(spec, connection.number);
+    for (const OwnQueue::Binding& binding : wanted.own.bindings) {
+      exchanges_.bind({binding.exchange, spec.name, binding.key}, at);
+    }
+  }
+  if (at == kNoQueue) {
+    return connection.plan->role == SessionRole::Device ? StepAnswer::WaitQueue
+                                                        : StepAnswer::Refused;
+  }
+  Queue& queue = queues_[at];
+  if (wanted.exclusive && !queue.consumers.empty()) {
+    return StepAnswer::WaitLock;
+  }
+  const bool locked = std::any_of(queue.consumers.begin(), queue.consumers.end(),
+                                  [](const QueueConsumer& consumer) { return consumer.exclusive; });
+  if (locked) {
+    return StepAnswer::Refused;
+  }
+  const bool dry = queue.ready.empty();
+  connection.subscribed[index] = at;
+  if (wanted.browse) {
+    browse(connection, index, queue);
+    return StepAnswer::StartedDry;
+  }
+  consume(connection, index, at, wanted);
+  const bool waits = wanted.drain_first && !dry;
+  return waits ? StepAnswer::Started : StepAnswer::StartedDry;
+}
+
+// Sends what lies there and puts it back, all at one moment.
+void Broker::browse(BrokerConnection& connection, std::uint16_t index, Queue& queue) {
+  for (StoredMessage& message : queue.ready) {
+    if (message.expires <= agenda_.now()) {
+      continue;
+    }
+    Frame frame{.kind = FrameKind::Deliver,
+                .flag = message.redelivered ? std::uint8_t{1} : std::uint8_t{0},
+                .index = index,
+                .size = wire_size(message.content.envelope()),
+                .content = message.content};
+    message.redelivered = true;
+    send(connection, std::move(frame), profile_.hop);
+  }
+}
+
+std::int64_t Broker::take_epoch() {
+  const QueueIndex at = declare_queue({.name = kEpochQueue, .arguments = {}}, 0);
+  Queue& queue = queues_[at];
+  std::int64_t highest = 0;
+  for (const StoredMessage& message : queue.ready) {
+    const std::string& text = *message.content.envelope().body;
+    std::int64_t value = 0;
+    std::from_chars(text.data(), text.data() + text.size(), value);
+    highest = std::max(highest, value);
+  }
+  const std::int64_t epoch = std::max(highest + 1, kUnixStart + agenda_.now().us / 1'000'000);
+  queue.ready.clear();
+  queue.ready_bytes = 0;
+  wire::Envelope record;
+  record.routing_key = kEpochQueue;
+  record.body = wire::make_body(std::to_string(epoch));
+  put(at, Content(std::move(record)), /*persistent=*/true);
+  queue.ready.back().on_disk = agenda_.now();  // the session waited for its confirm
+  return epoch;
+}
+
+void Broker::confirm(BrokerConnection& connection, std::uint64_t number, bool accepted,
+                     bool at_once) {
+  if (at_once) {
+    Frame frame{.kind = FrameKind::Confirm,
+                .flag = accepted ? std::uint8_t{1} : std::uint8_t{0},
+                .number = number};
+    send(connection, std::move(frame), profile_.hop);
+    return;
+  }
+  connection.confirm_up_to = number;
+  if (!connection.confirm_planned) {
+    connection.confirm_planned = true;
+    const auto spread =
+        static_cast<std::uint64_t>((profile_.confirm_max - profile_.confirm_min).count) + 1;
+    const Micros wait =
+        profile_.confirm_min + Micros{static_cast<std::int64_t>(rng_.below(spread))};
+    agenda_.at(agenda_.now() + wait, *this, connection.number << kWakeBits | kWakeConfirms);
+  }
+}
+
+// All that was processed since the last one, in one frame, as the broker's disk does it.
+void Broker::flush_confirms(std::uint64_t number) {
+  BrokerConnection* connection = find(number);
+  if (connection == nullptr || !connection->confirm_planned) {
+    return;
+  }
+  connection->confirm_planned = false;
+  Frame frame{
+      .kind = FrameKind::Confirm, .flag = 1, .multiple = true, .number = connection->confirm_up_to};
+  send(*connection, std::move(frame), Micros{});
+}
+
+void Broker::settle(BrokerConnection& connection, std::uint64_t tag, Settling how) {
+  if (tag < connection.first_tag || tag - connection.first_tag >= connection.unacked.size()) {
+    return;
+  }
+  Unacked& slot = connection.unacked[static_cast<std::size_t>(tag - connection.first_tag)];
+  if (slot.queue == kNoQueue) {
+    return;
+  }
+  Unacked settled = std::exchange(slot, Unacked{});
+  while (!connection.unacked.empty() && connection.unacked.front().queue == kNoQueue) {
+    connection.unacked.pop_front();
+    connection.first_tag += 1;
+  }
+  Queue& queue = queues_[settled.queue];
+  for (QueueConsumer& consumer : queue.consumers) {
+    if (consumer.connection == connection.number && consumer.subscription == settled.subscription) {
+      consumer.unacked -= 1;
+    }
+  }
+  if (how == Settling::Requeue) {
+    put_back(settled.queue, std::move(settled.message));
+  } else if (how == Settling::Reject) {
+    dead_letter(queue, std::move(settled.message));
+  }
+  pump(settled.queue);
+}
+
+void Broker::drop(std::uint64_t number, const std::string& reason, bool tell) {
+  const auto at = connections_.find(number);
+  if (at == connections_.end()) {
+    return;
+  }
+  const std::unique_ptr<BrokerConnection> connection = std::move(at->second);
+  connections_.erase(at);
+  if (connection->port->connection_ == connection.get()) {
+    connection->port->connection_ = nullptr;
+  }
+  for (const QueueIndex queue : connection->subscribed) {
+    if (queue != kNoQueue) {
+      std::erase_if(queues_[queue].consumers, [number](const QueueConsumer& consumer) {
+        return consumer.connection == number;
+      });
+    }
+  }
+  for (Unacked& open : connection->unacked) {
+    if (open.queue != kNoQueue) {
+      put_back(open.queue, std::move(open.message));
+    }
+  }
+  for (const QueueIndex queue : connection->own) {
+    remove_queue(queue);
+  }
+  if (tell) {
+    Frame closed{.kind = FrameKind::Closed};
+    closed.text = std::make_unique<std::string>(reason);
+    send(*connection, std::move(closed), Micros{});
+  }
+  for (const QueueIndex queue : connection->subscribed) {
+    if (queue != kNoQueue && queues_[queue].exists) {
+      pump(queue);
+    }
+  }
+}
+
+void Broker::cut_all(const std::string& reason) {
+  while (!connections_.empty()) {
+    drop(connections_.begin()->first, reason, /*tell=*/true);
+  }
+}
+
+void Broker::stop() {
+  cut_all("the broker has stopped");
+  running_ = false;
+  blocked_ = false;
+  for (Queue& queue : queues_) {
+    // What was not on disk yet may be there or not.
+    std::erase_if(queue.ready, [&](const StoredMessage& message) {
+      return message.on_disk > agenda_.now() &&
+             (message.on_disk == Time::never() || rng_.below(2) == 0);
+    });
+    queue.ready_bytes = 0;
+    for (const StoredMessage& message : queue.ready) {
+      queue.ready_bytes += wire_size(message.content.envelope());
+    }
+  }
+}
+
+void Broker::start() { running_ = true; }
+
+void Broker::block(bool blocked) {
+  if (blocked_ == blocked || !running_) {
+    return;
+  }
+  blocked_ = blocked;
+  if (blocked) {
+    return;  // each connection is told when it publishes
+  }
+  std::vector<std::uint64_t> stopped;
+  for (const auto& [number, connection] : connections_) {
+    if (connection->stopped) {
+      stopped.push_back(number);
+    }
+  }
+  for (const std::uint64_t number : stopped) {
+    BrokerConnection* connection = find(number);
+    connection->stopped = false;
+    send(*connection, {.kind = FrameKind::Blocked, .flag = 0}, Micros{});
+    std::deque<Frame> unread = std::move(connection->unread);
+    for (Frame& frame : unread) {
+      handle(*connection, frame);
+    }
+  }
+}
+
+void Broker::watch(BrokerPort& port) {
+  for (std::size_t i = 0; i < ports_.size(); ++i) {
+    if (ports_[i].get() == &port) {
+      agenda_.at(agenda_.now() + kSilenceMax, *this, i << kWakeBits | kWakeWatch);
+    }
+  }
+}
+
+void Broker::wake(std::uint64_t what) {
+  const std::uint64_t number = what >> kWakeBits;
+  switch (what & ((1U << kWakeBits) - 1)) {
+    case kWakeConfirms:
+      flush_confirms(number);
+      return;
+    case kWakeExpiry:
+      expire(static_cast<QueueIndex>(number));
+      return;
+    default: {
+      BrokerPort& port = *ports_[number];
+      const Pipe& up = port.link().up;
+      if (!up.is_cut() || agenda_.now() - up.cut_since() < kSilenceMax) {
+        return;
+      }
+      std::vector<std::uint64_t> silent;
+      for (const auto& [id, connection] : connections_) {
+        if (connection->port == &port) {
+          silent.push_back(id);
+        }
+      }
+      for (const std::uint64_t id : silent) {
+        drop(id, "missed heartbeats", /*tell=*/true);
+      }
+    }
+  }
+}
+
+}  // namespace juggler::sim

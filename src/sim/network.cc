@@ -1,0 +1,116 @@
+#include "sim/network.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace juggler::sim {
+namespace {
+
+constexpr std::uint32_t kPacketBytes = 1'448;
+// Linux's shortest retransmission time-out; what a packet costs whose loss no later packet shows.
+constexpr Micros kRetransmission = milliseconds(200);
+// With this many packets behind it a loss is seen by duplicate acks, one round trip later.
+constexpr std::uint32_t kPacketsForFastRetransmission = 4;
+
+// About normal: twelve uniform numbers have a variance of one. In integers, so that every machine
+// draws the same.
+std::int64_t about_normal(Rng& rng, std::int64_t deviation) {
+  std::int64_t sum = 0;
+  for (int i = 0; i < 3; ++i) {
+    const std::uint64_t bits = rng.next();
+    for (unsigned part = 0; part < 4; ++part) {
+      sum += static_cast<std::int64_t>((bits >> (part * 16U)) & 0xffffU);
+    }
+  }
+  return (sum - 12 * 32'767) * deviation / 65'536;
+}
+
+}  // namespace
+
+Micros Pipe::delay_of(std::uint32_t bytes) {
+  Micros delay = profile_.latency + extra_;
+  if (profile_.jitter > Micros{0}) {
+    // Light has its speed: no packet is faster than half the usual time.
+    delay = std::max(delay / 2, delay + Micros{about_normal(rng_, profile_.jitter.count)});
+  }
+  if (profile_.loss_per_million > 0) {
+    const std::uint32_t packets = bytes / kPacketBytes + 1;
+    for (std::uint32_t packet = 0; packet < packets; ++packet) {
+      if (rng_.below(1'000'000) < static_cast<std::uint64_t>(profile_.loss_per_million)) {
+        const bool seen = packets - packet > kPacketsForFastRetransmission;
+        delay += seen ? profile_.latency * 2 : kRetransmission + profile_.latency * 2;
+      }
+    }
+  }
+  return delay;
+}
+
+void Pipe::send(Frame frame, Micros later) {
+  const Time ready = agenda_.now() + later;
+  Time sent = std::max(ready, busy_until_);
+  if (profile_.bits_per_second > 0) {
+    sent = sent + Micros{std::int64_t{frame.size} * 8'000'000 / profile_.bits_per_second};
+  }
+  busy_until_ = sent;
+  last_arrival_ = std::max(last_arrival_, sent + delay_of(frame.size));
+  frames_.push_back({last_arrival_, std::move(frame)});
+  plan();
+}
+
+void Pipe::plan() {
+  if (!cut_ && !frames_.empty() && frames_.front().arrives < planned_) {
+    planned_ = frames_.front().arrives;
+    agenda_.at(planned_, *this, ++plan_);
+  }
+}
+
+void Pipe::wake(std::uint64_t number) {
+  if (number != plan_) {
+    return;  // an earlier one took its place
+  }
+  planned_ = Time::never();
+  if (cut_) {
+    return;
+  }
+  bool any = false;
+  while (!frames_.empty() && frames_.front().arrives <= agenda_.now()) {
+    Frame frame = std::move(frames_.front().frame);
+    frames_.pop_front();
+    sink_->receive(std::move(frame));
+    any = true;
+  }
+  if (any) {
+    sink_->received_all();
+  }
+  plan();
+}
+
+void Pipe::lose_tail(std::size_t count) {
+  while (count > 0 && !frames_.empty()) {
+    frames_.pop_back();
+    count -= 1;
+  }
+}
+
+void Pipe::cut() {
+  if (!cut_) {
+    cut_ = true;
+    cut_since_ = agenda_.now();
+  }
+}
+
+void Pipe::restore() {
+  if (!cut_) {
+    return;
+  }
+  cut_ = false;
+  // What was held back is sent again now.
+  const Time earliest = agenda_.now() + profile_.latency;
+  for (OnTheWay& item : frames_) {
+    item.arrives = std::max(item.arrives, earliest);
+  }
+  last_arrival_ = std::max(last_arrival_, earliest);
+  plan();
+}
+
+}  // namespace juggler::sim

@@ -1,0 +1,429 @@
+#include "sim/transport.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/check.h"
+
+namespace juggler::sim {
+namespace {
+
+// What wakes a transport, in the low bits; the rest is the generation that asked for it.
+constexpr std::uint64_t kWakeConnect = 0;
+constexpr std::uint64_t kWakeStep = 1;
+constexpr std::uint64_t kWakeHandshake = 2;
+constexpr std::uint64_t kWakeSilence = 3;
+constexpr std::uint64_t kWakeEnrol = 4;
+constexpr unsigned kWakeBits = 3;
+
+// As src/amqp waits: Connection::kHandshakeMax and kCallMax, SessionSetup's retries, two
+// heartbeats.
+constexpr Micros kHandshakeMax = seconds(10);
+constexpr Micros kSilenceMax = seconds(10);
+constexpr Micros kLockRetry = milliseconds(500);
+constexpr Micros kQueueRetry = seconds(1);
+constexpr Micros kDrainRecheck = milliseconds(20);
+// Login, tuning, opening of vhost and channel: round trips before the session begins; the short
+// connection that enrols a device needs as many, and its declarations.
+constexpr int kHandshakeTrips = 5;
+constexpr Micros kEnrolWork = milliseconds(2);
+
+}  // namespace
+
+SimTransport::SimTransport(Agenda& agenda, Broker& broker, Link& link, std::uint64_t seed)
+    : agenda_(agenda), broker_(broker), link_(link), port_(broker.attach(link)), ladder_(seed) {
+  link.down.connect(*this);
+}
+
+void SimTransport::begin(SessionPlan plan, TransportOwner& owner) {
+  JUGGLER_CHECK(owner_ == nullptr, "one process on a transport at a time");
+  plan_ = std::make_shared<const SessionPlan>(std::move(plan));
+  owner_ = &owner;
+  closed_ = false;
+  needs_ack_.clear();
+  for (const Subscription& subscription : plan_->subscriptions) {
+    needs_ack_.push_back(!subscription.no_ack && !subscription.browse);
+  }
+  needs_ack_.push_back(false);  // the reply queue
+  connect();
+}
+
+void SimTransport::vanish() {
+  owner_ = nullptr;
+  phase_ = Phase::Down;
+  generation_ += 1;
+  connection_ = 0;
+  publishes_.clear();
+  queued_.clear();
+  deliveries_.clear();
+  acks_.clear();
+  enrolling_.clear();
+  events_.clear();
+  open_ = 0;
+}
+
+void SimTransport::die(std::size_t lost_frames) {
+  if (owner_ != nullptr && phase_ != Phase::Down) {
+    link_.up.lose_tail(lost_frames);
+    send({.kind = FrameKind::Goodbye});  // the kernel closes the socket
+  }
+  vanish();
+}
+
+void SimTransport::watch() {
+  if (owner_ != nullptr) {
+    wake_later(kWakeSilence, agenda_.now() + kSilenceMax);
+  }
+  broker_.watch(port_);
+}
+
+void SimTransport::wake_later(std::uint64_t kind, Time when) {
+  agenda_.at(when, *this, generation_ << kWakeBits | kind);
+}
+
+void SimTransport::connect() {
+  phase_ = Phase::Connecting;
+  generation_ += 1;
+  incarnation_ += 1;
+  connection_ = broker_.next_connection();
+  port_.plan = plan_;
+  next_ = 0;
+  started_ = false;
+  announcing_ = false;
+  active_.assign(plan_->subscriptions.size(), false);
+  deliveries_.clear();
+  first_delivery_ = 1;
+  acks_.clear();
+  Frame open{.kind = FrameKind::Open, .size = kFrameBytes, .connection = connection_};
+  link_.up.send(std::move(open), link_.round_trip() * (kHandshakeTrips - 1));
+  wake_later(kWakeHandshake, agenda_.now() + kHandshakeMax);
+}
+
+void SimTransport::send(Frame frame) {
+  frame.connection = connection_;
+  if (frame.size == 0) {
+    frame.size = kFrameBytes;
+  }
+  link_.up.send(std::move(frame));
+}
+
+void SimTransport::publish(PublishId id, wire::Envelope message) {
+  const std::size_t body = message.body == nullptr ? 0 : message.body->size();
+  if (closed_ || (plan_->role == SessionRole::Controller && phase_ != Phase::Up)) {
+    // What was decided under an earlier lead must not go out under a later one.
+    events_.emplace_back(TransportSettled{id, PublishEnd::Unknown});
+  } else if (body > static_cast<std::size_t>(mebibytes(16).count) ||
+             open_ + queued_.size() >= plan_->publishes_max) {
+    events_.emplace_back(TransportSettled{id, PublishEnd::Refused});
+  } else if (queued_.empty() && may_publish()) {
+    send_publish(id, std::move(message));
+  } else {
+    queued_.emplace_back(Publish{id, std::move(message)});
+  }
+}
+
+void SimTransport::send_publish(PublishId id, wire::Envelope message) {
+  Frame frame{.kind = FrameKind::Publish,
+              .size = wire_size(message),
+              .number = first_publish_ + publishes_.size()};
+  frame.content = Content(std::move(message));
+  publishes_.push_back({id, false, false});
+  open_ += 1;
+  send(std::move(frame));
+}
+
+void SimTransport::settle(DeliveryId delivery, Settling how) {
+  if (delivery.incarnation != incarnation_ || delivery.tag == 0) {
+    return;
+  }
+  if (queued_.empty()) {
+    gather(delivery.tag, how);
+  } else {
+    queued_.emplace_back(Settle{delivery, how});  // never before what was published before it
+  }
+}
+
+// A tag that is not open is dropped: the broker would close the channel for it.
+void SimTransport::gather(std::uint64_t tag, Settling how) {
+  if (tag < first_delivery_ || tag - first_delivery_ >= deliveries_.size() ||
+      !deliveries_[static_cast<std::size_t>(tag - first_delivery_)]) {
+    return;
+  }
+  deliveries_[static_cast<std::size_t>(tag - first_delivery_)] = false;
+  while (!deliveries_.empty() && !deliveries_.front()) {
+    deliveries_.pop_front();
+    first_delivery_ += 1;
+  }
+  if (how == Settling::Ack) {
+    acks_.push_back(tag);
+  } else {
+    send({.kind = FrameKind::Settle, .flag = static_cast<std::uint8_t>(how), .number = tag});
+  }
+}
+
+void SimTransport::flush() {
+  if (phase_ == Phase::Up) {
+    send_queued();
+  }
+  for (const std::uint64_t tag : acks_) {
+    send({.kind = FrameKind::Settle, .number = tag});
+  }
+  acks_.clear();
+}
+
+void SimTransport::send_queued() {
+  while (!queued_.empty()) {
+    if (auto* publish = std::get_if<Publish>(&queued_.front())) {
+      if (!may_publish()) {
+        return;
+      }
+      send_publish(publish->id, std::move(publish->message));
+    } else {
+      const Settle& settle = std::get<Settle>(queued_.front());
+      gather(settle.delivery.tag, settle.how);
+    }
+    queued_.pop_front();
+  }
+}
+
+void SimTransport::enrol(const std::string& device) {
+  enrolling_.push_back(device);
+  wake_later(kWakeEnrol, agenda_.now() + link_.round_trip() * kHandshakeTrips + kEnrolWork);
+}
+
+void SimTransport::poll(Micros /*wait_max*/, std::vector<TransportEvent>& events) {
+  flush();
+  if (events.empty()) {
+    std::swap(events, events_);
+    return;
+  }
+  events.insert(events.end(), std::make_move_iterator(events_.begin()),
+                std::make_move_iterator(events_.end()));
+  events_.clear();
+}
+
+void SimTransport::close(Micros /*wait_max*/) {
+  if (owner_ == nullptr || closed_) {
+    return;
+  }
+  flush();
+  send({.kind = FrameKind::Goodbye});
+  closed_ = true;
+  if (phase_ != Phase::Up) {
+    phase_ = Phase::Up;  // so that whatever is still queued is settled
+  }
+  lose("closed");
+}
+
+void SimTransport::receive(Frame frame) {
+  if (owner_ == nullptr || frame.connection != connection_ || phase_ == Phase::Down) {
+    return;  // of a connection that was given up
+  }
+  switch (frame.kind) {
+    case FrameKind::Deliver:
+      delivered(frame);
+      return;
+    case FrameKind::Confirm:
+      confirmed(frame);
+      return;
+    case FrameKind::Return:
+      if (frame.number >= first_publish_ && frame.number - first_publish_ < publishes_.size()) {
+        publishes_[static_cast<std::size_t>(frame.number - first_publish_)].returned = true;
+      }
+      return;
+    case FrameKind::Answer:
+      answered(frame);
+      return;
+    case FrameKind::Blocked:
+      blocked_ = frame.flag != 0;
+      events_.emplace_back(TransportBlocked{blocked_, frame.text ? *frame.text : std::string()});
+      return;
+    case FrameKind::Closed:
+      lose(*frame.text);
+      return;
+    default:
+      JUGGLER_CHECK(false, "no broker sends a client's frame");
+  }
+}
+
+void SimTransport::received_all() {
+  if (owner_ != nullptr && !events_.empty()) {
+    owner_->input();
+  }
+}
+
+void SimTransport::delivered(Frame& frame) {
+  if (frame.number != 0) {
+    deliveries_.push_back(true);
+  }
+  TransportDelivery delivery;
+  delivery.id = {incarnation_, frame.number};
+  delivery.queue = frame.index < plan_->subscriptions.size()
+                       ? plan_->subscriptions[frame.index].queue
+                       : reply_queue_;
+  delivery.redelivered = frame.flag != 0;
+  delivery.envelope = std::move(frame.content).take();
+  events_.emplace_back(std::move(delivery));
+}
+
+void SimTransport::settle_entry(OpenPublish& entry, bool accepted) {
+  if (!entry.settled) {
+    entry.settled = true;
+    open_ -= 1;
+    const PublishEnd end = !accepted        ? PublishEnd::Refused
+                           : entry.returned ? PublishEnd::Returned
+                                            : PublishEnd::Confirmed;
+    events_.emplace_back(TransportSettled{entry.id, end});
+  }
+}
+
+void SimTransport::confirmed(const Frame& frame) {
+  if (frame.number < first_publish_ || frame.number - first_publish_ >= publishes_.size()) {
+    return;
+  }
+  const auto index = static_cast<std::size_t>(frame.number - first_publish_);
+  for (std::size_t i = frame.multiple ? 0 : index; i <= index; ++i) {
+    settle_entry(publishes_[i], frame.flag != 0);
+  }
+  while (!publishes_.empty() && publishes_.front().settled) {
+    publishes_.pop_front();
+    first_publish_ += 1;
+  }
+}
+
+bool SimTransport::locked() const {
+  for (std::size_t i = 0; i < active_.size(); ++i) {
+    if (plan_->subscriptions[i].exclusive && !active_[i]) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// The owner learns of the session before anything else is fetched for it.
+void SimTransport::advance() {
+  if (phase_ != Phase::Up && locked()) {
+    if (!announcing_) {
+      announcing_ = true;
+      ask(StepKind::Announce, 0);
+    }
+    return;
+  }
+  if (next_ < plan_->subscriptions.size()) {
+    ask(started_ ? StepKind::Drained : StepKind::Start, static_cast<std::uint16_t>(next_));
+  }
+}
+
+void SimTransport::ask(StepKind kind, std::uint16_t index) {
+  send({.kind = FrameKind::Step, .flag = static_cast<std::uint8_t>(kind), .index = index});
+}
+
+void SimTransport::answered(const Frame& frame) {
+  switch (static_cast<StepAnswer>(frame.flag)) {
+    case StepAnswer::Opened:
+      phase_ = Phase::Joining;
+      reply_queue_ = frame.text ? *frame.text : std::string();
+      break;
+    case StepAnswer::Announced: {
+      phase_ = Phase::Up;
+      ladder_.succeeded(agenda_.now());
+      publishes_.clear();
+      first_publish_ = 1;
+      open_ = 0;
+      TransportConnected up{incarnation_, static_cast<std::int64_t>(frame.number), reply_queue_};
+      events_.emplace_back(std::move(up));
+      break;
+    }
+    case StepAnswer::Started:
+      active_[frame.index] = true;
+      started_ = true;
+      break;
+    case StepAnswer::StartedDry:
+      active_[frame.index] = true;
+      started_ = false;
+      next_ += 1;
+      break;
+    case StepAnswer::Dry:
+      started_ = false;
+      next_ += 1;
+      break;
+    case StepAnswer::WaitLock:
+      wake_later(kWakeStep, agenda_.now() + kLockRetry);
+      return;
+    case StepAnswer::WaitQueue:
+      wake_later(kWakeStep, agenda_.now() + kQueueRetry);
+      return;
+    case StepAnswer::NotDry:
+      wake_later(kWakeStep, agenda_.now() + kDrainRecheck);
+      return;
+    case StepAnswer::Refused:
+      send({.kind = FrameKind::Goodbye});
+      lose("a subscription was refused");
+      return;
+  }
+  advance();
+}
+
+void SimTransport::lose(const std::string& reason) {
+  const bool was_up = phase_ == Phase::Up;
+  phase_ = Phase::Down;
+  blocked_ = false;
+  for (const OpenPublish& entry : publishes_) {
+    if (!entry.settled) {
+      events_.emplace_back(TransportSettled{entry.id, PublishEnd::Unknown});
+    }
+  }
+  publishes_.clear();
+  first_publish_ = 1;
+  open_ = 0;
+  deliveries_.clear();
+  acks_.clear();
+  // What waited to be sent was meant for the session that is gone; between sessions it waits on.
+  std::erase_if(queued_, [&](const auto& command) {
+    const auto* publish = std::get_if<Publish>(&command);
+    if (publish != nullptr && was_up) {
+      events_.emplace_back(TransportSettled{publish->id, PublishEnd::Unknown});
+    }
+    return publish == nullptr || was_up;
+  });
+  events_.emplace_back(TransportDisconnected{reason});
+  generation_ += 1;
+  if (!closed_) {
+    wake_later(kWakeConnect, ladder_.failed(agenda_.now()));
+  }
+}
+
+// Closes the socket: the kernel forgets what it could not send.
+void SimTransport::give_up(const std::string& reason) {
+  link_.up.lose_tail(SIZE_MAX);
+  send({.kind = FrameKind::Goodbye});
+  lose(reason);
+}
+
+void SimTransport::wake(std::uint64_t what) {
+  const std::uint64_t kind = what & ((1U << kWakeBits) - 1);
+  if (kind == kWakeEnrol && owner_ != nullptr && !enrolling_.empty()) {
+    // Over a connection of its own: the working one may have come and gone.
+    if (broker_.running()) {
+      broker_.enrol(enrolling_.front());
+    }
+    enrolling_.erase(enrolling_.begin());
+    return;
+  }
+  if (owner_ == nullptr || what >> kWakeBits != generation_) {
+    return;
+  }
+  if (kind == kWakeConnect && phase_ == Phase::Down) {
+    connect();
+  } else if (kind == kWakeStep && phase_ != Phase::Down) {
+    advance();
+  } else if (kind == kWakeHandshake && phase_ == Phase::Connecting) {
+    give_up("no answer");
+  } else if (kind == kWakeSilence && phase_ != Phase::Down && link_.down.is_cut() &&
+             agenda_.now() - link_.down.cut_since() >= kSilenceMax) {
+    give_up("nothing heard for two heartbeats");
+  }
+  received_all();
+}
+
+}  // namespace juggler::sim
