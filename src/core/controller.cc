@@ -63,6 +63,7 @@ void Controller::on(const LeadBegun& event) {
   timers_.set(now_ + config_.adopt_wait, {.kind = ControllerTimer::Kind::Replan});
   timers_.cancel(liveness_timer_);  // of an earlier lead
   liveness_timer_ = timers_.set(now_ + kLivenessPeriod, {.kind = ControllerTimer::Kind::Liveness});
+  follow_anew();
   // Nobody could be heard without a connection: silence counts from now.
   for (DeviceState& device : fleet_.devices) {
     device.last_heard = now_;
@@ -104,6 +105,7 @@ void Controller::on(const BrokerBlocked& event) {
     for (DeviceState& device : fleet_.devices) {
       device.last_heard = now_;  // their heartbeats were held up too
     }
+    follow_anew();
     replan(tasks_.waiting_size());
   }
 }

@@ -133,6 +133,8 @@ class Controller {
   void leave_lane(const AttemptId& attempt, const std::string& device);
   void end_attempt(TaskRecord& record, Attempt& attempt, std::string end, bool device_at_fault);
   void try_again(TaskRecord& record);
+  void follow(ControllerTimer timer);
+  void follow_anew();
   void attempt_timed_out(const ControllerTimer& timer);
   void completed(TaskRecord& record, const AttemptResult& result);
   void keep_orphan(const ResultArrived& event);

@@ -87,7 +87,34 @@ void Controller::try_again(TaskRecord& record) {
   plan(record);
 }
 
+// Gives an attempt its time from now on.
+void Controller::follow(ControllerTimer timer) {
+  const AttemptId attempt = timer.attempt;
+  const Time until = now_ + timer.patience;
+  attempt_timers_[attempt] = timers_.set(until, std::move(timer));
+}
+
+// The broker is back. No dispatch could arrive and no result come while it was away, so that every
+// attempt has its whole time once more: an outage must not be blamed on devices.
+void Controller::follow_anew() {
+  for (auto& [id, timer] : attempt_timers_) {
+    std::optional<ControllerTimer> body = timers_.take(timer);
+    JUGGLER_CHECK(body.has_value(), "a followed attempt has its timer");
+    if (TaskRecord* record = tasks_.find(body->task)) {
+      for (Attempt& attempt : record->attempts) {
+        attempt.held_up = attempt.held_up || attempt.id == id;
+      }
+    }
+    const Time until = now_ + body->patience;
+    timer = timers_.set(until, std::move(*body));
+  }
+}
+
 void Controller::attempt_timed_out(const ControllerTimer& timer) {
+  if (!leading_ || blocked_) {
+    follow(timer);  // it begins anew once the broker is back
+    return;
+  }
   leave_lane(timer.attempt, timer.device);
   TaskRecord* record = tasks_.find(timer.task);
   if (record == nullptr || record->phase == TaskPhase::Answering) {
@@ -129,7 +156,7 @@ void Controller::learn(const AttemptResult& result, const Attempt& attempt) {
     return;
   }
   device->learned = now_;
-  if (!attempt.adopted) {
+  if (!attempt.adopted && !attempt.held_up) {
     const Micros network = now_ - attempt.dispatched - result.queued - result.compute;
     device->network_us.add(std::max<std::int64_t>(network.count, 0));
   }
@@ -203,11 +230,11 @@ void Controller::adopt(const Heartbeat& heartbeat) {
                                 .dispatched = now_,
                                 .adopted = true,
                                 .end = {}});
-    attempt_timers_[id] =
-        timers_.set(now_ + config_.attempt_grace * 2, {.kind = ControllerTimer::Kind::Attempt,
-                                                       .task = record->number,
-                                                       .attempt = id,
-                                                       .device = heartbeat.device});
+    follow({.kind = ControllerTimer::Kind::Attempt,
+            .task = record->number,
+            .attempt = id,
+            .device = heartbeat.device,
+            .patience = config_.attempt_grace * 2});
   }
 }
 

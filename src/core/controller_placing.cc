@@ -119,11 +119,11 @@ void Controller::dispatch(TaskRecord& record, const Candidate& candidate) {
   // Every attempt has its own deadline: a dispatch can be lost inside a device that never fell
   // silent for long enough to be called lost.
   const Micros predicted = candidate.finish - now_;
-  attempt_timers_[id] = timers_.set(now_ + predicted * 2 + config_.attempt_grace,
-                                    {.kind = ControllerTimer::Kind::Attempt,
-                                     .task = record.number,
-                                     .attempt = id,
-                                     .device = device.facts->id});
+  follow({.kind = ControllerTimer::Kind::Attempt,
+          .task = record.number,
+          .attempt = id,
+          .device = device.facts->id,
+          .patience = predicted * 2 + config_.attempt_grace});
   stats_.dispatched += 1;
   Dispatch message;
   message.attempt = id;

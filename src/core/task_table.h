@@ -26,6 +26,7 @@ struct ControllerTimer {
   TaskNumber task = 0;
   AttemptId attempt{};   // for Attempt
   std::string device{};  // for Attempt
+  Micros patience{};     // for Attempt: how long it may take
   TaskKey key{};         // for OrphanResult
 };
 using ControllerTimers = Timers<ControllerTimer>;
@@ -45,6 +46,7 @@ struct Attempt {
   std::string variant;
   Time dispatched;
   bool adopted = false;  // begun by an earlier leader: when, nobody here knows
+  bool held_up = false;  // by the broker: how long it took says nothing about the network
   bool open = true;
   std::string end;  // how it ended, once closed
 };

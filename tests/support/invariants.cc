@@ -70,6 +70,7 @@ std::vector<TaskKey> InvariantChecker::unanswered() const {
 void InvariantChecker::controller_died() {
   publishes_.clear();
   attempts_.clear();
+  broker_there_ = false;
   submissions_.clear();
   results_.clear();
   for (auto& [key, book] : tasks_) {
@@ -130,10 +131,21 @@ void InvariantChecker::see(const ControllerEvent& event, const Controller& contr
       book.unacked.clear();
     }
   }
+  see_broker(event);
+}
+
+void InvariantChecker::see_broker(const ControllerEvent& event) {
   const auto* blocked = std::get_if<BrokerBlocked>(&event);
+  if (std::holds_alternative<LeadEnded>(event) || (blocked != nullptr && blocked->blocked)) {
+    broker_there_ = false;
+  }
   if (std::holds_alternative<LeadBegun>(event) || (blocked != nullptr && !blocked->blocked)) {
+    broker_there_ = true;
     for (auto& [id, device] : devices_) {
       device.last_heard = now_;  // nobody could be heard before
+    }
+    for (auto& [id, attempt] : attempts_) {
+      attempt.give_up = now_ + attempt.patience;  // nor could a result come
     }
   }
 }
@@ -271,7 +283,9 @@ void InvariantChecker::check_prediction(const Dispatch& dispatch, const Controll
     }
   }
   // The rule of one deadline per attempt: by then it has its result, or counts as lost.
-  attempts_[dispatch.attempt] = {now_ + predicted * 2 + seconds(2) + kAttemptSlack};
+  // It runs only while the broker is there.
+  const Micros patience = predicted * 2 + seconds(2) + kAttemptSlack;
+  attempts_[dispatch.attempt] = {patience, now_ + patience};
 }
 
 void InvariantChecker::check_outcome(const Outcome& outcome) {
@@ -328,7 +342,7 @@ void InvariantChecker::check_bounds(const Controller& controller) {
     complain(fmt::format("{} live tasks, over the bound", live));
   }
   for (auto at = attempts_.begin(); at != attempts_.end();) {
-    if (now_ <= at->second.give_up) {
+    if (!broker_there_ || now_ <= at->second.give_up) {
       ++at;
       continue;
     }

@@ -51,10 +51,12 @@ class InvariantChecker {
     bool addressed = false;  // an outcome with a reply_to
   };
   struct OpenAttempt {
+    Micros patience;
     Time give_up;
   };
 
   void see(const ControllerEvent& event, const Controller& controller);
+  void see_broker(const ControllerEvent& event);
   void see(const ControllerAction& action, const ControllerEvent& event,
            const Controller& controller);
   void check_dispatch(const Dispatch& dispatch, const Controller& controller);
@@ -73,6 +75,7 @@ class InvariantChecker {
   std::map<DeliveryId, TaskKey> submissions_;
   std::map<DeliveryId, AttemptId> results_;
   std::map<AttemptId, OpenAttempt> attempts_;
+  bool broker_there_ = false;  // a controller leads, and the broker takes messages
   std::vector<std::string> complaints_;
 };
 

@@ -207,10 +207,54 @@ TEST(Controller, NoConnection_NothingIsDispatched) {
   harness.advance(seconds(4));  // the attempt's time is up
   EXPECT_TRUE(harness.dispatches().empty());
   harness.begin_lead(2);
-  harness.heartbeat("a");
-  harness.heartbeat("b");
-  harness.advance(seconds(2));
+  harness.advance(seconds(3));  // its time counts from the connection
   EXPECT_EQ(harness.dispatches().size(), 1U);
+}
+
+TEST(Controller, OutageLongerThanAnAttemptsTime_IsNotBlamedOnTheDevice) {
+  ControllerHarness harness(ControllerConfig{}, "fastest-finish");
+  harness.lead_with({board("a"), board("b")});
+  harness.submit(submission("t").deadline(seconds(300)));
+  const Dispatch dispatch = harness.last_dispatch();
+  harness.end_lead();
+  harness.advance(seconds(60));
+  harness.begin_lead(2);
+  harness.submit(submission("t").redelivered().deadline(seconds(300)));
+  harness.advance(seconds(2));  // the device finds the broker again
+  harness.result(result_of(dispatch));
+  harness.confirm_all();
+  EXPECT_EQ(harness.dispatches().size(), 1U);
+  EXPECT_EQ(harness.controller().stats().attempts_timed_out, 0U);
+  EXPECT_EQ(harness.last_outcome().kind, OutcomeKind::Completed);
+  EXPECT_EQ(harness.controller().fleet().find("a")->network(), kNetworkDefault);
+}
+
+TEST(Controller, BrokerBlockedForLongerThanAnAttemptsTime_IsNotBlamedOnTheDevice) {
+  ControllerHarness harness(ControllerConfig{}, "fastest-finish");
+  harness.lead_with({board("a"), board("b")});
+  harness.submit(submission("t").deadline(seconds(300)));
+  const Dispatch dispatch = harness.last_dispatch();
+  harness.step(BrokerBlocked{true});
+  harness.advance(seconds(60));
+  harness.step(BrokerBlocked{false});
+  harness.advance(seconds(2));
+  harness.result(result_of(dispatch));
+  EXPECT_EQ(harness.dispatches().size(), 1U);
+  EXPECT_EQ(harness.controller().stats().attempts_timed_out, 0U);
+  EXPECT_EQ(harness.controller().fleet().find("a")->network(), kNetworkDefault);
+}
+
+TEST(Controller, DispatchLostInAnOutage_IsFoundByTheAttemptsTimeAfterIt) {
+  ControllerHarness harness(ControllerConfig{}, "fastest-finish");
+  harness.lead_with({board("a"), board("b")});
+  harness.submit(submission("t").deadline(seconds(300)));
+  harness.end_lead();
+  harness.advance(seconds(60));
+  harness.begin_lead(2);
+  harness.advance(seconds(3));
+  EXPECT_EQ(harness.controller().stats().attempts_timed_out, 1U);
+  ASSERT_EQ(harness.dispatches().size(), 2U);
+  EXPECT_EQ(harness.last_dispatch().device, "b");
 }
 
 TEST(Controller, LongWithoutAConnection_DevicesAreNotLostForTheSilence) {
