@@ -15,7 +15,7 @@ struct VerdictText {
   std::string_view text;
 };
 
-constexpr std::array<VerdictText, 15> kVerdicts{{
+constexpr std::array<VerdictText, 16> kVerdicts{{
     {Verdict::Meets, true, "meets", "meets every requirement now"},
     {Verdict::WindowFull, true, "window-full",
      "its window is full; it would be in time after that"},
@@ -33,6 +33,7 @@ constexpr std::array<VerdictText, 15> kVerdicts{{
     {Verdict::AlreadyTried, false, "already-tried", "an attempt has failed on this device"},
     {Verdict::DeviceSuspect, true, "device-suspect", "the device is silent"},
     {Verdict::DeviceLost, true, "device-lost", "the device is lost"},
+    {Verdict::DeviceGone, false, "device-gone", "the device was lost and did not come back"},
     {Verdict::DeviceDraining, false, "device-draining", "the device is leaving"},
 }};
 
@@ -88,6 +89,8 @@ std::optional<Verdict> device_unfit(const TaskView& task, const DeviceState& dev
       return Verdict::DeviceSuspect;
     case Liveness::Lost:
       return Verdict::DeviceLost;
+    case Liveness::Gone:
+      return Verdict::DeviceGone;
     case Liveness::Draining:
       return Verdict::DeviceDraining;
   }

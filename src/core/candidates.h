@@ -32,6 +32,7 @@ enum class Verdict {
   AlreadyTried,    // never: an attempt of this task has failed on this device
   DeviceSuspect,   // not now
   DeviceLost,      // not now
+  DeviceGone,      // never, as far as we know
   DeviceDraining,  // never, as far as we know
 };
 

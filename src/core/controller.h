@@ -32,7 +32,7 @@ struct ControllerConfig {
 
   Micros deadline_max = seconds(600);  // below the broker's consumer_timeout of 900 s
   int attempts_max = 3;
-  std::size_t tasks_max = 4096;  // live at once
+  std::size_t tasks_max = kTasksMax;
   Bytes tasks_bytes_max = mebibytes(256);
   std::size_t answered_max = 10'000;
   std::size_t devices_max = 4096;
@@ -44,6 +44,8 @@ struct ControllerConfig {
   Micros adopt_wait = milliseconds(1200);  // one heartbeat: before it redelivered tasks wait
   Micros suspect_after = seconds(3);
   Micros lost_after = seconds(5);
+  // A lost device counts as gone: nobody waits for it any more. A board restarts in less.
+  Micros gone_after = seconds(60);
   Micros forgotten_after = seconds(600);     // a lost device leaves the listings
   Micros learned_fades_after = seconds(10);  // what nothing confirms goes back to the profile
   Micros attempt_grace = seconds(2);         // beyond twice the prediction, then it counts as lost
@@ -158,6 +160,7 @@ class Controller {
   void dispatch_settled(TaskRecord& record, const AttemptId& id, PublishEnd end);
   void all_settled(TaskRecord& record);
   void close(TaskRecord& record);
+  void drop_payload(TaskRecord& record);
 
   PublishId open(OpenPublish publish);
   template <class Action>

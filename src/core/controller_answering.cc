@@ -154,7 +154,9 @@ void Controller::repeat(const Submitted& event, const Outcome& outcome) {
   record.outcome = outcome;
   // Only a redelivery can mean that the dead letter was never confirmed.
   record.dead_kept = !event.submission.redelivered;
-  send_answer(tasks_.insert(std::move(record)));
+  TaskRecord& live = tasks_.insert(std::move(record));
+  drop_payload(live);
+  send_answer(live);
 }
 
 void Controller::answer(TaskRecord& record, OutcomeKind kind, std::string reason) {
@@ -194,6 +196,7 @@ void Controller::answer(TaskRecord& record, Outcome outcome) {
   record.record_decided = outcome.kind != OutcomeKind::Completed && !record.dead_letter;
   record.outcome = std::move(outcome);
   act(TaskAnswered{*record.outcome});
+  drop_payload(record);
   if (leading_) {
     send_answer(record);
   }
@@ -206,8 +209,19 @@ void Controller::take_decided(TaskRecord& record, const Outcome& outcome) {
   timers_.cancel(record.deadline_timer);
   record.phase = TaskPhase::Answering;
   record.outcome = outcome;
+  drop_payload(record);
   if (leading_) {
     send_answer(record);
+  }
+}
+
+// An answered task needs its payload no more, unless a copy of it goes to the dead letters.
+void Controller::drop_payload(TaskRecord& record) {
+  const bool dead_letter_due = record.outcome.has_value() &&
+                               record.outcome->kind == OutcomeKind::Failed && !record.dead_kept;
+  if (record.payload_kept && !dead_letter_due) {
+    act(DropPayload{record.submission.payload.handle});
+    tasks_.drop_payload(record);
   }
 }
 
@@ -273,6 +287,7 @@ void Controller::settled(const OpenPublish& publish, PublishEnd end) {
     record->decided_kept = confirmed;
   } else if (publish.kind == OpenPublish::Kind::Dead) {
     record->dead_kept = confirmed;
+    drop_payload(*record);
   } else {
     Requester& requester = record->requesters[publish.requester];
     if (end == PublishEnd::Returned && !requester.reply_to.empty()) {
@@ -341,7 +356,8 @@ void Controller::close(TaskRecord& record) {
   if (!record.dead_letter) {
     answered_.remember(*record.outcome);
   }
-  act(DropPayload{record.submission.payload.handle});
+  record.dead_kept = true;
+  drop_payload(record);
   tasks_.erase(record.number);
 }
 

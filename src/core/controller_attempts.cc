@@ -242,8 +242,9 @@ void Controller::set_liveness(DeviceState& device, Liveness liveness) {
   if (device.liveness == liveness) {
     return;
   }
+  const bool was_lost = device.liveness == Liveness::Lost;
   device.liveness = liveness;
-  if (liveness == Liveness::Lost) {
+  if (liveness == Liveness::Lost || (liveness == Liveness::Gone && !was_lost)) {
     device_lost(std::string(device.facts->id));
   } else if (liveness == Liveness::Live) {
     replan(tasks_.waiting_size());
@@ -259,6 +260,7 @@ void Controller::check_liveness() {
     return;  // heartbeats are held up too: nobody is lost while the broker takes no messages
   }
   std::vector<std::string> forgotten;
+  bool given_up = false;
   for (DeviceState& device : fleet_.devices) {
     if (now_ - device.learned >= config_.learned_fades_after) {
       device.fade();
@@ -266,6 +268,9 @@ void Controller::check_liveness() {
     const Micros silent = now_ - device.last_heard;
     if (silent >= config_.forgotten_after) {
       forgotten.push_back(device.facts->id);
+    } else if (silent >= config_.gone_after) {
+      given_up = given_up || device.liveness != Liveness::Gone;
+      set_liveness(device, Liveness::Gone);
     } else if (silent >= config_.lost_after) {
       set_liveness(device, Liveness::Lost);
     } else if (silent >= config_.suspect_after && device.liveness == Liveness::Live) {
@@ -277,7 +282,11 @@ void Controller::check_liveness() {
         std::find_if(fleet_.devices.begin(), fleet_.devices.end(),
                      [&](const DeviceState& device) { return device.facts->id == id; }));
   }
-  replan(tasks_.waiting_size());
+  if (given_up) {
+    replan_all();  // who waits for that device alone is told so
+  } else {
+    replan(tasks_.waiting_size());
+  }
 }
 
 void Controller::device_lost(const std::string& id) {

@@ -9,9 +9,10 @@
 namespace juggler {
 namespace {
 
-constexpr std::array<Named<Liveness>, 4> kLiveness{{{Liveness::Live, "live"},
+constexpr std::array<Named<Liveness>, 5> kLiveness{{{Liveness::Live, "live"},
                                                     {Liveness::Suspect, "suspect"},
                                                     {Liveness::Lost, "lost"},
+                                                    {Liveness::Gone, "gone"},
                                                     {Liveness::Draining, "draining"}}};
 
 template <class Devices>

@@ -19,7 +19,8 @@ namespace juggler {
 enum class Liveness {
   Live,
   Suspect,   // silent for longer than a few heartbeats: nothing new goes there
-  Lost,      // silent for so long that its tasks go elsewhere
+  Lost,      // silent for so long that its tasks go elsewhere; may be restarting
+  Gone,      // silent for so long that nobody waits for its return
   Draining,  // finishes what it has, takes nothing new
 };
 

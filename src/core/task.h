@@ -46,6 +46,7 @@ inline constexpr int kTopKMax = 1000;
 inline constexpr std::size_t kTaskIdMax = 128;
 inline constexpr std::size_t kModelNameMax = 128;
 inline constexpr Bytes kPayloadMax = mebibytes(8);
+inline constexpr std::size_t kTasksMax = 4096;  // that a controller serves at once
 
 // What a task asks for. What is absent takes the controller's configured default.
 struct Requirements {

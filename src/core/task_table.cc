@@ -39,9 +39,16 @@ void TaskTable::erase(TaskNumber number) {
   const auto at = records_.find(number);
   JUGGLER_CHECK(at != records_.end(), "only live tasks are erased");
   line_.erase(place_of(at->second));
-  payload_bytes_ -= at->second.submission.payload.size;
+  drop_payload(at->second);
   by_key_.erase(at->second.submission.key);
   records_.erase(at);
+}
+
+void TaskTable::drop_payload(TaskRecord& record) {
+  if (record.payload_kept) {
+    payload_bytes_ -= record.submission.payload.size;
+    record.payload_kept = false;
+  }
 }
 
 TaskTable::Place TaskTable::place_of(const TaskRecord& record) {

@@ -56,6 +56,7 @@ enum class TaskPhase { Waiting, InFlight, Answering };
 struct TaskRecord {
   TaskNumber number = 0;
   Submission submission;
+  bool payload_kept = true;
   std::vector<Requester> requesters;
   Time received;
   Time deadline;
@@ -92,6 +93,8 @@ class TaskTable {
   TaskRecord* find(const TaskKey& key);
   const TaskRecord* find(const TaskKey& key) const;
   void erase(TaskNumber number);
+  // Its bytes are no longer kept.
+  void drop_payload(TaskRecord& record);
 
   // Puts a task into the line of waiting ones, or takes it out.
   void wait(const TaskRecord& record);

@@ -3,13 +3,16 @@
 
 #include <utility>
 
+#include "core/task.h"
 #include "runtime/topology.h"
 #include "wire/messages.h"
 
 namespace juggler {
 
 SessionPlan controller_plan(std::string instance) {
-  constexpr int kTasksPrefetch = 1'024;
+  // Those beyond what the controller serves are there to be refused: left in the queue behind tasks
+  // that wait for long, they would be told nothing.
+  constexpr int kTasksPrefetch = static_cast<int>(kTasksMax) + 1'024;
   SessionPlan spec;
   spec.connection_name = std::move(instance);
   spec.role = SessionRole::Controller;

@@ -83,13 +83,22 @@ TEST(Controller, Completed_SubmissionIsAckedAfterTheConfirmAndTheResultLast) {
   EXPECT_LT(task.harness.index_of_ack(task.submitted), task.harness.index_of_ack(result));
 }
 
-TEST(Controller, Completed_PayloadIsDroppedOnlyAtTheEnd) {
+TEST(Controller, Completed_PayloadIsDroppedOnce) {
   InFlightTask task;
   task.harness.result(result_of(task.dispatch));
-  EXPECT_TRUE(task.harness.all<DropPayload>().empty());
+  EXPECT_EQ(task.harness.all<DropPayload>().size(), 1U);
   task.harness.confirm_all();
   EXPECT_EQ(task.harness.all<DropPayload>().size(), 1U);
   EXPECT_EQ(task.harness.controller().tasks().size(), 0U);
+}
+
+TEST(Controller, Failed_PayloadIsKeptUntilItsDeadLetterIsConfirmed) {
+  InFlightTask task;
+  task.harness.result(result_of(task.dispatch, AttemptStatus::BadPayload, "not a picture"));
+  EXPECT_EQ(task.harness.last_outcome().kind, OutcomeKind::Failed);
+  EXPECT_TRUE(task.harness.all<DropPayload>().empty());
+  task.harness.confirm_all();
+  EXPECT_EQ(task.harness.all<DropPayload>().size(), 1U);
 }
 
 TEST(Controller, Rejected_IsAckedOnlyAfterOutcomeAndDecidedRecordAreConfirmed) {

@@ -143,6 +143,25 @@ TEST(Controller, OnlyDeviceIsLost_TheTaskWaitsForItsReturn) {
   EXPECT_EQ(harness.dispatches().size(), 1U);
 }
 
+TEST(Controller, LostBeyondTheTimeOfARestart_WhatOnlyItCouldServeIsRejected) {
+  ControllerHarness harness;
+  harness.lead_with({board("a")});
+  harness.silence("a");
+  harness.advance(seconds(6));
+  harness.submit(submission("waiting").deadline(seconds(600)));
+  harness.advance(seconds(50));
+  EXPECT_TRUE(harness.outcomes().empty());
+  harness.advance(seconds(5));
+  ASSERT_EQ(harness.outcomes().size(), 1U);
+  EXPECT_EQ(harness.last_outcome().kind, OutcomeKind::Rejected);
+  EXPECT_NE(harness.last_outcome().reason.find("lost"), std::string::npos);
+  harness.submit(submission("next").deadline(seconds(600)));
+  EXPECT_EQ(harness.outcomes().size(), 2U);
+  harness.heartbeat("a");
+  harness.submit(submission("after").deadline(seconds(600)));
+  EXPECT_EQ(harness.dispatches().size(), 1U);
+}
+
 TEST(Controller, LostForLong_IsForgotten) {
   ControllerConfig config;
   config.forgotten_after = seconds(20);

@@ -114,6 +114,23 @@ TEST(Controller, TooManyBytes_AreRejectedAsOverload) {
   EXPECT_NE(harness.last_outcome().reason.find("overload"), std::string::npos);
 }
 
+TEST(Controller, Refused_ItsPayloadIsDroppedBeforeItsOutcomeIsConfirmed) {
+  ControllerConfig config;
+  config.tasks_bytes_max = {2500};
+  ControllerHarness harness(config);
+  harness.lead_with({board()});
+  harness.submit(submission("a"));
+  harness.submit(submission("b"));
+  for (int i = 0; i < 100; ++i) {
+    harness.submit(submission("more-" + std::to_string(i)));
+  }
+  EXPECT_EQ(harness.all<DropPayload>().size(), 100U);
+  EXPECT_EQ(harness.controller().tasks().payload_bytes(), Bytes{2000});
+  harness.confirm_all();
+  EXPECT_EQ(harness.all<DropPayload>().size(), 100U);
+  EXPECT_EQ(harness.controller().tasks().payload_bytes(), Bytes{2000});
+}
+
 TEST(Controller, OverloadIsOver_TasksAreTakenAgain) {
   ControllerConfig config;
   config.tasks_max = 1;

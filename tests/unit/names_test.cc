@@ -89,6 +89,7 @@ TEST(Names, Liveness_IsNamedForPeople) {
   EXPECT_EQ(to_string(Liveness::Live), "live");
   EXPECT_EQ(to_string(Liveness::Suspect), "suspect");
   EXPECT_EQ(to_string(Liveness::Lost), "lost");
+  EXPECT_EQ(to_string(Liveness::Gone), "gone");
   EXPECT_EQ(to_string(Liveness::Draining), "draining");
 }
 
