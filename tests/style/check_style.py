@@ -19,6 +19,7 @@ LAYERS = {
     "amqp": ["core", "wire", "runtime", "files"],
     "inference": ["core", "wire", "runtime", "files"],
     "telemetry": ["core", "wire", "runtime", "files"],
+    "bounds": ["core"],
     "sim": ["core", "wire", "runtime", "files"],
     "http": ["core", "wire", "runtime", "files"],
     "apps": ["core", "wire", "runtime", "files", "amqp", "inference", "telemetry", "sim", "bounds",
@@ -48,6 +49,8 @@ LIBRARIES = [
      "only src/amqp knows the broker's library: use the Transport port (runtime/transport.h)"),
     (re.compile(r"onnxruntime"), re.compile(r"^src/inference/onnx_|^bench/|^tests/unit/inference_"),
      "only src/inference/onnx_* knows ONNX Runtime: use InferenceEngine (runtime/engine.h)"),
+    (re.compile(r"^(coin/)?(Clp|Cbc|Coin|Osi|Cgl)\w+\.h(pp)?$"), re.compile(r"^src/bounds/linear\.cc$"),
+     "only src/bounds/linear.cc knows the solver: use LinearProgram (bounds/linear.h)"),
 ]
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]')
