@@ -9,6 +9,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include "files/data_folders.h"
+#include "files/nearest_name.h"
 #include "files/sha256.h"
 #include "files/toml_reader.h"
 
@@ -27,10 +29,16 @@ constexpr std::size_t kRowsMax = kVariantsMax * kProfilePointsMax;
 struct Row {
   std::string variant;
   ProfilePoint point;
+  MicrosInterval latency;
   Evidence evidence = Evidence::Assumed;
   std::string source;
   Bytes memory;
   Micros load;
+};
+
+struct ProcessorRows {
+  Processor processor;
+  std::vector<std::vector<MicrosInterval>> latency;  // as in FactsIntervals
 };
 
 std::optional<BusyPower> read_busy(TomlSection& power, PowerScope scope) {
@@ -49,32 +57,47 @@ std::optional<BusyPower> read_busy(TomlSection& power, PowerScope scope) {
   return busy;
 }
 
-ScopeConversion read_conversion(TomlSection section) {
+// Decisions take the factor alone; its interval is for simulations.
+void read_conversion(TomlSection section, BoardProfile& profile) {
   const double factor = section.number("factor", {0.1, 10.0});
-  // For the reader of the file; decisions take the factor alone.
-  for (const char* bound : {"factor_low", "factor_high"}) {
-    section.maybe_number(bound, {0.01, 100.0});
+  const double low = section.maybe_number("factor_low", {0.01, 10.0}).value_or(factor);
+  const double high = section.maybe_number("factor_high", {0.1, 100.0}).value_or(factor);
+  if (low > factor || high < factor) {
+    section.refuse("factor", "must lie from factor_low to factor_high");
   }
   section.text_or("kind", "");
   section.text_or("source", "");
   section.warn_unknown();
-  return {std::llround(factor * 1000.0)};
+  profile.to_board_input = {std::llround(factor * 1000.0)};
+  profile.intervals.to_board_input_low_permille = std::llround(low * 1000.0);
+  profile.intervals.to_board_input_high_permille = std::llround(high * 1000.0);
+}
+
+void read_idle(TomlSection& power, BoardProfile& profile) {
+  const IntegerRange range{0, kMilliwattsMax};
+  const std::optional<std::int64_t> value = power.maybe_integer("idle_mw", range);
+  const std::optional<std::int64_t> low = power.maybe_integer("idle_mw_low", range);
+  const std::optional<std::int64_t> high = power.maybe_integer("idle_mw_high", range);
+  if (!value.has_value()) {
+    return;
+  }
+  profile.idle = Milliwatts{*value};
+  profile.intervals.idle_low = {low.value_or(*value)};
+  profile.intervals.idle_high = {high.value_or(*value)};
+  if (profile.intervals.idle_low > *profile.idle || profile.intervals.idle_high < *profile.idle) {
+    power.refuse("idle_mw", "must lie from idle_mw_low to idle_mw_high");
+  }
 }
 
 // Reads [power] and returns its scope, which the energies of all rows share.
 PowerScope read_power(TomlSection section, BoardProfile& profile) {
   const PowerScope scope = section.choice("scope", parse_power_scope, kScopeNames);
-  if (const auto idle = section.maybe_integer("idle_mw", {0, kMilliwattsMax})) {
-    profile.idle = Milliwatts{*idle};
-  }
-  for (const char* bound : {"idle_mw_low", "idle_mw_high"}) {
-    section.maybe_integer(bound, {0, kMilliwattsMax});
-  }
+  read_idle(section, profile);
   profile.busy = read_busy(section, scope);
   section.text_or("kind", "");
   section.text_or("source", "");
   if (std::optional<TomlSection> conversion = section.maybe_section("to_board_input")) {
-    profile.to_board_input = read_conversion(*conversion);
+    read_conversion(*conversion, profile);
   }
   section.warn_unknown();
   return scope;
@@ -116,8 +139,11 @@ Row read_row(TomlSection& section, std::optional<PowerScope> scope, MeasuredOn* 
   if (row.point.latency_p95 < row.point.latency_mean) {
     section.refuse("latency_us_p95", "must be at least latency_us_mean");
   }
-  for (const char* bound : {"latency_us_low", "latency_us_high"}) {
-    section.maybe_integer(bound, {0, kMicrosMax});
+  const std::int64_t mean = row.point.latency_mean.count;
+  row.latency.low = {section.maybe_integer("latency_us_low", {1, kMicrosMax}).value_or(mean)};
+  row.latency.high = {section.maybe_integer("latency_us_high", {1, kMicrosMax}).value_or(mean)};
+  if (row.latency.low.count > mean || row.latency.high.count < mean) {
+    section.refuse("latency_us_mean", "must lie from latency_us_low to latency_us_high");
   }
   row.evidence = section.choice("kind", parse_evidence, kEvidenceNames);
   row.source = section.text("source");
@@ -138,14 +164,15 @@ Row read_row(TomlSection& section, std::optional<PowerScope> scope, MeasuredOn* 
 }
 
 // Rows of one variant become one profile. It is as good as its worst row.
-std::vector<Profile> group(std::vector<Row> rows, TomlSection& section) {
+void group(std::vector<Row> rows, TomlSection& section, ProcessorRows& read) {
   std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) {
     return std::pair(a.variant, a.point.batch) < std::pair(b.variant, b.point.batch);
   });
-  std::vector<Profile> profiles;
+  std::vector<Profile>& profiles = read.processor.profiles;
   for (Row& row : rows) {
     if (profiles.empty() || profiles.back().variant != row.variant) {
       profiles.push_back({row.variant, {}, row.memory, row.load, row.evidence, row.source});
+      read.latency.emplace_back();
     }
     Profile& profile = profiles.back();
     if (!profile.points.empty() && profile.points.back().batch == row.point.batch) {
@@ -156,18 +183,19 @@ std::vector<Profile> group(std::vector<Row> rows, TomlSection& section) {
     profile.memory = std::max(profile.memory, row.memory);
     profile.load = std::max(profile.load, row.load);
     profile.points.push_back(row.point);
+    read.latency.back().push_back(row.latency);
   }
   for (const Profile& profile : profiles) {
     if (profile.points.front().batch != 1 || profile.points.size() > kProfilePointsMax) {
       section.refuse("profile", profile.variant + " needs batch 1, and 16 batch sizes at most");
     }
   }
-  return profiles;
 }
 
-Processor read_processor(TomlSection& section, std::optional<PowerScope> scope,
-                         MeasuredOn* measured) {
-  Processor processor;
+ProcessorRows read_processor(TomlSection& section, std::optional<PowerScope> scope,
+                             MeasuredOn* measured) {
+  ProcessorRows read;
+  Processor& processor = read.processor;
   processor.id = section.text("id");
   processor.kind = section.choice("kind", parse_processor_kind, "cpu, gpu, dla");
   processor.runtime = section.text("runtime");
@@ -180,9 +208,9 @@ Processor read_processor(TomlSection& section, std::optional<PowerScope> scope,
   for (TomlSection& row : section.sections("profile", kRowsMax)) {
     rows.push_back(read_row(row, scope, measured));
   }
-  processor.profiles = group(std::move(rows), section);
+  group(std::move(rows), section, read);
   section.warn_unknown();
-  return processor;
+  return read;
 }
 
 MeasuredOn read_measured_on(TomlSection section) {
@@ -211,10 +239,11 @@ Result<BoardProfile> read_profile(TomlDocument& document) {
     profile.measured_on = read_measured_on(*measured);
   }
   MeasuredOn* measured = profile.measured_on.has_value() ? &*profile.measured_on : nullptr;
-  std::set<std::string> ids;
+  std::map<std::string, ProcessorRows> processors;  // by id
   for (TomlSection& section : root.sections("processor", kProcessorsMax)) {
-    profile.processors.push_back(read_processor(section, scope, measured));
-    if (!ids.insert(profile.processors.back().id).second) {
+    ProcessorRows read = read_processor(section, scope, measured);
+    const std::string id = read.processor.id;
+    if (!processors.emplace(id, std::move(read)).second) {
       section.refuse("id", "is there twice");
     }
   }
@@ -222,8 +251,10 @@ Result<BoardProfile> read_profile(TomlDocument& document) {
   if (Result<void> ok = document.finish(); !ok) {
     return ok.error();
   }
-  std::sort(profile.processors.begin(), profile.processors.end(),
-            [](const Processor& a, const Processor& b) { return a.id < b.id; });
+  for (auto& [id, read] : processors) {
+    profile.processors.push_back(std::move(read.processor));
+    profile.intervals.latency.push_back(std::move(read.latency));
+  }
   return profile;
 }
 
@@ -245,57 +276,26 @@ Result<BoardProfile> parse_board_profile(std::string_view text, const std::strin
   return read_profile(**document);
 }
 
-std::vector<std::filesystem::path> profile_folders(const std::filesystem::path& home) {
-  std::vector<std::filesystem::path> folders;
-  if (const char* named = std::getenv("JUGGLER_PROFILES"); named != nullptr && *named != '\0') {
-    folders.emplace_back(named);
-  }
-  if (!home.empty()) {
-    folders.push_back(home / "profiles");
-  }
-  std::error_code failed;
-  std::filesystem::path above = std::filesystem::read_symlink("/proc/self/exe", failed);
-  while (above.has_relative_path()) {
-    above = above.parent_path();
-    folders.push_back(above / "profiles");
-  }
-  folders.emplace_back("/usr/share/juggler/profiles");
-  const auto is_missing = [&](const std::filesystem::path& folder) {
-    return !std::filesystem::is_directory(folder, failed);
-  };
-  folders.erase(std::remove_if(folders.begin(), folders.end(), is_missing), folders.end());
-  return folders;
-}
-
 Result<BoardProfile> find_board_profile(const std::string& board,
                                         const std::filesystem::path& home) {
-  std::string tried;
   if (valid_device_id(board)) {
-    for (const std::filesystem::path& folder : profile_folders(home)) {
-      const std::filesystem::path file = folder / (board + ".toml");
-      std::error_code failed;
-      if (std::filesystem::exists(file, failed)) {
-        return load_board_profile(file);
-      }
-      tried += (tried.empty() ? "" : ", ") + folder.string();
+    const Result<std::filesystem::path> file = find_profile_file(board, home);
+    if (file) {
+      return load_board_profile(*file);
     }
   }
-  std::string boards;
-  for (const std::string& name : list_boards(home)) {
-    boards += (boards.empty() ? "" : ", ") + name;
-  }
-  return fail(ErrorCode::NotFound, "no profile of a board '" + board + "' in " +
-                                       (tried.empty() ? "any folder" : tried) +
-                                       ". There are: " + (boards.empty() ? "none" : boards));
+  return fail(ErrorCode::NotFound,
+              "no profile of a board '" + board + "'. " + suggestion(board, list_boards(home)));
 }
 
 std::vector<std::string> list_boards(const std::filesystem::path& home) {
   std::set<std::string> boards;
-  for (const std::filesystem::path& folder : profile_folders(home)) {
+  for (const std::filesystem::path& folder : data_folders(kProfileFolders, home)) {
     std::error_code failed;
     for (const auto& entry : std::filesystem::directory_iterator(folder, failed)) {
       const std::string name = entry.path().stem().string();
-      if (entry.path().extension() != ".toml" || name.starts_with("device-")) {
+      if (entry.path().extension() != ".toml" || name.starts_with("device-") ||
+          name == kVariantTable || name == kNetworkTable) {
         continue;
       }
       const Result<BoardProfile> profile = load_board_profile(entry.path());

@@ -34,6 +34,28 @@ struct MeasuredOn {
   friend bool operator==(const MeasuredOn&, const MeasuredOn&) = default;
 };
 
+// The interval of a mean that nobody measured exactly. Both ends equal the figure where it is
+// known.
+struct MicrosInterval {
+  Micros low;
+  Micros high;
+
+  friend bool operator==(const MicrosInterval&, const MicrosInterval&) = default;
+};
+
+// What the figures of a board may really be: not announced by devices, but drawn from by
+// simulations. Energies carry their interval themselves.
+struct FactsIntervals {
+  // [processor][profile][point], in the order of the processors.
+  std::vector<std::vector<std::vector<MicrosInterval>>> latency;
+  Milliwatts idle_low;  // 0 where idle power is unknown
+  Milliwatts idle_high;
+  std::int64_t to_board_input_low_permille = 1000;
+  std::int64_t to_board_input_high_permille = 1000;
+
+  friend bool operator==(const FactsIntervals&, const FactsIntervals&) = default;
+};
+
 struct BoardProfile {
   std::string board;
   std::string title;
@@ -42,16 +64,13 @@ struct BoardProfile {
   std::optional<BusyPower> busy;  // above idle, where there is no figure per variant
   ScopeConversion to_board_input;
   std::vector<Processor> processors;  // sorted by id, their profiles by variant
+  FactsIntervals intervals;
   std::optional<MeasuredOn> measured_on;
 };
 
 // errors  file, line and reason
 Result<BoardProfile> load_board_profile(const std::filesystem::path& file);
 Result<BoardProfile> parse_board_profile(std::string_view text, const std::string& origin);
-
-// Where board profiles are looked for, in this order: $JUGGLER_PROFILES, `<home>/profiles`, the
-// `profiles` of every folder above the executable (a checkout), /usr/share/juggler/profiles.
-std::vector<std::filesystem::path> profile_folders(const std::filesystem::path& home);
 
 // The profile of a board by its name.
 //

@@ -12,6 +12,7 @@
 #include <fstream>
 #include <utility>
 
+#include "files/nearest_name.h"
 #include "files/toml_ascii.h"
 
 namespace juggler {
@@ -92,10 +93,18 @@ TomlSection::TomlSection(TomlDocument& document, const void* table, std::string 
 
 bool TomlSection::has(std::string_view key) const { return as_table(table_).get(key) != nullptr; }
 
-void TomlSection::refuse(std::string_view key, const std::string& reason) {
+unsigned TomlSection::line(std::string_view key) const {
   const toml::node* node = as_table(table_).get(key);
   const toml::source_region& at = node != nullptr ? node->source() : as_table(table_).source();
-  document_->refuse(static_cast<unsigned>(at.begin.line), where_text(name_, key) + ": " + reason);
+  return static_cast<unsigned>(at.begin.line);
+}
+
+void TomlSection::refuse(std::string_view key, const std::string& reason) {
+  document_->refuse(line(key), where_text(name_, key) + ": " + reason);
+}
+
+std::string TomlSection::where(std::string_view key) const {
+  return document_->origin_ + ":" + std::to_string(line(key));
 }
 
 std::string TomlSection::text(std::string_view key) {
@@ -156,6 +165,41 @@ std::optional<double> TomlSection::maybe_number(std::string_view key, NumberRang
     return std::nullopt;
   }
   return value;
+}
+
+std::optional<bool> TomlSection::maybe_flag(std::string_view key) {
+  known_.emplace(key);
+  const toml::node* node = as_table(table_).get(key);
+  if (node == nullptr) {
+    return std::nullopt;
+  }
+  const toml::value<bool>* value = node->as_boolean();
+  if (value == nullptr) {
+    refuse(key, "must be true or false");
+    return std::nullopt;
+  }
+  return value->get();
+}
+
+std::vector<std::string> TomlSection::texts(std::string_view key, std::size_t count_max) {
+  known_.emplace(key);
+  std::vector<std::string> values;
+  const toml::node* node = as_table(table_).get(key);
+  if (node == nullptr) {
+    return values;
+  }
+  const toml::array* array = node->as_array();
+  bool good = array != nullptr && !array->empty() && array->size() <= count_max;
+  for (std::size_t i = 0; good && i < array->size(); ++i) {
+    const toml::value<std::string>* value = array->get(i)->as_string();
+    good = value != nullptr && !value->get().empty() && value->get().size() <= 4096;
+    values.push_back(good ? value->get() : "");
+  }
+  if (!good) {
+    refuse(key, fmt::format("must be a list of 1 to {} texts", count_max));
+    values.clear();
+  }
+  return values;
 }
 
 double TomlSection::number(std::string_view key, NumberRange range) {
@@ -225,6 +269,14 @@ std::vector<TomlSection> TomlSection::sections(std::string_view key, std::size_t
     found.emplace_back(*document_, table, id);
   }
   return found;
+}
+
+void TomlSection::refuse_unknown() {
+  for (const auto& [key, node] : as_table(table_)) {
+    if (!known_.contains(key.str())) {
+      refuse(key.str(), "is no key here. " + suggestion(key.str(), {known_.begin(), known_.end()}));
+    }
+  }
 }
 
 void TomlSection::warn_unknown() const {

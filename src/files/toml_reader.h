@@ -50,6 +50,9 @@ class TomlSection {
   std::string text_or(std::string_view key, std::string_view otherwise);
   std::optional<std::int64_t> maybe_integer(std::string_view key, IntegerRange range);
   std::optional<double> maybe_number(std::string_view key, NumberRange range);
+  std::optional<bool> maybe_flag(std::string_view key);
+  // A list of texts; empty where it is absent.
+  std::vector<std::string> texts(std::string_view key, std::size_t count_max);
 
   // A value of an enumeration by its name; `parse` returns nothing for an unknown one.
   template <class Parse>
@@ -68,10 +71,17 @@ class TomlSection {
 
   // Makes an error of the document at this key.
   void refuse(std::string_view key, const std::string& reason);
+  // Makes an error of a key that nobody asked for, with the nearest of those that were: for files
+  // whose every word counts, such as scenarios.
+  void refuse_unknown();
+  // `file:line` of a key, or of the table where it has none: for errors found later.
+  std::string where(std::string_view key) const;
   // Logs the keys that nobody asked for. Unknown keys are no error: a newer file may have more.
   void warn_unknown() const;
 
  private:
+  unsigned line(std::string_view key) const;
+
   TomlDocument* document_;
   const void* table_;
   std::string name_;
