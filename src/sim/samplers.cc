@@ -101,12 +101,11 @@ double draw_gamma(Rng& rng, double shape) {
 }
 
 // By inversion. The lower side has the weight of its width.
-double draw_log_triangular(Rng& rng, double low, double high) {
+double log_triangular(double u, double low, double high) {
   JUGGLER_CHECK(low > 0.0 && low <= 1.0 && high >= 1.0, "an interval around its figure");
   const double below = -portable_ln(low);
   const double above = portable_ln(high);
   const double width = below + above;
-  const double u = draw_uniform(rng);
   if (width <= 0.0) {
     return 1.0;
   }

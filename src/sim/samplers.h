@@ -30,10 +30,11 @@ double draw_normal(Rng& rng);       // mean 0, standard deviation 1; by the pola
 // shape + 1 times a power of a uniform number.
 double draw_gamma(Rng& rng, double shape);
 
-// A factor whose logarithm has a triangular density from ln(low) over 0 to ln(high): 1 is the most
-// likely, and the ends are never passed.
+// The quantile at `u` of a factor whose logarithm has a triangular density from ln(low) over 0 to
+// ln(high): 1 is the most likely, and the ends are never passed. Several figures at one `u` are
+// wrong together.
 //
-// requires  0 < low <= 1 <= high
-double draw_log_triangular(Rng& rng, double low, double high);
+// requires  0 < u < 1, 0 < low <= 1 <= high
+double log_triangular(double u, double low, double high);
 
 }  // namespace juggler

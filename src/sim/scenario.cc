@@ -79,6 +79,14 @@ std::optional<LinkDirection> parse_link_direction(std::string_view name) {
   return value_of(kLinkDirections, name);
 }
 
+std::string fault_kind_names() {
+  std::string names;
+  for (const Named<FaultKind>& entry : kFaultKinds) {
+    names += (names.empty() ? "" : ", ") + std::string(entry.name);
+  }
+  return names;
+}
+
 std::string expectation_key(Measure measure, bool at_most) {
   return std::string(name_of(kMeasures, measure)) + std::string(at_most ? kMax : kMin);
 }

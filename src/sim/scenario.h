@@ -14,6 +14,7 @@
 #include "core/device.h"
 #include "core/task.h"
 #include "core/units.h"
+#include "files/board_profile.h"
 
 namespace juggler {
 
@@ -37,31 +38,11 @@ struct NetworkProfile {
   friend bool operator==(const NetworkProfile&, const NetworkProfile&) = default;
 };
 
-// The interval of a mean that nobody measured exactly. Both ends equal the figure where it is
-// known.
-struct MicrosInterval {
-  Micros low;
-  Micros high;
-
-  friend bool operator==(const MicrosInterval&, const MicrosInterval&) = default;
-};
-
-// What the figures of a device may really be, beside those it announces. Energies carry their
-// interval themselves. latency[processor][profile][point], in the order of the facts.
-struct FactsIntervals {
-  std::vector<std::vector<std::vector<MicrosInterval>>> latency;
-  Milliwatts idle_low;
-  Milliwatts idle_high;
-  std::int64_t to_board_input_low_permille = 1000;
-  std::int64_t to_board_input_high_permille = 1000;
-
-  friend bool operator==(const FactsIntervals&, const FactsIntervals&) = default;
-};
-
 struct ScenarioDevice {
   DeviceFacts announced;     // what its hello says, and what the controller believes at first
   DeviceFacts truth;         // what its executor takes: as announced, unless drawn or mis-stated
   FactsIntervals intervals;  // what `truth` may be drawn from (fleet.h)
+  double slower = 1.0;       // times and energies of `truth` over those announced, draws apart
   NetworkProfile network;
   double noise = 1.0;  // spread of single runs: 1 as p95 says, 0 none
 };
@@ -228,6 +209,7 @@ struct Scenario {
   std::string weights;            // energy, latency, accuracy or balanced; empty: the policy's own
   Micros duration = seconds(60);  // of arrivals; what they left is still answered
   Micros warm_up;                 // from the start: excluded from the measures
+  bool drawn = false;             // `truth` is drawn from the intervals, by the seed (fleet.h)
   ControllerConfig controller;    // defaults, with what the file overrides
   std::vector<ScenarioDevice> devices;  // sorted by id
   std::vector<DemandClass> classes;
@@ -240,6 +222,7 @@ std::string_view to_string(FaultKind kind);
 std::string_view to_string(TraceForm form);
 std::string_view to_string(LinkDirection direction);
 std::optional<FaultKind> parse_fault_kind(std::string_view name);
+std::string fault_kind_names();  // all of them, for messages
 std::optional<TraceForm> parse_trace_form(std::string_view name);
 std::optional<LinkDirection> parse_link_direction(std::string_view name);
 
