@@ -82,10 +82,11 @@ class GammaStream final : public ArrivalStream {
 
 class OnOffStream final : public ArrivalStream {
  public:
-  OnOffStream(const OnOffArrivals& shape, double rate_hz, Rng gaps, Rng dwells)
+  OnOffStream(const OnOffArrivals& shape, double rate_hz, double length_us, Rng gaps, Rng dwells)
       : rate_hz_{std::max(0.0, low_rate_of(shape)) * rate_hz, shape.burst_factor * rate_hz},
         dwell_us_{static_cast<double>(shape.low_mean.count),
                   static_cast<double>(shape.high_mean.count)},
+        length_us_(length_us),
         gaps_(gaps),
         dwells_(dwells) {
     high_ = draw_uniform(dwells_) * (dwell_us_[0] + dwell_us_[1]) < dwell_us_[1] ? 1U : 0U;
@@ -94,7 +95,7 @@ class OnOffStream final : public ArrivalStream {
 
   std::optional<double> next_us() override {
     double work = draw_exponential(gaps_);  // in expected arrivals: one is left until the next
-    for (;;) {
+    while (at_us_ < length_us_) {
       const double left = (change_us_ - at_us_) / kSecond * rate_hz_[high_];
       if (work < left) {
         at_us_ += work / rate_hz_[high_] * kSecond;
@@ -105,11 +106,13 @@ class OnOffStream final : public ArrivalStream {
       high_ = 1U - high_;
       change_us_ += draw_exponential(dwells_) * dwell_us_[high_];
     }
+    return std::nullopt;
   }
 
  private:
   double rate_hz_[2];   // low, high
   double dwell_us_[2];  // low, high
+  double length_us_;    // a slow stream must not change states for ever behind its end
   double at_us_ = 0.0;
   double change_us_ = 0.0;
   std::size_t high_ = 0;
@@ -228,7 +231,8 @@ struct Maker {
     return std::make_unique<GammaStream>(shape.cv, hz(), rng("gaps"));
   }
   Made operator()(const OnOffArrivals& shape) const {
-    return std::make_unique<OnOffStream>(shape, hz(), rng("gaps"), rng("dwells"));
+    return std::make_unique<OnOffStream>(shape, hz(), length_of(arrivals), rng("gaps"),
+                                         rng("dwells"));
   }
   Made operator()(const DiurnalArrivals& shape) const {
     return std::make_unique<DiurnalStream>(shape, hz(), rng("gaps"), rng("kept"));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 #include <utility>
 
@@ -309,7 +310,8 @@ Result<Trace> parse_trace(std::string_view text, TraceForm form, const std::stri
 
 Result<Trace> load_trace(const std::string& file, TraceForm form) {
   std::ifstream in(file, std::ios::binary);
-  if (!in) {
+  std::error_code failed;
+  if (!in || !std::filesystem::is_regular_file(file, failed)) {
     return fail(ErrorCode::NotFound, "cannot open the trace " + file);
   }
   TraceReader reader(form, file);

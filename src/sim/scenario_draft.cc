@@ -16,6 +16,9 @@
 namespace juggler {
 namespace {
 
+// Changes between high and low of an on-off process: each costs a draw, also without arrivals.
+constexpr std::int64_t kDwellsMax = 10'000'000;
+
 Error refuse(const std::string& where, const std::string& reason) {
   return fail(ErrorCode::InvalidArgument, where + ": " + reason);
 }
@@ -150,9 +153,9 @@ Result<void> settle_deadline(const ClassDraft& entry, const Scenario& scenario,
     }
   }
   if (times.empty()) {
-    return refuse(entry.where, "class '" + wanted.model +
-                                   "': no device can serve it, so that "
-                                   "deadline_services means nothing; give deadline_ms");
+    return refuse(entry.where, "class '" + entry.demand.name +
+                                   "': no device can serve it, so that deadline_services means "
+                                   "nothing; give deadline_ms");
   }
   std::sort(times.begin(), times.end());
   const auto services = static_cast<double>(times[times.size() / 2].count);
@@ -184,6 +187,14 @@ Result<void> settle_arrivals(const ScenarioDraft& draft, const ClassDraft& entry
     if ((ramp->end.hz > 0.0) != (arrivals.rate.hz > 0.0)) {
       return refuse(entry.where, "a ramp begins and ends in the same unit: hz or load");
     }
+  }
+  const auto* on_off = std::get_if<OnOffArrivals>(&arrivals.shape);
+  if (on_off != nullptr &&
+      draft.scenario.duration.count / (on_off->high_mean + on_off->low_mean).count > kDwellsMax) {
+    return refuse(entry.where,
+                  fmt::format("high_s_mean and low_s_mean are too short for duration_s: "
+                              "more than {} changes",
+                              kDwellsMax));
   }
   const auto* trace = std::get_if<TraceArrivals>(&arrivals.shape);
   if (trace == nullptr && arrivals.rate == Rate{}) {
