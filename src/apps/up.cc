@@ -18,6 +18,7 @@
 #include "apps/flags.h"
 #include "apps/json_fields.h"
 #include "apps/places.h"
+#include "apps/up_checks.h"
 #include "apps/up_run.h"
 
 namespace juggler {
@@ -142,17 +143,19 @@ Result<void> Up::await_fleet() {
   Time spoken = clock_.now();
   while (!tend()) {
     const Result<nlohmann::json> devices = session_->client->ask("devices", "", kAskMax);
+    const std::string why = devices ? "" : ": " + devices.error().message;
     if (devices && joined(*devices, told)) {
       return {};
     }
     if (clock_.now() >= until) {
-      return fail(ErrorCode::Unavailable,
-                  fmt::format("only {} of {} devices have joined; see the logs in {}", told.size(),
-                              members_.size(), (options_.home / "logs").string()));
+      return fail(
+          ErrorCode::Unavailable,
+          fmt::format("only {} of {} devices have joined{}; see the logs in {}", told.size(),
+                      members_.size(), why, (options_.home / "logs").string()));
     }
     if (clock_.now() - spoken >= seconds(10)) {
       spoken = clock_.now();
-      tell("", fmt::format("{} of {} devices have joined", told.size(), members_.size()));
+      tell("", fmt::format("{} of {} devices have joined{}", told.size(), members_.size(), why));
     }
     pause(kAskAgain);
   }
@@ -201,12 +204,17 @@ void Up::stay() {
 }
 
 int Up::run() {
+  if (Result<void> checked = check_flags(options_); !checked) {
+    return complain(checked.error().message, kExitUsage);
+  }
   if (Result<void> checked = check_home(); !checked) {
-    return complain(checked.error().message, kExitFailed);
+    const bool usage = checked.error().code == ErrorCode::InvalidArgument;
+    return complain(checked.error().message, usage ? kExitUsage : kExitFailed);
   }
   start_labels();
   if (Result<void> started = start_broker(); !started) {
-    return complain(started.error().message, kExitUnreachable);
+    const bool usage = started.error().code == ErrorCode::InvalidArgument;
+    return complain(started.error().message, usage ? kExitUsage : kExitUnreachable);
   }
   Result<void> ready = start_controller();
   if (ready) {

@@ -8,6 +8,7 @@
 #include "amqp/child_process.h"
 #include "amqp/session.h"
 #include "apps/flags.h"
+#include "apps/up_checks.h"
 #include "apps/up_run.h"
 #include "files/catalogue.h"
 #include "inference/calibration_file.h"
@@ -32,11 +33,15 @@ Result<void> Up::check_home() {
           fmt::format("cannot make {}: {}", (options_.home / folder).string(), failed.message()));
     }
   }
-  if (const Result<Catalogue> catalogue = Catalogue::load(options_.home); !catalogue) {
+  const Result<Catalogue> catalogue = Catalogue::load(options_.home);
+  if (!catalogue) {
     return fail(catalogue.error().code,
                 fmt::format("no models: {}. `make models` makes them; `juggler doctor --home {}` "
                             "says what else is missing",
                             catalogue.error().message, options_.home.string()));
+  }
+  if (Result<void> known = check_variants(options_, *catalogue); !known) {
+    return known;
   }
   const Result<std::string> program = sibling_program("juggler-consumer");
   if (!program) {
@@ -118,6 +123,9 @@ Result<void> Up::open_private_broker() {
 Result<void> Up::start_broker() {
   if (!external_broker_.empty()) {
     submitter_ = external_broker_;
+    if (Result<void> there = check_broker(external_broker_); !there) {
+      return there;
+    }
   } else {
     tell("broker", "starting RabbitMQ, for this person alone: 4 to 9 s as a rule");
     if (Result<void> started = open_private_broker(); !started) {

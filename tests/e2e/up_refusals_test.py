@@ -1,0 +1,73 @@
+#!/usr/bin/env python3
+"""What `juggler up` can know to be wrong, it says at once and starts nothing.
+
+  up_refusals_test.py BUILD_DIR MODELS_DIR
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+BUILD, MODELS = (os.path.abspath(place) for place in sys.argv[1:3])
+
+
+class Refusals(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="juggler-up-")
+        self.home = os.path.join(self.folder.name, "home")
+        os.makedirs(self.home)
+        os.symlink(MODELS, os.path.join(self.home, "models"))
+
+    def tearDown(self):
+        self.folder.cleanup()
+
+    def up(self, *arguments):
+        environment = {**os.environ, "XDG_STATE_HOME": self.folder.name}
+        environment.pop("JUGGLER_BROKER", None)
+        begun = time.monotonic()
+        done = subprocess.run([os.path.join(BUILD, "juggler"), "up", "--home", self.home, *arguments],
+                              env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              timeout=60, check=False)
+        return done.returncode, done.stdout + done.stderr, time.monotonic() - begun
+
+    def refused(self, word, *arguments):
+        status, said, _ = self.up(*arguments)
+        self.assertEqual(status, 2, said)
+        self.assertIn(word, said)
+        self.assertFalse(os.path.exists(os.path.join(self.home, "broker")), "a broker was started")
+
+    def test_an_unknown_policy(self):
+        self.refused("fastest-finish", "--policy", "no-such-policy")
+
+    def test_a_demonstration_without_photographs(self):
+        self.refused("no-such-folder", "--demo", os.path.join(self.folder.name, "no-such-folder"))
+        empty = os.path.join(self.folder.name, "empty")
+        os.makedirs(empty)
+        self.refused("empty", "--demo", empty)
+
+    def test_unknown_variants(self):
+        self.refused("no-such-net-fp32", "--variants", "efficientnet_lite0-int8,no-such-net-fp32")
+
+    def test_a_controller_configuration_that_is_not_there(self):
+        self.refused("no-such.toml", "--controller-config", "no-such.toml")
+
+    def test_a_broker_address_that_is_none(self):
+        self.refused("amqp://", "--broker", "not-an-address")
+
+    def test_a_dead_broker(self):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))  # bound and not listening: nobody answers there
+            address = f"amqp://me:secret@127.0.0.1:{taken.getsockname()[1]}/juggler"
+            status, said, took_s = self.up("--broker", address, "--twin", "jetson-nano", "--no-local")
+        self.assertEqual(status, 3, said)
+        self.assertIn("refused", said)
+        self.assertNotIn("secret", said)
+        self.assertLess(took_s, 30)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1], verbosity=2)
