@@ -135,7 +135,7 @@ struct DemandClass {
   std::string name;
   Requirements requirements;
   ArrivalProcess arrivals;
-  Bytes payload = {60'000};
+  Bytes payload = {15'000};  // a JPEG of about 256 x 256 pixels
   PayloadKind payload_kind = PayloadKind::Jpeg;
   double share = 1.0;  // of the mix, all classes together 1; what `load` is resolved with
 
