@@ -188,7 +188,7 @@ class Controller {
   std::int64_t epoch_ = 0;
   Time led_since_;
   PublishId last_publish_ = 0;
-  std::uint64_t anonymous_ = 0;  // tasks that came without an id
+  std::uint64_t own_ids_ = 0;  // given to what came without an id, or malformed under a taken one
 
   // Of the running step().
   Time now_;

@@ -20,12 +20,15 @@ PublishId Controller::open(OpenPublish publish) {
 void Controller::submit(const Submitted& event) {
   stats_.submitted += 1;
   Submitted task = event;
-  const TaskKey& key = task.submission.key;
-  if (!task.id_given && !task.submission.redelivered &&
-      (tasks_.find(key) != nullptr || answered_.find(key) != nullptr)) {
+  TaskKey& key = task.submission.key;
+  const bool taken = tasks_.find(key) != nullptr || answered_.find(key) != nullptr;
+  if (!task.refusal.empty() && (taken || !task.id_given)) {
+    // It has an outcome of its own, which must not be taken for another's.
+    key.id += fmt::format("-malformed-{}-{}", epoch_, ++own_ids_);
+  } else if (taken && !task.id_given && !task.submission.redelivered) {
     // Without an id two equal submissions are two tasks. The first keeps the id that its content
     // gives it, so that it is recognised when the broker delivers it again.
-    task.submission.key.id += fmt::format("-{}-{}", epoch_, ++anonymous_);
+    key.id += fmt::format("-{}-{}", epoch_, ++own_ids_);
   }
   if (!task.refusal.empty()) {
     refuse(task, task.refusal, true);
@@ -119,16 +122,6 @@ void Controller::refuse(const Submitted& event, const std::string& reason, bool 
     stats_.rejected += 1;
     act(DropPayload{event.submission.payload.handle});
     act(RejectDelivery{event.delivery});
-    return;
-  }
-  if (tasks_.find(event.submission.key) != nullptr) {
-    // That id has its outcome still to come, from the task that is under way.
-    act(DropPayload{event.submission.payload.handle});
-    act(RejectDelivery{event.delivery});
-    return;
-  }
-  if (const Outcome* given = answered_.find(event.submission.key)) {
-    repeat(event, *given);  // one outcome per id, whatever is sent under it later
     return;
   }
   TaskRecord record;

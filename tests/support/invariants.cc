@@ -94,9 +94,14 @@ void InvariantChecker::see(const ControllerEvent& event, const Controller& contr
     const TaskKey& key = task->submission.key;
     // A task without an id gets the rest of it from the controller: see the answer or dispatch.
     if (task->id_given || task->submission.redelivered) {
+      if (!task->refusal.empty() && tasks_.contains(key) && !tasks_[key].refused) {
+        return;  // what is wrong with this one says nothing of the task of that id
+      }
       TaskBook& book = tasks_[key];
       if (!task->refusal.empty()) {
         book.refused = true;
+      } else if (book.refused) {
+        book = {};  // corrected: now it is a task
       }
       book.unacked.insert(task->delivery);
       submissions_[task->delivery] = key;
