@@ -49,6 +49,7 @@ void Controller::submit(const Submitted& event) {
   if (!wanted.max_energy.has_value()) {
     wanted.max_energy = config_.max_energy;
   }
+  const bool deadline_stated = wanted.deadline.has_value();
   const Micros deadline = wanted.deadline.value_or(config_.deadline);
   wanted.deadline = deadline;
   if (task.submission.payload.size > kPayloadMax) {
@@ -81,11 +82,13 @@ void Controller::submit(const Submitted& event) {
       {event.delivery, task.submission.reply_to, task.submission.correlation_id});
   record.received = now_;
   record.deadline = now_ + deadline;
+  record.deadline_stated = deadline_stated;
   record.dispatch_from = event.submission.redelivered ? led_since_ + config_.adopt_wait : now_;
   TaskRecord& live = tasks_.insert(std::move(record));
   live.deadline_timer =
       timers_.set(live.deadline, {.kind = ControllerTimer::Kind::Deadline, .task = live.number});
   tasks_.wait(live);
+  fleet_.arrivals.arrived(now_.us);
 
   const auto orphan = orphans_.find(live.submission.key);
   if (orphan != orphans_.end() && orphan->second.result.status == AttemptStatus::Ok) {
@@ -161,7 +164,7 @@ void Controller::answer(TaskRecord& record, OutcomeKind kind, std::string reason
 
 void Controller::answer(TaskRecord& record, Outcome outcome) {
   JUGGLER_CHECK(record.phase != TaskPhase::Answering, "one outcome per task");
-  unreserve(record);
+  unplace(record);
   tasks_.leave(record);
   timers_.cancel(record.deadline_timer);
   record.phase = TaskPhase::Answering;
@@ -197,7 +200,7 @@ void Controller::answer(TaskRecord& record, Outcome outcome) {
 
 // An earlier leader has decided it, and its record came after the task.
 void Controller::take_decided(TaskRecord& record, const Outcome& outcome) {
-  unreserve(record);
+  unplace(record);
   tasks_.leave(record);
   timers_.cancel(record.deadline_timer);
   record.phase = TaskPhase::Answering;
@@ -256,9 +259,11 @@ void Controller::dispatch_settled(TaskRecord& record, const AttemptId& id, Publi
       const bool missing = end == PublishEnd::Returned;
       end_attempt(record, attempt,
                   missing ? "the device's queue is missing" : "the device's queue is full", true);
+      const std::string device = attempt.device;
       if (missing) {
-        act(Enrol{attempt.device});
+        act(Enrol{device});
       }
+      refresh_all(device);
       try_again(record);
       return;
     }
