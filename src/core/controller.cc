@@ -264,6 +264,9 @@ void Controller::run_timer(const ControllerTimer& timer) {
     case ControllerTimer::Kind::Lane:
       lane_due(timer);
       return;
+    case ControllerTimer::Kind::Straggler:
+      batch_overdue(timer);
+      return;
     case ControllerTimer::Kind::Liveness:
       check_liveness();
       return;

@@ -42,6 +42,7 @@ struct ControllerConfig {
   std::size_t decision_lanes_max = 100'000;
 
   bool learns = true;  // corrects profiles by results
+  bool hedges = true;  // runs a task elsewhere too when its device is late
 
   Micros warm_up = milliseconds(2500);     // two heartbeats: before it nothing is infeasible
   Micros adopt_wait = milliseconds(1200);  // one heartbeat: before it redelivered tasks wait
@@ -69,6 +70,7 @@ struct ControllerStats {
   std::uint64_t dispatched = 0;
   std::uint64_t attempts_failed = 0;
   std::uint64_t attempts_timed_out = 0;
+  std::uint64_t hedged = 0;            // tasks tried elsewhere because their device was late
   std::uint64_t results_late = 0;      // for tasks that were answered
   std::uint64_t results_orphaned = 0;  // for tasks that never came
 };
@@ -163,6 +165,8 @@ class Controller {
   void follow(OpenAttempt& attempt, const AttemptId& id);
   void follow_anew();
   void attempt_timed_out(const ControllerTimer& timer);
+  void batch_overdue(const ControllerTimer& timer);
+  void hedge(TaskRecord& record, const std::string& straggler);
   void completed(TaskRecord& record, const AttemptResult& result);
   void keep_orphan(const ResultArrived& event);
   void learn(const AttemptResult& result, const Attempt& attempt, bool first_of_batch);

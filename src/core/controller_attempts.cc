@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <deque>
 
 #include "core/check.h"
 #include "core/controller.h"
@@ -82,6 +83,9 @@ void Controller::try_again(TaskRecord& record) {
     return;
   }
   record.phase = TaskPhase::Waiting;
+  if (record.place.has_value()) {
+    return;  // it stands in another line already, as a hedge
+  }
   tasks_.wait(record);
   plan(record);
 }
@@ -132,6 +136,56 @@ void Controller::attempt_timed_out(const ControllerTimer& timer) {
       try_again(*record);
       return;
     }
+  }
+}
+
+// A batch has not come back when it should have: whoever waits behind it looks elsewhere, and its
+// own tasks are tried elsewhere too where that can still be in time. The first result counts.
+void Controller::batch_overdue(const ControllerTimer& timer) {
+  DeviceState* device = fleet_.find(timer.device);
+  if (device == nullptr || !leading_ || blocked_) {
+    return;
+  }
+  for (std::size_t l = 0; l < device->lanes.size(); ++l) {
+    const std::deque<BatchInFlight>& in_flight = device->lanes[l].in_flight;
+    const bool there = std::any_of(in_flight.begin(), in_flight.end(),
+                                   [&](const BatchInFlight& b) { return b.batch == timer.batch; });
+    if (!there || device->facts->processors[l].id != timer.processor) {
+      continue;
+    }
+    std::vector<TaskNumber> late;
+    for (const auto& [id, open] : open_attempts_) {
+      if (open.batch == timer.batch && open.device == timer.device) {
+        late.push_back(open.task);
+      }
+    }
+    send_away_late(timer.device, l);
+    for (const TaskNumber number : late) {
+      TaskRecord* record = tasks_.find(number);
+      if (record != nullptr && record->phase == TaskPhase::InFlight) {
+        hedge(*record, timer.device);
+      }
+    }
+    return;
+  }
+}
+
+void Controller::hedge(TaskRecord& record, const std::string& straggler) {
+  const auto runs = std::count_if(record.attempts.begin(), record.attempts.end(),
+                                  [](const Attempt& attempt) { return attempt.open; });
+  if (runs != 1 || record.place.has_value() ||
+      static_cast<int>(record.attempts.size()) >= config_.attempts_max) {
+    return;
+  }
+  std::vector<std::string> avoided = record.devices_failed;
+  avoided.push_back(straggler);
+  TaskView view = view_of(record);
+  view.devices_failed = &avoided;
+  const Decision decision = planner_.plan(fleet_, view, now_, policy_rng_);
+  if (const auto* chosen = std::get_if<Place>(&decision)) {
+    stats_.hedged += 1;
+    decisions_.record(planner_, view, record.submission.key, record.received, now_, decision);
+    place(record, chosen->candidate);
   }
 }
 

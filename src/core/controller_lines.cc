@@ -16,6 +16,10 @@ constexpr std::int64_t kHoldZPermille = 3000;
 constexpr Micros kHoldMargin = milliseconds(1);
 constexpr std::int64_t kHoldMarginPart = 20;
 
+// A batch is overdue when it is later than predicted by three standard deviations, by half of its
+// own time, and by what a hiccup of the host or the network may take.
+constexpr Micros kHiccup = milliseconds(20);
+
 // Company is expected if at least this part of a task should join in the time left.
 constexpr std::int64_t kJoinersMinPermille = 100;
 
@@ -213,6 +217,16 @@ void Controller::dispatch(const std::string& device_id, std::size_t lane_index,
                             .mean = expected.mean,
                             .spread = expected.spread});
   const Time predicted = free_at + expected.mean + device.network() / 2;
+  if (config_.hedges) {
+    const std::int64_t spread = device.network_spread().count;
+    const Micros late =
+        margin_of(lane.backlog(now_).variance_us2 + spread * spread, kHoldZPermille);
+    timers_.set(predicted + late + expected.mean / 2 + kHiccup,
+                {.kind = ControllerTimer::Kind::Straggler,
+                 .device = device_id,
+                 .processor = device.facts->processors[lane_index].id,
+                 .batch = static_cast<std::int64_t>(batch)});
+  }
   for (const Member& member : members) {
     TaskRecord& record = *tasks_.find(member.task);
     tasks_.leave_line(record);

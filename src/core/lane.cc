@@ -48,8 +48,10 @@ Lane::Backlog Lane::backlog(Time now) const {
     const BatchInFlight& batch = in_flight[i];
     Micros rest = batch.mean;
     if (i == 0) {
-      // It may have run for a while; one that is overdue counts as about to finish.
-      rest = std::max(head_since + batch.mean - now, batch.spread);
+      // It may have run for a while. One that is overdue will probably take as long again as it is
+      // late: a device that has vanished is soon believed to be slow, long before it is silent.
+      const Micros left = head_since + batch.mean - now;
+      rest = std::max({left, batch.spread, Micros{0} - left});
     }
     sum.mean += rest;
     sum.variance_us2 += batch.spread.count * batch.spread.count;

@@ -74,7 +74,9 @@ TaskRecord::Place TaskTable::leave_line(TaskRecord& record) {
   TaskRecord::Place place = std::move(*record.place);
   record.place.reset();
   in_line_ -= 1;
-  in_no_line_.insert(rank_of(record));
+  if (record.phase == TaskPhase::Waiting) {
+    in_no_line_.insert(rank_of(record));
+  }
   return place;
 }
 

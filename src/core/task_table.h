@@ -21,12 +21,13 @@ using TaskNumber = std::uint64_t;
 
 // What a timer of the controller is for.
 struct ControllerTimer {
-  enum class Kind { Deadline, Attempt, Replan, Resend, Liveness, OrphanResult, Lane };
+  enum class Kind { Deadline, Attempt, Replan, Resend, Liveness, OrphanResult, Lane, Straggler };
   Kind kind = Kind::Liveness;
   TaskNumber task = 0;
   AttemptId attempt{};      // for Attempt
-  std::string device{};     // for Lane
-  std::string processor{};  // for Lane
+  std::string device{};     // for Lane and Straggler
+  std::string processor{};  // for Lane and Straggler
+  std::int64_t batch = 0;   // for Straggler
   TaskKey key{};            // for OrphanResult
 };
 using ControllerTimers = Timers<ControllerTimer>;
@@ -105,7 +106,7 @@ class TaskTable {
   // A task waits, first in no processor's line; or waits no longer.
   void wait(const TaskRecord& record);
   void leave(const TaskRecord& record);
-  // A waiting task gets its place in a line, or loses it and waits in none.
+  // A task gets its place in a line, or loses it; one that only waits then waits in none.
   void enter_line(TaskRecord& record, TaskRecord::Place place);
   TaskRecord::Place leave_line(TaskRecord& record);
   // The first `max` tasks that wait in no line, by priority, deadline, number.

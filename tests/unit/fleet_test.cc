@@ -29,8 +29,8 @@ TEST(Lane, Busy_IsFreeAfterWhatIsInFlight) {
   EXPECT_EQ(lane_with({Micros{100}, Micros{30}}, Time{0}).backlog(Time{40}).mean, Micros{90});
 }
 
-TEST(Lane, HeadOverdue_CountsAsAboutToFinish) {
-  EXPECT_EQ(lane_with({Micros{100}, Micros{30}}, Time{0}).backlog(Time{500}).mean, Micros{30});
+TEST(Lane, HeadOverdue_IsExpectedToTakeAsLongAgainAsItIsLate) {
+  EXPECT_EQ(lane_with({Micros{100}, Micros{30}}, Time{0}).backlog(Time{150}).mean, Micros{80});
 }
 
 TEST(Lane, Backlog_AddsVariancesNotSpreads) {
