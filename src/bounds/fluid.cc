@@ -136,7 +136,7 @@ Programme make_rows(std::span<const ProcessorGroup> groups, std::span<const Dema
   return p;
 }
 
-void add_ways(Programme& p, std::span<const ProcessorGroup> groups, std::vector<Way> ways,
+void add_ways(Programme& p, std::span<const ProcessorGroup> groups, const std::vector<Way>& ways,
               bool with_energy) {
   for (const Way& way : ways) {
     Column column;
@@ -245,7 +245,7 @@ Result<FluidResult> fluid_energy(std::span<const ProcessorGroup> groups,
       }
       all.insert(all.end(), ways.begin(), ways.end());
       keep_hull(ways);
-      add_ways(p, groups, std::move(ways), true);
+      add_ways(p, groups, ways, true);
     }
   }
   if (const Result<void> ok = p.lp.minimise(); !ok) {
@@ -285,7 +285,7 @@ Result<FluidResult> fluid_capacity(std::span<const ProcessorGroup> groups,
       if (ways.size() > 1) {
         ways.resize(1);  // the fastest per task is all that capacity asks for
       }
-      add_ways(p, groups, std::move(ways), false);
+      add_ways(p, groups, ways, false);
     }
   }
   Column scale;

@@ -167,7 +167,8 @@ Result<void> settle_deadline(const ClassDraft& entry, const Scenario& scenario,
                                    "nothing; give deadline_ms");
   }
   std::sort(times.begin(), times.end());
-  const auto services = static_cast<double>(times[times.size() / 2].count);
+  const Micros median = times[times.size() / 2];
+  const auto services = static_cast<double>(median.count);
   const std::int64_t deadline =
       std::llround(*entry.deadline_services * services) + network.count + kNetworkDefault.count;
   wanted.deadline = Micros{(deadline + 999) / 1000 * 1000};
@@ -353,7 +354,7 @@ Result<void> settle_faults(const ScenarioDraft& draft, Scenario& scenario) {
 
 }  // namespace
 
-Result<Scenario> settle(ScenarioDraft draft, const std::filesystem::path& home) {
+Result<Scenario> settle(const ScenarioDraft& draft, const std::filesystem::path& home) {
   Scenario scenario = draft.scenario;
   if (draft.devices.empty() || draft.classes.empty()) {
     return fail(ErrorCode::InvalidArgument, "scenario '" + scenario.name +
