@@ -80,6 +80,12 @@ void LinearProgram::set_column_bounds(int column, double lower, double upper) {
   Clp_columnUpper(model_->clp.get())[column] = upper;
 }
 
+void LinearProgram::set_cost(int column, double cost) {
+  flush();
+  JUGGLER_CHECK(column >= 0 && column < columns(), "a cost is of a column that exists");
+  Clp_objective(model_->clp.get())[column] = cost;
+}
+
 void LinearProgram::flush() {
   Model& m = *model_;
   if (!m.row_lower.empty()) {

@@ -43,6 +43,7 @@ class LinearProgram {
   int add_row(double lower, double upper);
   int add_column(const Column& column);
   void set_column_bounds(int column, double lower, double upper);
+  void set_cost(int column, double cost);
 
   // Minimises. Afterwards the values, prices and the objective are those of the optimum.
   //

@@ -1,13 +1,11 @@
 #pragma once
 // The one seam between the controller and a rule of scheduling.
 //
-// A policy sees one task with its judged candidates and decides: Place, Wait (not now) or
-// Infeasible (never). The requirements are enforced before it chooses, by Judge; a policy only
-// orders the candidates that meet them. The controller then reserves: the task stands in the
-// processor's line until its batch goes out.
+// A policy sees a snapshot of the fleet and one task and decides: Place, Wait (not now) or
+// Infeasible (never). The requirements are enforced before it chooses, by `enumerate`; a policy
+// only orders the candidates that meet them. The controller then reserves.
 
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,7 +13,6 @@
 #include <vector>
 
 #include "core/candidates.h"
-#include "core/objective.h"
 #include "core/result.h"
 #include "core/rng.h"
 
@@ -25,9 +22,10 @@ struct Place {
   Candidate candidate;
 };
 
-// Not now: something that can change by itself keeps every candidate away.
+// Not now. If the policy waits for one processor, the task counts in that processor's line.
 struct Wait {
   std::string reason;
+  std::optional<Candidate> reserve;
 };
 
 struct Infeasible {
@@ -36,19 +34,6 @@ struct Infeasible {
 
 using Decision = std::variant<Place, Wait, Infeasible>;
 
-// What a decision is about. Valid during the call only.
-struct Situation {
-  const Fleet& fleet;
-  const Outlook& outlook;  // the processors, as the candidates were judged
-  std::span<const Candidate> candidates;
-  const TaskView& task;
-  Time now;
-
-  const DeviceFacts& facts_of(const Candidate& candidate) const;
-  const Processor& processor_of(const Candidate& candidate) const;
-  const Variant& variant_of(const Candidate& candidate) const;
-};
-
 class Policy {
  public:
   virtual ~Policy() = default;
@@ -56,17 +41,19 @@ class Policy {
   virtual std::string_view name() const = 0;
   virtual std::string_view about() const = 0;  // one line: the rule
 
-  // How the candidates are to be judged for it.
-  virtual Objective objective() const { return {}; }
-
   // Decides for one task. Deterministic in its arguments and the policy's own history.
-  virtual Decision plan(const Situation& situation, Rng& rng) = 0;
+  virtual Decision plan(const Fleet& fleet, const TaskView& task, Time now, Rng& rng) = 0;
 };
 
-// A decision for the chosen candidate. With none: Wait where a device may come back or memory
-// become free; Infeasible where every processor that could serve the task is too busy for its
-// deadline, or none could at all, with the reasons most candidates lost by.
-Decision decide(const Situation& situation, const Candidate* chosen);
+// Whether a policy may choose this candidate, now or after waiting for its window.
+inline bool choosable(const Candidate& candidate) {
+  return candidate.verdict == Verdict::Meets || candidate.verdict == Verdict::WindowFull;
+}
+
+// A decision for the chosen candidate; none chosen: Wait or Infeasible with the reason most
+// candidates lost by.
+Decision decide(std::span<const Candidate> candidates, const Candidate* chosen,
+                const TaskView& task);
 
 // The best choosable candidate by `better(a, b)`, ties to the earlier in the list (lowest ids).
 template <class Better>
@@ -81,22 +68,16 @@ const Candidate* best_of(std::span<const Candidate> candidates, Better better) {
 }
 
 struct PolicyEntry {
-  std::string name;
-  std::string about;
-  bool ablation = false;  // `juggler` with a part switched off, for evaluations
-};
-
-struct PolicyOptions {
-  Goal goal = Goal::Energy;  // of `juggler`; the baselines have their own
+  std::string_view name;
+  std::string_view about;
 };
 
 // Every policy there is, for listings.
 std::vector<PolicyEntry> policies();
-// Some take a parameter: "single-variant:resnet18-fp32".
-Result<std::unique_ptr<Policy>> make_policy(std::string_view name, PolicyOptions options = {});
+Result<std::unique_ptr<Policy>> make_policy(std::string_view name);
 
 // One per file.
-std::unique_ptr<Policy> make_juggler_policy(std::string_view without, PolicyOptions options);
+std::unique_ptr<Policy> make_juggler_policy();
 std::unique_ptr<Policy> make_round_robin_policy();
 std::unique_ptr<Policy> make_random_policy();
 std::unique_ptr<Policy> make_least_loaded_policy();
