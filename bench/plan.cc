@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-#include "core/policies/policy.h"
+#include "core/planner.h"
 
 namespace {
 
@@ -58,9 +58,11 @@ juggler::Fleet fleet_of(int devices) {
     juggler::DeviceState& device = fleet.at_or_insert(facts.id);
     device.facts = std::make_shared<const juggler::DeviceFacts>(facts);
     juggler::Lane lane;
-    lane.corrections = std::make_shared<const juggler::Corrections>(kVariants, 1000);
+    lane.costs = std::make_shared<const juggler::LaneCosts>(
+        juggler::costs_of(facts, facts.processors.front()));
+    lane.learned = std::make_shared<const juggler::LaneLearned>(kVariants);
     if (d % 2 == 1) {
-      lane.in_flight.push_back({{{"user:bench", "task"}, 1, 1}, Micros{20'000}});
+      lane.in_flight.push_back({.batch = 1, .open = 1, .mean = Micros{20'000}});
       lane.head_since = kNow;
     }
     device.lanes.push_back(std::move(lane));
@@ -77,7 +79,7 @@ struct Figures {
 };
 
 Figures measure(const juggler::PolicyEntry& entry, int devices, std::size_t decisions) {
-  const std::unique_ptr<juggler::Policy> policy = std::move(*juggler::make_policy(entry.name));
+  juggler::Planner planner(std::move(*juggler::make_policy(entry.name)));
   const juggler::Fleet fleet = fleet_of(devices);
   juggler::Rng rng(1);
   juggler::Requirements wanted;
@@ -91,7 +93,7 @@ Figures measure(const juggler::PolicyEntry& entry, int devices, std::size_t deci
     task.number = i + 1;
     task.deadline = kNow + Micros{50'000 + static_cast<std::int64_t>(i % 7) * 10'000};
     const auto begun = std::chrono::steady_clock::now();
-    const juggler::Decision decision = policy->plan(fleet, task, kNow, rng);
+    const juggler::Decision decision = planner.plan(fleet, task, kNow, rng);
     const std::chrono::duration<double, std::micro> took = std::chrono::steady_clock::now() - begun;
     const auto* place = std::get_if<juggler::Place>(&decision);
     if (place == nullptr || place->candidate.accuracy < *wanted.min_accuracy ||

@@ -26,6 +26,8 @@ run "Round trip: floor, Celery, Juggler" python3 bench/roundtrip.py \
 run "Idle cost" python3 bench/idle.py --juggler build/bench "$@"
 run "Decode, preprocess, and the engine against a bare ONNX Runtime loop" \
   build/bench/bench/juggler-bench-inference --home var --photos var/photos
+run "One task's path, without a broker" build/bench/bench/juggler-bench-task-path \
+  --json bench/results/task-path.json
 run "plan() for one task" build/bench/bench/juggler-bench-plan --json bench/results/plan.json
 
 exit "$status"

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -22,6 +24,7 @@ struct Way {
   std::uint32_t option = 0;
   double seconds = 0.0;
   double energy_uj = 0.0;
+  double kbits = 0.0;  // of payload over the group's link
 };
 
 double total_rate(std::span<const Demand> demands) {
@@ -61,12 +64,13 @@ Error unknown_energy(const ProcessorGroup& group, const Option& option) {
 std::vector<Way> ways_of(const ProcessorGroup& group, std::uint32_t g, const Demand& demand,
                          std::uint32_t d) {
   std::vector<Way> ways;
+  const double kbits = static_cast<double>(demand.payload.count) * 8.0 / 1000.0;
   for (std::size_t o = 0; o < group.options.size(); ++o) {
     const Option& option = group.options[o];
     if (may_serve(group, option, demand.requirements)) {
       ways.push_back({d, g, static_cast<std::uint32_t>(o),
                       static_cast<double>(option.latency.count) / kSecond / option.batch,
-                      option.energy_uj / option.batch});
+                      option.energy_uj / option.batch, kbits});
     }
   }
   return ways;
@@ -104,6 +108,7 @@ struct Programme {
   LinearProgram lp;
   std::vector<Way> ways;  // one per column, from column 0
   std::vector<int> group_rows;
+  std::map<std::uint32_t, int> link_rows;  // by pool, of those with a limit
   std::vector<int> demand_rows;
   int total_row = -1;  // what must be served in all, if some may be dropped
 };
@@ -114,6 +119,9 @@ Programme make_rows(std::span<const ProcessorGroup> groups, std::span<const Dema
   for (const ProcessorGroup& group : groups) {
     const double seconds = static_cast<double>(group.count) * terms.utilisation_max;
     p.group_rows.push_back(p.lp.add_row(-kInfinity, seconds));
+    if (group.link_kbits > 0 && !p.link_rows.contains(group.link)) {
+      p.link_rows[group.link] = p.lp.add_row(-kInfinity, static_cast<double>(group.link_kbits));
+    }
   }
   const bool may_drop = terms.drop_share > 0.0;
   for (const Demand& demand : demands) {
@@ -128,11 +136,16 @@ Programme make_rows(std::span<const ProcessorGroup> groups, std::span<const Dema
   return p;
 }
 
-void add_ways(Programme& p, std::vector<Way> ways, bool with_energy) {
+void add_ways(Programme& p, std::span<const ProcessorGroup> groups, const std::vector<Way>& ways,
+              bool with_energy) {
   for (const Way& way : ways) {
     Column column;
     column.cost = with_energy ? way.energy_uj : 0.0;
     column.entries = {{p.group_rows[way.group], way.seconds}, {p.demand_rows[way.demand], 1.0}};
+    if (const auto link = p.link_rows.find(groups[way.group].link);
+        link != p.link_rows.end() && way.kbits > 0.0) {
+      column.entries.push_back({link->second, way.kbits});
+    }
     if (p.total_row >= 0) {
       column.entries.push_back({p.total_row, 1.0});
     }
@@ -184,11 +197,15 @@ void report_use(const Programme& p, std::span<const ProcessorGroup> groups, doub
 
 // The dual's value at these prices, recomputed: a lower bound whatever the prices are.
 double dual_power(const std::vector<Way>& ways, std::span<const double> group_prices,
-                  double drop_price, std::span<const ProcessorGroup> groups,
-                  std::span<const Demand> demands, const FluidTerms& terms) {
+                  const std::map<std::uint32_t, double>& link_prices, double drop_price,
+                  std::span<const ProcessorGroup> groups, std::span<const Demand> demands,
+                  const FluidTerms& terms) {
   std::vector<double> task_price(demands.size(), terms.drop_share > 0.0 ? drop_price : kInfinity);
   for (const Way& way : ways) {
-    const double cost = way.energy_uj + group_prices[way.group] * way.seconds;
+    double cost = way.energy_uj + group_prices[way.group] * way.seconds;
+    if (const auto link = link_prices.find(groups[way.group].link); link != link_prices.end()) {
+      cost += link->second * way.kbits;
+    }
     task_price[way.demand] = std::min(task_price[way.demand], cost);
   }
   double power =
@@ -198,6 +215,13 @@ double dual_power(const std::vector<Way>& ways, std::span<const double> group_pr
   }
   for (std::size_t g = 0; g < groups.size(); ++g) {
     power -= group_prices[g] * static_cast<double>(groups[g].count) * terms.utilisation_max;
+  }
+  std::set<std::uint32_t> counted;
+  for (const ProcessorGroup& group : groups) {
+    const auto link = link_prices.find(group.link);
+    if (link != link_prices.end() && counted.insert(group.link).second) {
+      power -= link->second * static_cast<double>(group.link_kbits);
+    }
   }
   return power;
 }
@@ -221,7 +245,7 @@ Result<FluidResult> fluid_energy(std::span<const ProcessorGroup> groups,
       }
       all.insert(all.end(), ways.begin(), ways.end());
       keep_hull(ways);
-      add_ways(p, std::move(ways), true);
+      add_ways(p, groups, ways, true);
     }
   }
   if (const Result<void> ok = p.lp.minimise(); !ok) {
@@ -234,9 +258,14 @@ Result<FluidResult> fluid_energy(std::span<const ProcessorGroup> groups,
     group_prices.push_back(std::max(0.0, -prices[static_cast<std::size_t>(row)]));
     result.price_uw.push_back(rounded(group_prices.back()));
   }
+  std::map<std::uint32_t, double> link_prices;
+  for (const auto& [link, row] : p.link_rows) {
+    link_prices[link] = std::max(0.0, -prices[static_cast<std::size_t>(row)]);
+  }
   const double drop_price =
       p.total_row < 0 ? 0.0 : std::max(0.0, prices[static_cast<std::size_t>(p.total_row)]);
-  const double power = dual_power(all, group_prices, drop_price, groups, demands, terms);
+  const double power =
+      dual_power(all, group_prices, link_prices, drop_price, groups, demands, terms);
   result.power_uw = static_cast<std::int64_t>(std::floor(std::max(0.0, power)));
   result.scale_ppm = 1'000'000;
   report_use(p, groups, 1.0, result);
@@ -256,7 +285,7 @@ Result<FluidResult> fluid_capacity(std::span<const ProcessorGroup> groups,
       if (ways.size() > 1) {
         ways.resize(1);  // the fastest per task is all that capacity asks for
       }
-      add_ways(p, std::move(ways), false);
+      add_ways(p, groups, ways, false);
     }
   }
   Column scale;

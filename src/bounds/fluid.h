@@ -3,8 +3,9 @@
 // batch sizes. It gives the capacity of a fleet for a mix, and a first lower bound on energy.
 //
 // What it leaves out only helps: nothing waits, every batch is full at once, a processor is busy
-// all the time. So no schedule serves more in the long run, or the same for less energy. Latencies
-// and energies are the means of the profiles. docs/bounds.md has the programme.
+// all the time; links carry their full bandwidth of payloads. So no schedule serves more in the
+// long run, or the same for less energy. Latencies and energies are the means of the profiles.
+// docs/bounds.md has the programme.
 
 #include <cstdint>
 #include <span>

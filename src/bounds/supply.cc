@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 #include <string_view>
 #include <utility>
 
@@ -61,6 +62,33 @@ Key key_of(const SupplyDevice& device, const Processor& processor) {
   return {device.network.count, sum};
 }
 
+// Numbers the pools of links: what is reached from a group over common devices is one pool.
+void pool_links(std::span<const SupplyDevice> devices, std::vector<ProcessorGroup>& groups) {
+  std::vector<std::uint32_t> pool(devices.size());
+  std::iota(pool.begin(), pool.end(), 0U);
+  const auto root = [&](std::uint32_t device) {
+    while (pool[device] != device) {
+      device = pool[device] = pool[pool[device]];
+    }
+    return device;
+  };
+  for (const ProcessorGroup& group : groups) {
+    for (const std::uint32_t device : group.devices) {
+      pool[root(device)] = root(group.devices.front());
+    }
+  }
+  std::vector<std::int64_t> kbits(devices.size(), 0);
+  std::vector<bool> limited(devices.size(), true);
+  for (std::uint32_t d = 0; d < devices.size(); ++d) {
+    kbits[root(d)] += devices[d].bandwidth_kbits * devices[d].count;
+    limited[root(d)] = limited[root(d)] && devices[d].bandwidth_kbits > 0;
+  }
+  for (ProcessorGroup& group : groups) {
+    group.link = root(group.devices.front());
+    group.link_kbits = limited[group.link] ? kbits[group.link] : 0;
+  }
+}
+
 }  // namespace
 
 const Variant& ProcessorGroup::variant_of(const Option& option) const {
@@ -80,7 +108,8 @@ std::vector<ProcessorGroup> group_processors(std::span<const SupplyDevice> devic
       const auto [begin, end] = by_key.equal_range(key);
       const auto like = std::find_if(begin, end, [&](const auto& entry) {
         const ProcessorGroup& group = groups[entry.second];
-        return same_device(*group.facts, *device.facts) &&
+        return group.bandwidth_kbits == device.bandwidth_kbits &&
+               same_device(*group.facts, *device.facts) &&
                same_processor(*group.processor, processor);
       });
       std::size_t at = groups.size();
@@ -93,12 +122,16 @@ std::vector<ProcessorGroup> group_processors(std::span<const SupplyDevice> devic
                           device.network,
                           0,
                           {},
-                          options_of(*device.facts, processor)});
+                          options_of(*device.facts, processor),
+                          device.bandwidth_kbits,
+                          0,
+                          0});
       }
       groups[at].count += device.count;
       groups[at].devices.push_back(static_cast<std::uint32_t>(d));
     }
   }
+  pool_links(devices, groups);
   return groups;
 }
 

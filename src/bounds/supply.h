@@ -18,12 +18,14 @@ struct SupplyDevice {
   const DeviceFacts* facts = nullptr;
   Micros network;  // both ways, the least it takes
   std::int64_t count = 1;
+  std::int64_t bandwidth_kbits = 0;  // of each device's link, towards it; 0: no limit
 };
 
 // Tasks that ask for the same, and how many of them come per second on average.
 struct Demand {
   Requirements requirements;
   double rate_hz = 0.0;
+  Bytes payload;  // of each task; counts on links with a limit
 };
 
 // One way to run a batch on a processor. Energy at the board's input, so that boards compare.
@@ -44,11 +46,15 @@ struct ProcessorGroup {
   std::int64_t count = 0;
   std::vector<std::uint32_t> devices;  // indices into the span given to group_processors
   std::vector<Option> options;         // by profile, then batch from 1 to batch_max
+  std::int64_t bandwidth_kbits = 0;    // of each device's link
+  // Groups that share devices share their links. They are pooled, which only helps.
+  std::uint32_t link = 0;       // number of the pool
+  std::int64_t link_kbits = 0;  // of the whole pool; 0: no limit
 
   const Variant& variant_of(const Option& option) const;
 };
 
-// Groups equal processors: same profiles, batch_max, variants, conversion and network.
+// Groups equal processors: same profiles, batch_max, variants, conversion, network and bandwidth.
 // The order is that of first appearance.
 std::vector<ProcessorGroup> group_processors(std::span<const SupplyDevice> devices);
 

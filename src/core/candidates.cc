@@ -1,51 +1,11 @@
 #include "core/candidates.h"
 
 #include <algorithm>
-#include <array>
 
 #include "core/check.h"
 
 namespace juggler {
 namespace {
-
-struct VerdictText {
-  Verdict verdict;
-  bool temporary;
-  std::string_view name;
-  std::string_view text;
-};
-
-constexpr std::array<VerdictText, 16> kVerdicts{{
-    {Verdict::Meets, true, "meets", "meets every requirement now"},
-    {Verdict::WindowFull, true, "window-full",
-     "its window is full; it would be in time after that"},
-    {Verdict::QueueTooLong, true, "queue-too-long", "what is before it takes too long"},
-    {Verdict::OtherModel, false, "other-model", "does not answer this model"},
-    {Verdict::SyntheticOnly, false, "synthetic-weights",
-     "synthetic weights, and the task did not ask for them"},
-    {Verdict::PayloadUnfit, false, "payload-unfit", "cannot take this kind of payload"},
-    {Verdict::BelowAccuracy, false, "below-accuracy", "accuracy is below the task's floor"},
-    {Verdict::EnergyOver, false, "energy-over", "may take more energy than the task allows"},
-    {Verdict::EnergyUnknown, false, "energy-unknown",
-     "its energy is unknown and the task limits energy"},
-    {Verdict::TooSlow, false, "too-slow", "the deadline leaves too little time, even when idle"},
-    {Verdict::MemoryShort, true, "memory-short", "does not fit into the memory that is free"},
-    {Verdict::AlreadyTried, false, "already-tried", "an attempt has failed on this device"},
-    {Verdict::DeviceSuspect, true, "device-suspect", "the device is silent"},
-    {Verdict::DeviceLost, true, "device-lost", "the device is lost"},
-    {Verdict::DeviceGone, false, "device-gone", "the device was lost and did not come back"},
-    {Verdict::DeviceDraining, false, "device-draining", "the device is leaving"},
-}};
-
-const VerdictText& text_of(Verdict verdict) {
-  for (const VerdictText& entry : kVerdicts) {
-    if (entry.verdict == verdict) {
-      return entry;
-    }
-  }
-  JUGGLER_CHECK(false, "every verdict has its text");
-  return kVerdicts[0];
-}
 
 // Verdicts that depend on the task and the variant alone.
 std::optional<Verdict> unfit(const TaskView& task, const Variant& variant) {
@@ -69,18 +29,6 @@ std::optional<Verdict> unfit(const TaskView& task, const Variant& variant) {
   return std::nullopt;
 }
 
-std::optional<Verdict> over_energy(const TaskView& task, const ProfilePoint& point) {
-  const std::optional<Microjoules> limit = task.requirements->max_energy;
-  if (!limit.has_value()) {
-    return std::nullopt;
-  }
-  if (!point.energy.has_value()) {
-    return Verdict::EnergyUnknown;
-  }
-  // The upper end of the interval counts: a limit is a promise.
-  return point.energy->high > *limit ? std::optional(Verdict::EnergyOver) : std::nullopt;
-}
-
 std::optional<Verdict> device_unfit(const TaskView& task, const DeviceState& device) {
   switch (device.liveness) {
     case Liveness::Live:
@@ -102,47 +50,143 @@ std::optional<Verdict> device_unfit(const TaskView& task, const DeviceState& dev
   return std::nullopt;
 }
 
-Micros before_in_line(const Lane& lane, const TaskView& task) {
-  Micros sum;
-  for (const Reservation& other : lane.reservations) {
-    if (other.task != task.number && precedes(other.priority, other.deadline, other.task,
-                                              task.priority, task.deadline, task.number)) {
-      sum += other.expected;
-    }
+// Against the limit of a task counts the upper end of the interval: a limit is a promise. The share
+// of a batch can only fall while it grows.
+std::optional<Verdict> over_energy(const TaskView& task, const BatchCost& batch, int tasks) {
+  const std::optional<Microjoules> limit = task.requirements->max_energy;
+  if (!limit.has_value()) {
+    return std::nullopt;
   }
-  return sum;
+  if (!batch.energy_high.has_value()) {
+    return Verdict::EnergyUnknown;
+  }
+  return *batch.energy_high / tasks > *limit ? std::optional(Verdict::EnergyOver) : std::nullopt;
 }
 
-Candidate judge_one(const LaneOutlook& lane, std::size_t profile_index, const TaskView& task,
-                    Time now) {
-  const Profile& profile = lane.facts->processors[lane.lane].profiles[profile_index];
-  const Variant* variant = lane.facts->find_variant(profile.variant);
-  JUGGLER_CHECK(variant != nullptr, "validate() admitted a profile without its variant");
-  const ProfilePoint& point = profile.points.front();
+// What a batch costs more with one task more: the share of whoever joins.
+void share_of_joining(const BatchCost& before, const BatchCost& grown, Candidate& candidate) {
+  candidate.occupies = grown.mean - before.mean;
+  if (before.energy.has_value() && grown.energy.has_value()) {
+    candidate.energy = std::max(*grown.energy - *before.energy, Microjoules{0});
+  }
+}
 
+// The share of whoever opens a batch: an equal part of what it will have become.
+void share_of_opening(const BatchCost& hoped_for, int tasks, Candidate& candidate) {
+  candidate.occupies = hoped_for.mean / tasks;
+  if (hoped_for.energy.has_value()) {
+    candidate.energy = *hoped_for.energy / tasks;
+  }
+}
+
+}  // namespace
+
+// One processor with one task before it.
+struct Judge::Scene {
+  const LaneOutlook& lane;
+  const Outlook& outlook;
+  const TaskView& task;
+  const Objective& objective;
+  Time now;
+
+  const ProfileCosts& costs(std::size_t profile) const { return (*lane.costs)[profile]; }
+  BatchCost expected(std::size_t profile, int tasks) const {
+    return corrected(costs(profile).of(tasks), *lane.learned, profile);
+  }
+  // Until when a batch must have been computed for this task: the deadline less the way back.
+  Time due() const { return task.deadline - (lane.network - lane.network / 2); }
+  bool patient() const { return objective.batching == Batching::Planned && task.deadline_stated; }
+};
+
+// Finds the batch that the task would be part of, and when that would be done. Returns whether it
+// and all others there are predicted to be in time.
+bool Judge::fit(const Scene& scene, std::size_t profile, Candidate& candidate) const {
+  const Line& line = *scene.lane.line;
+  const Micros back = scene.lane.network - scene.lane.network / 2;
+  for (std::size_t i = 0; i < line.size() && scene.objective.batching != Batching::Never; ++i) {
+    const OpenBatch& batch = line[i];
+    const bool away = scene.outlook.over_lower_priorities && batch.priority < scene.task.priority;
+    if (batch.profile != profile || away || batch.tasks >= scene.costs(profile).batch_max()) {
+      continue;
+    }
+    const BatchCost grown = scene.expected(profile, batch.tasks + 1);
+    const Timeline::Fit found = timeline_.join(i, scene.task.priority, candidate.due, grown);
+    if (found.in_time) {
+      candidate.batch = batch.id;
+      candidate.tasks = batch.tasks + 1;
+      candidate.hoped = std::max(batch.hoped, candidate.tasks);
+      candidate.latency = grown.mean + margin_of(grown.spread.count * grown.spread.count, 1645);
+      candidate.finish = found.end_late() + back;
+      share_of_joining(scene.expected(profile, batch.tasks), grown, candidate);
+      return true;
+    }
+  }
+  return open_batch(scene, profile, candidate);
+}
+
+bool Judge::open_batch(const Scene& scene, std::size_t profile, Candidate& candidate) const {
+  const BatchCost alone = scene.expected(profile, 1);
+  const Timeline::Fit found = timeline_.insert(scene.task.priority, candidate.due, alone);
+  candidate.latency = alone.mean + margin_of(alone.spread.count * alone.spread.count, 1645);
+  candidate.finish = found.end_late() + (scene.lane.network - scene.lane.network / 2);
+  if (scene.objective.batching == Batching::Planned) {
+    // Others can join until it goes out: while it stands in line, and while it can be held back.
+    Micros open_for = found.end - alone.mean - scene.now;
+    if (scene.patient() && found.in_time) {
+      open_for += candidate.due - found.end_late();
+    }
+    const std::int64_t joiners = std::max<std::int64_t>(open_for.count, 0) /
+                                 scene.outlook.arrival_gap_us *
+                                 scene.lane.learned->profiles[profile].fill_permille / 1000;
+    candidate.hoped =
+        static_cast<int>(std::min<std::int64_t>(1 + joiners, scene.costs(profile).batch_max()));
+  }
+  share_of_opening(scene.expected(profile, candidate.hoped), candidate.hoped, candidate);
+  return found.in_time;
+}
+
+Candidate Judge::judge_one(const Scene& scene, std::size_t profile) const {
+  const LaneOutlook& lane = scene.lane;
+  const TaskView& task = scene.task;
+  const Variant& variant = lane.facts->variants[scene.costs(profile).variant];
   Candidate candidate;
   candidate.device = lane.device;
   candidate.lane = lane.lane;
-  candidate.profile = static_cast<std::uint32_t>(profile_index);
-  candidate.accuracy = variant->accuracy;
-  candidate.latency = point.latency_p95 * (*lane.corrections)[profile_index] / 1000;
-  candidate.finish = lane.free_at + lane.in_line + candidate.latency + lane.network;
+  candidate.profile = static_cast<std::uint32_t>(profile);
+  candidate.seen = static_cast<std::uint32_t>(&lane - scene.outlook.lanes.data());
+  candidate.accuracy = variant.accuracy;
   candidate.queued = lane.queued;
-  if (point.energy.has_value()) {
-    candidate.energy = point.energy->value * lane.facts->to_board_input.factor_permille / 1000;
-  }
+  candidate.due = scene.due();
+  const bool in_time = fit(scene, profile, candidate);
 
-  if (const auto never = unfit(task, *variant)) {
+  const ExchangeRates& rates = scene.objective.rates;
+  const Micros wait = candidate.finish - scene.now;
+  // Who stated no deadline waits for somebody's answer, not until the controller's own limit.
+  const std::int64_t latency_mw =
+      task.deadline_stated ? rates.latency_mw : std::max(rates.latency_mw, rates.holding_mw);
+  if (scene.objective.energy && candidate.energy.has_value()) {
+    candidate.cost_uj = candidate.energy->count;
+  }
+  candidate.cost_uj += latency_mw * wait.count / 1000;
+  candidate.cost_uj += rates.accuracy_uj_per_point * (100'000 - candidate.accuracy.count) / 1000;
+  candidate.price_uj = scene.objective.prices ? lane.price_mw * candidate.occupies.count / 1000 : 0;
+
+  const Profile& facts = lane.facts->processors[lane.lane].profiles[profile];
+  const BatchCost alone = scene.expected(profile, 1);
+  const Micros alone_late =
+      alone.mean + margin_of(alone.spread.count * alone.spread.count, kPlanZPermille);
+  if (const auto never = unfit(task, variant)) {
     candidate.verdict = *never;
-  } else if (const auto energy = over_energy(task, point)) {
+  } else if (const auto energy =
+                 over_energy(task, scene.costs(profile).of(candidate.tasks), candidate.tasks)) {
     candidate.verdict = *energy;
-  } else if (now + candidate.latency + lane.network > task.deadline) {
+  } else if (scene.now + alone_late + lane.network > task.deadline) {
     candidate.verdict = Verdict::TooSlow;
   } else if (lane.device_verdict.has_value()) {
     candidate.verdict = *lane.device_verdict;
-  } else if (lane.memory_free.has_value() && profile.memory > *lane.memory_free) {
+  } else if (lane.memory_free.has_value() && facts.memory > *lane.memory_free) {
     candidate.verdict = Verdict::MemoryShort;
-  } else if (candidate.finish > task.deadline) {
+  } else if (!in_time) {
     candidate.verdict = Verdict::QueueTooLong;
   } else {
     candidate.verdict = lane.window_full ? Verdict::WindowFull : Verdict::Meets;
@@ -150,47 +194,51 @@ Candidate judge_one(const LaneOutlook& lane, std::size_t profile_index, const Ta
   return candidate;
 }
 
-}  // namespace
-
-std::string_view to_string(Verdict verdict) { return text_of(verdict).name; }
-std::string_view describe(Verdict verdict) { return text_of(verdict).text; }
-bool is_temporary(Verdict verdict) { return text_of(verdict).temporary; }
-
-void look(const Fleet& fleet, const TaskView& task, Time now, std::vector<LaneOutlook>& outlook) {
-  outlook.clear();
-  for (std::size_t d = 0; d < fleet.devices.size(); ++d) {
-    const DeviceState& device = fleet.devices[d];
-    const std::optional<Verdict> device_verdict = device_unfit(task, device);
-    for (std::size_t l = 0; l < device.lanes.size(); ++l) {
-      const Lane& lane = device.lanes[l];
-      const auto window = static_cast<std::size_t>(device.facts->processors[l].window_batches);
-      LaneOutlook seen;
-      seen.device = static_cast<std::uint32_t>(d);
-      seen.lane = static_cast<std::uint32_t>(l);
-      seen.facts = device.facts;
-      seen.corrections = lane.corrections;
-      seen.device_verdict = device_verdict;
-      seen.memory_free = device.memory_free;
-      seen.network = device.network();
-      seen.free_at = lane.free_at(now);
-      seen.in_line = before_in_line(lane, task);
-      seen.queued = lane.in_flight.size() + lane.reservations.size();
-      seen.window_full = lane.in_flight.size() >= window;
-      outlook.push_back(std::move(seen));
+void Judge::judge(const Outlook& outlook, const TaskView& task, const Objective& objective,
+                  Time now, bool with_other_models, std::vector<Candidate>& candidates) {
+  candidates.clear();
+  const int priority_min = outlook.over_lower_priorities ? task.priority : 0;
+  for (const LaneOutlook& lane : outlook.lanes) {
+    timeline_.build(*lane.line, *lane.costs, *lane.learned, lane.free_at, lane.variance_us2,
+                    priority_min);
+    const Scene scene{lane, outlook, task, objective, now};
+    for (std::size_t p = 0; p < lane.costs->size(); ++p) {
+      const Candidate candidate = judge_one(scene, p);
+      if (with_other_models || candidate.verdict != Verdict::OtherModel) {
+        candidates.push_back(candidate);
+      }
     }
   }
 }
 
-void judge(std::span<const LaneOutlook> outlook, const TaskView& task, Time now,
-           bool with_other_models, std::vector<Candidate>& candidates) {
-  candidates.clear();
-  for (const LaneOutlook& lane : outlook) {
-    const std::size_t profiles = lane.facts->processors[lane.lane].profiles.size();
-    for (std::size_t p = 0; p < profiles; ++p) {
-      const Candidate candidate = judge_one(lane, p, task, now);
-      if (with_other_models || candidate.verdict != Verdict::OtherModel) {
-        candidates.push_back(candidate);
-      }
+void look(const Fleet& fleet, const TaskView& task, Time now, Outlook& outlook) {
+  outlook.lanes.clear();
+  outlook.arrival_gap_us = fleet.arrivals.gap_us(now.us);
+  for (std::size_t d = 0; d < fleet.devices.size(); ++d) {
+    const DeviceState& device = fleet.devices[d];
+    const std::optional<Verdict> device_verdict = device_unfit(task, device);
+    const Micros network = device.network();
+    const std::int64_t network_spread = device.network_spread().count;
+    for (std::size_t l = 0; l < device.lanes.size(); ++l) {
+      const Lane& lane = device.lanes[l];
+      const auto window = static_cast<std::size_t>(device.facts->processors[l].window_batches);
+      const Lane::Backlog backlog = lane.backlog(now);
+      LaneOutlook seen;
+      seen.device = static_cast<std::uint32_t>(d);
+      seen.lane = static_cast<std::uint32_t>(l);
+      seen.facts = device.facts;
+      seen.costs = lane.costs;
+      seen.learned = lane.learned;
+      seen.line = lane.line;
+      seen.device_verdict = device_verdict;
+      seen.memory_free = device.memory_free;
+      seen.network = network;
+      seen.free_at = now + std::max(backlog.mean, network / 2);
+      seen.variance_us2 = backlog.variance_us2 + network_spread * network_spread;
+      seen.price_mw = lane.price_mw;
+      seen.queued = lane.queued();
+      seen.window_full = lane.in_flight.size() >= window;
+      outlook.lanes.push_back(std::move(seen));
     }
   }
 }

@@ -12,47 +12,44 @@
 #include <vector>
 
 #include "core/fleet.h"
+#include "core/objective.h"
 #include "core/task.h"
+#include "core/timeline.h"
+#include "core/verdict.h"
 
 namespace juggler {
-
-// Why a candidate can or cannot take the task, in the order of the checks: the first that fails.
-enum class Verdict {
-  Meets,           // could take it now and is predicted to meet every requirement
-  WindowFull,      // would meet every requirement, once its window has room
-  QueueTooLong,    // not now: what is before it takes too long for the deadline
-  OtherModel,      // never: the variant does not answer this model
-  SyntheticOnly,   // never: its weights are synthetic and the task did not ask for such
-  PayloadUnfit,    // never: the variant cannot take this kind of payload
-  BelowAccuracy,   // never: below the task's floor
-  EnergyOver,      // never: the upper end of its energy interval is over the task's limit
-  EnergyUnknown,   // never: the task has a limit and nobody knows this energy
-  TooSlow,         // never: even an idle processor would miss the deadline
-  MemoryShort,     // not now: it does not fit into what is free
-  AlreadyTried,    // never: an attempt of this task has failed on this device
-  DeviceSuspect,   // not now
-  DeviceLost,      // not now
-  DeviceGone,      // never, as far as we know
-  DeviceDraining,  // never, as far as we know
-};
-
-std::string_view to_string(Verdict verdict);  // stable, for programs: "below-accuracy"
-std::string_view describe(Verdict verdict);   // for people
-bool is_temporary(Verdict verdict);           // may become Meets by waiting
 
 struct Candidate {
   // Positions in the fleet: device, processor (lane) and its profile.
   std::uint32_t device = 0;
   std::uint32_t lane = 0;
   std::uint32_t profile = 0;
+  std::uint32_t seen = 0;  // position in the outlook
   Verdict verdict = Verdict::OtherModel;
 
   MilliPercent accuracy;
-  Micros latency;                     // compute at p95, corrected by what the device really does
-  Time finish;                        // predicted, with queue and network
-  std::optional<Microjoules> energy;  // for decisions: at the board's input
-  std::uint64_t queued = 0;  // tasks in flight and in line there, for policies that balance load
+  Micros latency;  // of its batch at p95, corrected by what the device really does
+  Time finish;     // late estimate, with queue and network
+  // For decisions: its share of the batch's energy, at the board's input.
+  std::optional<Microjoules> energy;
+  Micros occupies;            // its share of the processor's time
+  std::int64_t cost_uj = 0;   // energy and all else that the objective weighs, but not the price
+  std::int64_t price_uj = 0;  // what the time it occupies is worth to others
+  std::uint64_t queued = 0;   // tasks in flight and in line there, for policies that balance load
+
+  // The batch that it would be part of.
+  std::uint64_t batch = 0;  // an open one; 0: a new one
+  int tasks = 1;            // in it, with this one
+  int hoped = 1;            // tasks expected in it when it goes out
+  Time due;                 // when its computing must have ended
+
+  std::int64_t total_uj() const { return cost_uj + price_uj; }
 };
+
+// Whether a policy may choose this candidate, now or after what is before it.
+inline bool choosable(const Candidate& candidate) {
+  return candidate.verdict == Verdict::Meets || candidate.verdict == Verdict::WindowFull;
+}
 
 // What of a task a decision reads.
 struct TaskView {
@@ -63,6 +60,7 @@ struct TaskView {
   PayloadKind payload = PayloadKind::Opaque;
   int priority = 0;
   Time deadline;
+  bool deadline_stated = true;  // by the task; false: the controller's default
   const std::vector<std::string>* devices_failed = nullptr;  // where an attempt failed; may be null
 };
 
@@ -72,41 +70,47 @@ struct LaneOutlook {
   std::uint32_t device = 0;
   std::uint32_t lane = 0;
   std::shared_ptr<const DeviceFacts> facts;
-  std::shared_ptr<const Corrections> corrections;
+  std::shared_ptr<const LaneCosts> costs;
+  std::shared_ptr<const LaneLearned> learned;
+  std::shared_ptr<const Line> line;
   std::optional<Verdict> device_verdict;  // where the device itself cannot take the task
   std::optional<Bytes> memory_free;
-  Micros network;
-  Time free_at;              // with what is in flight
-  Micros in_line;            // of the waiting tasks that go before this one
+  Micros network;  // both ways
+  Time free_at;    // by the mean, with what is in flight; a dispatch cannot be there earlier
+  std::int64_t variance_us2 = 0;  // of that, and of the network
+  std::int64_t price_mw = 0;
   std::uint64_t queued = 0;  // tasks in flight and in line
   bool window_full = false;
 };
 
+struct Outlook {
+  std::vector<LaneOutlook> lanes;
+  std::int64_t arrival_gap_us = ArrivalRate::kNever;
+  // Open batches of a lower priority do not count: they would be sent away.
+  bool over_lower_priorities = false;
+};
+
 // What a decision about `task` reads of the fleet, one entry per processor, by device and
-// processor id. Clears `outlook` first.
-void look(const Fleet& fleet, const TaskView& task, Time now, std::vector<LaneOutlook>& outlook);
+// processor id. Replaces what `outlook` holds.
+void look(const Fleet& fleet, const TaskView& task, Time now, Outlook& outlook);
 
-// Judges every variant on every processor, in the order device, processor, variant. Clears
-// `candidates` first.
+// Judges every variant on every processor, in the order device, processor, variant.
 //
-// Latency at p95 and not at the mean: a deadline is missed by the tail. The queue before the task
-// is what is in flight plus the waiting tasks that go before it in the one order of queues.
-// `with_other_models` keeps variants of other models too, for `explain`.
-void judge(std::span<const LaneOutlook> outlook, const TaskView& task, Time now,
-           bool with_other_models, std::vector<Candidate>& candidates);
-
-// look() and judge() for a policy; keeps its memory from one decision to the next.
-class CandidateList {
+// Keeps its memory from one decision to the next.
+class Judge {
  public:
-  std::span<const Candidate> of(const Fleet& fleet, const TaskView& task, Time now) {
-    look(fleet, task, now, outlook_);
-    judge(outlook_, task, now, false, candidates_);
-    return candidates_;
-  }
+  // Replaces what `candidates` holds. `with_other_models` keeps variants of other models too, for
+  // `explain`.
+  void judge(const Outlook& outlook, const TaskView& task, const Objective& objective, Time now,
+             bool with_other_models, std::vector<Candidate>& candidates);
 
  private:
-  std::vector<LaneOutlook> outlook_;
-  std::vector<Candidate> candidates_;
+  struct Scene;
+  Candidate judge_one(const Scene& scene, std::size_t profile) const;
+  bool fit(const Scene& scene, std::size_t profile, Candidate& candidate) const;
+  bool open_batch(const Scene& scene, std::size_t profile, Candidate& candidate) const;
+
+  Timeline timeline_;
 };
 
 // The profile that a candidate names.

@@ -22,6 +22,11 @@ std::optional<EnergyFigure> share(const std::optional<EnergyFigure>& energy, std
   return part;
 }
 
+// Whether two dispatches are meant to run together. Batches are numbered by each leader anew.
+bool same_batch(const Dispatch& a, const Dispatch& b) {
+  return a.batch_size > 1 && a.batch == b.batch && a.attempt.epoch == b.attempt.epoch;
+}
+
 }  // namespace
 
 Consumer::Consumer(ConsumerConfig config, DeviceFacts facts)
@@ -36,7 +41,9 @@ void Consumer::step(Time now, const ConsumerEvent& event, std::vector<ConsumerAc
   actions_ = nullptr;
 }
 
-Time Consumer::next_timer() const { return linked_ ? next_beat_ : Time::never(); }
+Time Consumer::next_timer() const {
+  return std::min(linked_ ? next_beat_ : Time::never(), next_gathered_);
+}
 
 void Consumer::on(const LinkUp& /*event*/) {
   linked_ = true;
@@ -173,38 +180,75 @@ Micros Consumer::predicted(const Processor& processor, const std::string& varian
   return Micros{0};
 }
 
-// The next tasks to run together: the first that waits and others of its variant, as long as none
-// of them would miss its deadline for it.
+// When the batch of a waiting job can run: now, or, while a part of it has not arrived, when it
+// would miss its deadline by waiting longer. What is delivered again comes without the rest.
+Time Consumer::ready_at(const Lane& lane, const Processor& processor, const Job& job) const {
+  if (job.dispatch.batch_size <= 1 || job.redelivered) {
+    return now_;
+  }
+  int here = 0;
+  Time expires = job.expires;
+  Time first = job.received;
+  for (const Job& other : lane.waiting) {
+    if (same_batch(other.dispatch, job.dispatch)) {
+      here += 1;
+      expires = std::min(expires, other.expires);
+      first = std::min(first, other.received);
+    }
+  }
+  if (here >= job.dispatch.batch_size) {
+    return now_;
+  }
+  const Micros takes = predicted(processor, job.dispatch.variant, job.dispatch.batch_size);
+  return std::max(now_, std::min(first + config_.gather_max, expires - takes));
+}
+
+void Consumer::drop_expired(Lane& lane) {
+  for (std::size_t i = 0; i < lane.waiting.size();) {
+    if (lane.waiting[i].expires > now_) {
+      ++i;
+      continue;
+    }
+    Job job = std::move(lane.waiting[i]);
+    lane.waiting.erase(lane.waiting.begin() + static_cast<std::ptrdiff_t>(i));
+    stats_.expired += 1;
+    AttemptResult expired =
+        result_for(job, AttemptStatus::Expired, "its deadline passed while it waited");
+    finish(std::move(job), std::move(expired));
+  }
+}
+
+// The next tasks to run together: the first batch in line that is complete, and others of its
+// variant, as long as none of them would miss its deadline for it.
 std::vector<Consumer::Job> Consumer::take_batch(std::size_t lane_index) {
   Lane& lane = lanes_[lane_index];
   const Processor& processor = facts_.processors[lane_index];
+  drop_expired(lane);
   std::vector<Job> batch;
-  while (batch.empty() && !lane.waiting.empty()) {
-    Job first = std::move(lane.waiting.front());
-    lane.waiting.pop_front();
-    if (first.expires <= now_) {
-      stats_.expired += 1;
-      AttemptResult expired =
-          result_for(first, AttemptStatus::Expired, "its deadline passed while it waited");
-      finish(std::move(first), std::move(expired));
-    } else {
-      batch.push_back(std::move(first));
+  Time earliest = Time::never();
+  for (std::size_t i = 0; i < lane.waiting.size();) {
+    Job& job = lane.waiting[i];
+    const Time ready = ready_at(lane, processor, job);
+    const bool of_first = !batch.empty() && same_batch(job.dispatch, batch.front().dispatch);
+    if (!of_first && ready > now_) {
+      next_gathered_ = std::min(next_gathered_, ready);
+      ++i;
+      continue;
     }
-  }
-  Time earliest = batch.empty() ? now_ : batch.front().expires;
-  for (auto at = lane.waiting.begin();
-       at != lane.waiting.end() && static_cast<int>(batch.size()) < processor.batch_max;) {
-    const Time with_it = std::min(earliest, at->expires);
-    const bool same = !batch.empty() && at->dispatch.variant == batch.front().dispatch.variant;
-    if (same &&
-        now_ + predicted(processor, at->dispatch.variant, static_cast<int>(batch.size()) + 1) <=
-            with_it) {
-      earliest = with_it;
-      batch.push_back(std::move(*at));
-      at = lane.waiting.erase(at);
-    } else {
-      ++at;
+    const Time with_it = std::min(earliest, job.expires);
+    const bool fits =
+        batch.empty() || (job.dispatch.variant == batch.front().dispatch.variant &&
+                          static_cast<int>(batch.size()) < processor.batch_max &&
+                          (of_first || now_ + predicted(processor, job.dispatch.variant,
+                                                        static_cast<int>(batch.size()) + 1) <=
+                                           with_it));
+    if (!fits) {
+      ++i;
+      continue;
     }
+    earliest = with_it;
+    batch.push_back(std::move(job));
+    lane.waiting.erase(lane.waiting.begin() + static_cast<std::ptrdiff_t>(i));
   }
   return batch;
 }
@@ -345,6 +389,12 @@ void Consumer::on(const DrainAsked& /*event*/) {
 }
 
 void Consumer::on(const Tick& /*event*/) {
+  if (next_gathered_ <= now_) {
+    next_gathered_ = Time::never();
+    for (std::size_t l = 0; l < lanes_.size(); ++l) {
+      start_next(l);
+    }
+  }
   if (!linked_ || now_ < next_beat_) {
     return;
   }

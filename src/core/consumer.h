@@ -23,6 +23,7 @@ struct ConsumerConfig {
   Micros heartbeat = seconds(1);
   std::size_t results_max = 1024;  // remembered, to answer a redelivery without running it again
   std::size_t queue_max = 256;     // dispatches waiting on the device
+  Micros gather_max = seconds(2);  // until a batch of which a part is missing runs without it
 };
 
 struct ConsumerStats {
@@ -86,6 +87,8 @@ class Consumer {
   bool recognise(const DispatchArrived& event);
   std::string refusal(const Dispatch& dispatch) const;
   void start_next(std::size_t lane);
+  Time ready_at(const Lane& lane, const Processor& processor, const Job& job) const;
+  void drop_expired(Lane& lane);
   std::vector<Job> take_batch(std::size_t lane);
   Micros predicted(const Processor& processor, const std::string& variant, int batch) const;
   AttemptResult result_for(const Job& job, AttemptStatus status, std::string reason) const;
@@ -109,6 +112,7 @@ class Consumer {
   bool left_ = false;
   std::int64_t epoch_ = 0;  // the highest seen
   Time next_beat_ = Time::never();
+  Time next_gathered_ = Time::never();  // when the first batch with a missing part runs without it
   std::uint64_t last_batch_ = 0;
   PublishId last_publish_ = 0;
 

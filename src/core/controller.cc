@@ -12,7 +12,8 @@ namespace {
 
 constexpr Micros kLivenessPeriod = milliseconds(500);
 
-// Carries what is in flight over to the processors of new facts, by processor id.
+// Carries what is in flight and what was learned over to the processors of new facts, by processor
+// id. The lines are empty by then: positions may have moved.
 std::vector<Lane> lanes_for(const DeviceFacts& facts, const DeviceState& before) {
   std::vector<Lane> lanes;
   for (const Processor& processor : facts.processors) {
@@ -24,11 +25,11 @@ std::vector<Lane> lanes_for(const DeviceFacts& facts, const DeviceState& before)
     if (at != old.end()) {
       lane = before.lanes[static_cast<std::size_t>(at - old.begin())];
     }
-    lane.reservations.clear();  // positions may have moved: those who waited plan anew
     const bool same_profiles = at != old.end() && at->profiles == processor.profiles;
     if (!same_profiles) {
-      lane.corrections = std::make_shared<const Corrections>(processor.profiles.size(), 1000);
+      lane.learned = std::make_shared<const LaneLearned>(processor.profiles.size());
     }
+    lane.costs = std::make_shared<const LaneCosts>(costs_of(facts, processor));
     lanes.push_back(std::move(lane));
   }
   return lanes;
@@ -38,12 +39,10 @@ std::vector<Lane> lanes_for(const DeviceFacts& facts, const DeviceState& before)
 
 Controller::Controller(ControllerConfig config, std::unique_ptr<Policy> policy)
     : config_(std::move(config)),
-      policy_(std::move(policy)),
+      planner_(std::move(policy)),
       policy_rng_(config_.seed),
       answered_(config_.answered_max),
-      decisions_(config_.decisions_max, config_.decision_lanes_max) {
-  JUGGLER_CHECK(policy_ != nullptr, "a controller needs a policy");
-}
+      decisions_(config_.decisions_max, config_.decision_lanes_max) {}
 
 void Controller::step(Time now, const ControllerEvent& event,
                       std::vector<ControllerAction>& actions) {
@@ -68,8 +67,11 @@ void Controller::on(const LeadBegun& event) {
   for (DeviceState& device : fleet_.devices) {
     device.last_heard = now_;
   }
+  for (const DeviceState& device : fleet_.devices) {
+    unplace_all(device);
+  }
   // Results that came meanwhile are read first; what they answer must not run again.
-  for (const TaskNumber number : tasks_.waiting(tasks_.waiting_size())) {
+  for (const TaskNumber number : tasks_.in_no_line(tasks_.waiting_size())) {
     TaskRecord& record = *tasks_.find(number);
     if (!record.attempts.empty()) {
       record.dispatch_from = now_ + config_.adopt_wait;
@@ -106,6 +108,13 @@ void Controller::on(const BrokerBlocked& event) {
       device.last_heard = now_;  // their heartbeats were held up too
     }
     follow_anew();
+    std::vector<std::string> ids;
+    for (const DeviceState& device : fleet_.devices) {
+      ids.push_back(device.facts->id);
+    }
+    for (const std::string& id : ids) {
+      refresh_all(id);
+    }
     replan(tasks_.waiting_size());
   }
 }
@@ -117,11 +126,7 @@ void Controller::on(const HelloArrived& event) {
     return;  // the shell counts what was announced; a fleet has its bound
   }
   DeviceState& device = fleet_.at_or_insert(event.facts.id);
-  for (const auto& [number, record] : tasks_.all()) {
-    if (record.reserved_device == event.facts.id) {
-      tasks_.find(number)->reserved_device.clear();
-    }
-  }
+  unplace_all(device);
   // That it drains is not in the hello: only a new start of the consumer ends it.
   const bool drains =
       device.liveness == Liveness::Draining && device.facts->incarnation == event.facts.incarnation;
@@ -131,6 +136,7 @@ void Controller::on(const HelloArrived& event) {
   device.liveness = drains ? Liveness::Draining : Liveness::Live;
   act(Enrol{event.facts.id});
   replan(tasks_.waiting_size());
+  reconsider_lines();
 }
 
 void Controller::on(const HeartbeatArrived& event) {
@@ -170,7 +176,7 @@ void Controller::on(const DecidedRead& event) {
 
 void Controller::on(const ResultArrived& event) {
   const AttemptResult& result = event.result;
-  leave_lane(result.attempt, result.device);
+  const bool first_of_batch = leave_lane(result.attempt);
   TaskRecord* record = tasks_.find(result.attempt.task);
   if (record == nullptr) {
     if (answered_.find(result.attempt.task) != nullptr) {
@@ -179,14 +185,14 @@ void Controller::on(const ResultArrived& event) {
     } else {
       keep_orphan(event);
     }
-    serve(result.device, result.processor);
+    refresh(result.device, result.processor);
     return;
   }
   const auto attempt =
       std::find_if(record->attempts.begin(), record->attempts.end(),
                    [&](const Attempt& candidate) { return candidate.id == result.attempt; });
   if (attempt != record->attempts.end() && attempt->open) {
-    learn(result, *attempt);
+    learn(result, *attempt, first_of_batch);
   }
   if (record->phase == TaskPhase::Answering) {
     stats_.results_late += 1;
@@ -211,7 +217,7 @@ void Controller::on(const ResultArrived& event) {
       try_again(*record);
     }
   }
-  serve(result.device, result.processor);
+  refresh(result.device, result.processor);
 }
 
 void Controller::on(const PublishSettled& event) {
@@ -246,7 +252,7 @@ void Controller::run_timer(const ControllerTimer& timer) {
       attempt_timed_out(timer);
       return;
     case ControllerTimer::Kind::Replan:
-      replan_all();
+      replan(tasks_.waiting_size());
       return;
     case ControllerTimer::Kind::Resend: {
       TaskRecord* record = tasks_.find(timer.task);
@@ -255,6 +261,12 @@ void Controller::run_timer(const ControllerTimer& timer) {
       }
       return;
     }
+    case ControllerTimer::Kind::Lane:
+      lane_due(timer);
+      return;
+    case ControllerTimer::Kind::Straggler:
+      batch_overdue(timer);
+      return;
     case ControllerTimer::Kind::Liveness:
       check_liveness();
       return;

@@ -17,7 +17,7 @@
 #include "core/controller_messages.h"
 #include "core/explain.h"
 #include "core/fleet.h"
-#include "core/policies/policy.h"
+#include "core/planner.h"
 #include "core/rng.h"
 #include "core/task_table.h"
 
@@ -36,9 +36,13 @@ struct ControllerConfig {
   Bytes tasks_bytes_max = mebibytes(256);
   std::size_t answered_max = 10'000;
   std::size_t devices_max = 4096;
-  std::size_t replans_max = 64;      // waiting tasks looked at when a processor has finished
-  std::size_t decisions_max = 1000;  // kept for `explain`
+  std::size_t replans_max = 8;         // waiting tasks looked at when a processor has finished
+  std::size_t reconsidered_max = 256;  // tasks in line looked at when a device has come
+  std::size_t decisions_max = 1000;    // kept for `explain`
   std::size_t decision_lanes_max = 100'000;
+
+  bool learns = true;  // corrects profiles by results
+  bool hedges = true;  // runs a task elsewhere too when its device is late
 
   Micros warm_up = milliseconds(2500);     // two heartbeats: before it nothing is infeasible
   Micros adopt_wait = milliseconds(1200);  // one heartbeat: before it redelivered tasks wait
@@ -66,6 +70,7 @@ struct ControllerStats {
   std::uint64_t dispatched = 0;
   std::uint64_t attempts_failed = 0;
   std::uint64_t attempts_timed_out = 0;
+  std::uint64_t hedged = 0;            // tasks tried elsewhere because their device was late
   std::uint64_t results_late = 0;      // for tasks that were answered
   std::uint64_t results_orphaned = 0;  // for tasks that never came
 };
@@ -81,7 +86,7 @@ class Controller {
   Time next_timer() const { return timers_.next(); }
 
   const ControllerConfig& config() const { return config_; }
-  const Policy& policy() const { return *policy_; }
+  std::string_view policy() const { return planner_.name(); }
   const Fleet& fleet() const { return fleet_; }
   const TaskTable& tasks() const { return tasks_; }
   const AnsweredMemory& answered() const { return answered_; }
@@ -98,6 +103,14 @@ class Controller {
     TaskNumber task = 0;
     std::size_t requester = 0;  // for Outcome
     AttemptId attempt{};        // for Dispatch
+  };
+  // An attempt that occupies a processor.
+  struct OpenAttempt {
+    ControllerTimers::Id timer{};
+    std::string device;
+    std::int64_t batch = 0;
+    TaskNumber task = 0;
+    Micros patience{};  // how long it may take
   };
   struct Orphan {
     AttemptResult result;
@@ -118,33 +131,49 @@ class Controller {
   void on(const Tick& event);
   void run_timer(const ControllerTimer& timer);
 
-  // Placing, in controller_placing.cc.
+  // Which task goes where, in controller_placing.cc.
   TaskView view_of(const TaskRecord& record) const;
   Decision decide_for(TaskRecord& record);
   void plan(TaskRecord& record);
-  void dispatch(TaskRecord& record, const Candidate& candidate);
-  void reserve(TaskRecord& record, const Candidate& candidate);
-  void unreserve(TaskRecord& record);
+  void plan_all(const std::vector<TaskNumber>& numbers);
+  void place(TaskRecord& record, const Candidate& candidate);
+  void unplace(TaskRecord& record);
+  std::vector<TaskNumber> unplace_all(const DeviceState& device);
   void replan(std::size_t tasks_max);
-  void replan_all();
-  void serve(const std::string& device, const std::string& processor);
-  bool any_room() const;
+  void reconsider_lines();
+  void reconsider(TaskRecord& record);
   void infeasible(TaskRecord& record, const std::string& reason);
 
+  // The lines of open batches, in controller_lines.cc.
+  bool worth_holding(const Lane& lane, const OpenBatch& batch, Time until) const;
+  Time release_of(const DeviceState& device, const Lane& lane, std::size_t position) const;
+  void build_timeline(const DeviceState& device, const Lane& lane);
+  std::optional<std::uint64_t> next_batch(const DeviceState& device, Lane& lane);
+  void serve(const std::string& device, std::size_t lane);
+  void lane_due(const ControllerTimer& timer);
+  void refresh(const std::string& device, const std::string& processor);
+  void refresh_all(const std::string& device);
+  void send_away_late(const std::string& device, std::size_t lane);
+  void dispatch(const std::string& device, std::size_t lane, std::uint64_t batch);
+  void send_attempt(TaskRecord& record, const DeviceState& device, std::size_t lane,
+                    const BatchInFlight& batch, Time predicted);
+
   // Attempts and devices, in controller_attempts.cc.
-  void leave_lane(const AttemptId& attempt, const std::string& device);
+  bool leave_lane(const AttemptId& attempt);
   void end_attempt(TaskRecord& record, Attempt& attempt, std::string end, bool device_at_fault);
   void try_again(TaskRecord& record);
-  void follow(ControllerTimer timer);
+  void follow(OpenAttempt& attempt, const AttemptId& id);
   void follow_anew();
   void attempt_timed_out(const ControllerTimer& timer);
+  void batch_overdue(const ControllerTimer& timer);
+  void hedge(TaskRecord& record, const std::string& straggler);
   void completed(TaskRecord& record, const AttemptResult& result);
   void keep_orphan(const ResultArrived& event);
-  void learn(const AttemptResult& result, const Attempt& attempt);
+  void learn(const AttemptResult& result, const Attempt& attempt, bool first_of_batch);
   void adopt(const Heartbeat& heartbeat);
   void check_liveness();
   void set_liveness(DeviceState& device, Liveness liveness);
-  void device_lost(const std::string& device);
+  void device_lost(const DeviceState& device);
 
   // Answering, in controller_answering.cc.
   void submit(const Submitted& event);
@@ -169,7 +198,7 @@ class Controller {
   }
 
   ControllerConfig config_;
-  std::unique_ptr<Policy> policy_;
+  Planner planner_;
   Rng policy_rng_;
   Fleet fleet_;
   TaskTable tasks_;
@@ -179,7 +208,7 @@ class Controller {
   ControllerStats stats_;
 
   std::unordered_map<PublishId, OpenPublish> publishes_;  // looked up, never iterated
-  std::map<AttemptId, ControllerTimers::Id> attempt_timers_;
+  std::map<AttemptId, OpenAttempt> open_attempts_;  // until their result or their own deadline
   std::map<TaskKey, Orphan> orphans_;
   ControllerTimers::Id liveness_timer_;
 
@@ -188,7 +217,10 @@ class Controller {
   std::int64_t epoch_ = 0;
   Time led_since_;
   PublishId last_publish_ = 0;
-  std::uint64_t anonymous_ = 0;  // tasks that came without an id
+  std::uint64_t last_batch_ = 0;
+  std::uint64_t own_ids_ = 0;  // given to what came without an id, or malformed under a taken one
+
+  Timeline timeline_;
 
   // Of the running step().
   Time now_;

@@ -20,12 +20,15 @@ PublishId Controller::open(OpenPublish publish) {
 void Controller::submit(const Submitted& event) {
   stats_.submitted += 1;
   Submitted task = event;
-  const TaskKey& key = task.submission.key;
-  if (!task.id_given && !task.submission.redelivered &&
-      (tasks_.find(key) != nullptr || answered_.find(key) != nullptr)) {
+  TaskKey& key = task.submission.key;
+  const bool taken = tasks_.find(key) != nullptr || answered_.find(key) != nullptr;
+  if (!task.refusal.empty() && (taken || !task.id_given)) {
+    // It has an outcome of its own, which must not be taken for another's.
+    key.id += fmt::format("-malformed-{}-{}", epoch_, ++own_ids_);
+  } else if (taken && !task.id_given && !task.submission.redelivered) {
     // Without an id two equal submissions are two tasks. The first keeps the id that its content
     // gives it, so that it is recognised when the broker delivers it again.
-    task.submission.key.id += fmt::format("-{}-{}", epoch_, ++anonymous_);
+    key.id += fmt::format("-{}-{}", epoch_, ++own_ids_);
   }
   if (!task.refusal.empty()) {
     refuse(task, task.refusal, true);
@@ -46,6 +49,7 @@ void Controller::submit(const Submitted& event) {
   if (!wanted.max_energy.has_value()) {
     wanted.max_energy = config_.max_energy;
   }
+  const bool deadline_stated = wanted.deadline.has_value();
   const Micros deadline = wanted.deadline.value_or(config_.deadline);
   wanted.deadline = deadline;
   if (task.submission.payload.size > kPayloadMax) {
@@ -78,11 +82,13 @@ void Controller::submit(const Submitted& event) {
       {event.delivery, task.submission.reply_to, task.submission.correlation_id});
   record.received = now_;
   record.deadline = now_ + deadline;
+  record.deadline_stated = deadline_stated;
   record.dispatch_from = event.submission.redelivered ? led_since_ + config_.adopt_wait : now_;
   TaskRecord& live = tasks_.insert(std::move(record));
   live.deadline_timer =
       timers_.set(live.deadline, {.kind = ControllerTimer::Kind::Deadline, .task = live.number});
   tasks_.wait(live);
+  fleet_.arrivals.arrived(now_.us);
 
   const auto orphan = orphans_.find(live.submission.key);
   if (orphan != orphans_.end() && orphan->second.result.status == AttemptStatus::Ok) {
@@ -119,16 +125,6 @@ void Controller::refuse(const Submitted& event, const std::string& reason, bool 
     stats_.rejected += 1;
     act(DropPayload{event.submission.payload.handle});
     act(RejectDelivery{event.delivery});
-    return;
-  }
-  if (tasks_.find(event.submission.key) != nullptr) {
-    // That id has its outcome still to come, from the task that is under way.
-    act(DropPayload{event.submission.payload.handle});
-    act(RejectDelivery{event.delivery});
-    return;
-  }
-  if (const Outcome* given = answered_.find(event.submission.key)) {
-    repeat(event, *given);  // one outcome per id, whatever is sent under it later
     return;
   }
   TaskRecord record;
@@ -168,7 +164,7 @@ void Controller::answer(TaskRecord& record, OutcomeKind kind, std::string reason
 
 void Controller::answer(TaskRecord& record, Outcome outcome) {
   JUGGLER_CHECK(record.phase != TaskPhase::Answering, "one outcome per task");
-  unreserve(record);
+  unplace(record);
   tasks_.leave(record);
   timers_.cancel(record.deadline_timer);
   record.phase = TaskPhase::Answering;
@@ -204,7 +200,7 @@ void Controller::answer(TaskRecord& record, Outcome outcome) {
 
 // An earlier leader has decided it, and its record came after the task.
 void Controller::take_decided(TaskRecord& record, const Outcome& outcome) {
-  unreserve(record);
+  unplace(record);
   tasks_.leave(record);
   timers_.cancel(record.deadline_timer);
   record.phase = TaskPhase::Answering;
@@ -263,9 +259,11 @@ void Controller::dispatch_settled(TaskRecord& record, const AttemptId& id, Publi
       const bool missing = end == PublishEnd::Returned;
       end_attempt(record, attempt,
                   missing ? "the device's queue is missing" : "the device's queue is full", true);
+      const std::string device = attempt.device;
       if (missing) {
-        act(Enrol{attempt.device});
+        act(Enrol{device});
       }
+      refresh_all(device);
       try_again(record);
       return;
     }

@@ -1,9 +1,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <deque>
 
 #include "core/check.h"
 #include "core/controller.h"
+#include "core/prices.h"
+#include "core/profile_point.h"
 
 // This file: what becomes of attempts, and what is learned of devices from them and from silence.
 
@@ -12,42 +15,39 @@ namespace {
 
 constexpr Micros kLivenessPeriod = milliseconds(500);
 
-// What the profile says a batch of this size takes: on the line between the two measured sizes
-// beside it, and in proportion beyond the largest.
-Micros predicted_mean(const Profile& profile, int batch) {
-  const ProfilePoint* below = &profile.points.front();
-  for (const ProfilePoint& point : profile.points) {
-    if (point.batch >= batch && point.batch > below->batch) {
-      const Micros rise = point.latency_mean - below->latency_mean;
-      return below->latency_mean + rise * (batch - below->batch) / (point.batch - below->batch);
-    }
-    below = &point;
-  }
-  return batch > below->batch ? below->latency_mean * batch / below->batch : below->latency_mean;
-}
-
 }  // namespace
 
-// Takes an attempt out of its processor's queue, whatever became of it.
-void Controller::leave_lane(const AttemptId& attempt, const std::string& device_id) {
-  const auto timer = attempt_timers_.find(attempt);
-  if (timer != attempt_timers_.end()) {
-    timers_.cancel(timer->second);
-    attempt_timers_.erase(timer);
+// Takes an attempt out of its processor's queue, whatever became of it. Returns whether it is the
+// first of its batch to leave: one result speaks for the time of all.
+bool Controller::leave_lane(const AttemptId& id) {
+  const auto at = open_attempts_.find(id);
+  if (at == open_attempts_.end()) {
+    return false;
   }
-  DeviceState* device = fleet_.find(device_id);
+  const OpenAttempt attempt = std::move(at->second);
+  open_attempts_.erase(at);
+  timers_.cancel(attempt.timer);
+  DeviceState* device = fleet_.find(attempt.device);
   if (device == nullptr) {
-    return;
+    return false;
   }
   for (Lane& lane : device->lanes) {
-    const auto at = std::find_if(lane.in_flight.begin(), lane.in_flight.end(),
-                                 [&](const InFlight& entry) { return entry.attempt == attempt; });
-    if (at != lane.in_flight.end()) {
-      lane.in_flight.erase(at);
-      lane.head_since = now_;
-      return;
+    const auto batch =
+        std::find_if(lane.in_flight.begin(), lane.in_flight.end(),
+                     [&](const BatchInFlight& entry) { return entry.batch == attempt.batch; });
+    if (batch == lane.in_flight.end()) {
+      continue;
     }
+    const bool first = !batch->any_left;
+    batch->any_left = true;
+    batch->open -= 1;
+    if (batch->open == 0) {
+      lane.in_flight.erase(batch);
+      lane.head_since = now_ - device->network() / 2;  // its successor has begun then
+    }
+    return first;
   }
+  return false;
 }
 
 void Controller::end_attempt(TaskRecord& record, Attempt& attempt, std::string end,
@@ -55,7 +55,7 @@ void Controller::end_attempt(TaskRecord& record, Attempt& attempt, std::string e
   attempt.open = false;
   attempt.end = std::move(end);
   stats_.attempts_failed += 1;
-  leave_lane(attempt.id, attempt.device);
+  leave_lane(attempt.id);
   if (device_at_fault) {
     const auto at = std::lower_bound(record.devices_failed.begin(), record.devices_failed.end(),
                                      attempt.device);
@@ -83,39 +83,48 @@ void Controller::try_again(TaskRecord& record) {
     return;
   }
   record.phase = TaskPhase::Waiting;
+  if (record.place.has_value()) {
+    return;  // it stands in another line already, as a hedge
+  }
   tasks_.wait(record);
   plan(record);
 }
 
 // Gives an attempt its time from now on.
-void Controller::follow(ControllerTimer timer) {
-  const AttemptId attempt = timer.attempt;
-  const Time until = now_ + timer.patience;
-  attempt_timers_[attempt] = timers_.set(until, std::move(timer));
+void Controller::follow(OpenAttempt& attempt, const AttemptId& id) {
+  timers_.cancel(attempt.timer);
+  ControllerTimer timer;
+  timer.kind = ControllerTimer::Kind::Attempt;
+  timer.task = attempt.task;
+  timer.attempt = id;
+  attempt.timer = timers_.set(now_ + attempt.patience, std::move(timer));
 }
 
 // The broker is back. No dispatch could arrive and no result come while it was away, so that every
 // attempt has its whole time once more: an outage must not be blamed on devices.
 void Controller::follow_anew() {
-  for (auto& [id, timer] : attempt_timers_) {
-    std::optional<ControllerTimer> body = timers_.take(timer);
-    JUGGLER_CHECK(body.has_value(), "a followed attempt has its timer");
-    if (TaskRecord* record = tasks_.find(body->task)) {
+  for (auto& [id, open] : open_attempts_) {
+    if (TaskRecord* record = tasks_.find(open.task)) {
       for (Attempt& attempt : record->attempts) {
         attempt.held_up = attempt.held_up || attempt.id == id;
       }
     }
-    const Time until = now_ + body->patience;
-    timer = timers_.set(until, std::move(*body));
+    follow(open, id);
   }
 }
 
 void Controller::attempt_timed_out(const ControllerTimer& timer) {
-  if (!leading_ || blocked_) {
-    follow(timer);  // it begins anew once the broker is back
+  const auto open = open_attempts_.find(timer.attempt);
+  if (open == open_attempts_.end()) {
     return;
   }
-  leave_lane(timer.attempt, timer.device);
+  if (!leading_ || blocked_) {
+    follow(open->second, timer.attempt);  // it begins anew once the broker is back
+    return;
+  }
+  const std::string device = open->second.device;
+  leave_lane(timer.attempt);
+  refresh_all(device);  // others first: this one may fail again
   TaskRecord* record = tasks_.find(timer.task);
   if (record == nullptr || record->phase == TaskPhase::Answering) {
     return;
@@ -127,6 +136,56 @@ void Controller::attempt_timed_out(const ControllerTimer& timer) {
       try_again(*record);
       return;
     }
+  }
+}
+
+// A batch has not come back when it should have: whoever waits behind it looks elsewhere, and its
+// own tasks are tried elsewhere too where that can still be in time. The first result counts.
+void Controller::batch_overdue(const ControllerTimer& timer) {
+  DeviceState* device = fleet_.find(timer.device);
+  if (device == nullptr || !leading_ || blocked_) {
+    return;
+  }
+  for (std::size_t l = 0; l < device->lanes.size(); ++l) {
+    const std::deque<BatchInFlight>& in_flight = device->lanes[l].in_flight;
+    const bool there = std::any_of(in_flight.begin(), in_flight.end(),
+                                   [&](const BatchInFlight& b) { return b.batch == timer.batch; });
+    if (!there || device->facts->processors[l].id != timer.processor) {
+      continue;
+    }
+    std::vector<TaskNumber> late;
+    for (const auto& [id, open] : open_attempts_) {
+      if (open.batch == timer.batch && open.device == timer.device) {
+        late.push_back(open.task);
+      }
+    }
+    send_away_late(timer.device, l);
+    for (const TaskNumber number : late) {
+      TaskRecord* record = tasks_.find(number);
+      if (record != nullptr && record->phase == TaskPhase::InFlight) {
+        hedge(*record, timer.device);
+      }
+    }
+    return;
+  }
+}
+
+void Controller::hedge(TaskRecord& record, const std::string& straggler) {
+  const auto runs = std::count_if(record.attempts.begin(), record.attempts.end(),
+                                  [](const Attempt& attempt) { return attempt.open; });
+  if (runs != 1 || record.place.has_value() ||
+      static_cast<int>(record.attempts.size()) >= config_.attempts_max) {
+    return;
+  }
+  std::vector<std::string> avoided = record.devices_failed;
+  avoided.push_back(straggler);
+  TaskView view = view_of(record);
+  view.devices_failed = &avoided;
+  const Decision decision = planner_.plan(fleet_, view, now_, policy_rng_);
+  if (const auto* chosen = std::get_if<Place>(&decision)) {
+    stats_.hedged += 1;
+    decisions_.record(planner_, view, record.submission.key, record.received, now_, decision);
+    place(record, chosen->candidate);
   }
 }
 
@@ -150,9 +209,9 @@ void Controller::keep_orphan(const ResultArrived& event) {
   timers_.set(until, std::move(patience));
 }
 
-void Controller::learn(const AttemptResult& result, const Attempt& attempt) {
+void Controller::learn(const AttemptResult& result, const Attempt& attempt, bool first_of_batch) {
   DeviceState* device = fleet_.find(result.device);
-  if (device == nullptr || result.status != AttemptStatus::Ok) {
+  if (device == nullptr || result.status != AttemptStatus::Ok || !config_.learns) {
     return;
   }
   device->learned = now_;
@@ -170,9 +229,15 @@ void Controller::learn(const AttemptResult& result, const Attempt& attempt) {
     if (at == processor.profiles.end()) {
       return;
     }
-    device->lanes[l].completed += 1;
-    device->lanes[l].correct(static_cast<std::size_t>(at - processor.profiles.begin()),
-                             predicted_mean(*at, result.batch_size), result.compute);
+    Lane& lane = device->lanes[l];
+    lane.completed += 1;
+    if (first_of_batch) {
+      auto learned = std::make_shared<LaneLearned>(*lane.learned);
+      learned->add_time(static_cast<std::size_t>(at - processor.profiles.begin()),
+                        point_at(*at, result.batch_size).latency_mean, result.compute);
+      lane.learned = std::move(learned);
+    }
+    return;
   }
 }
 
@@ -220,7 +285,7 @@ void Controller::adopt(const Heartbeat& heartbeat) {
     if (record == nullptr || record->phase != TaskPhase::Waiting || !record->attempts.empty()) {
       continue;
     }
-    unreserve(*record);
+    unplace(*record);
     tasks_.leave(*record);
     record->phase = TaskPhase::InFlight;
     record->attempts.push_back({.id = id,
@@ -230,11 +295,10 @@ void Controller::adopt(const Heartbeat& heartbeat) {
                                 .dispatched = now_,
                                 .adopted = true,
                                 .end = {}});
-    follow({.kind = ControllerTimer::Kind::Attempt,
-            .task = record->number,
-            .attempt = id,
-            .device = heartbeat.device,
-            .patience = config_.attempt_grace * 2});
+    OpenAttempt& open = open_attempts_[id];
+    open = {
+        .device = heartbeat.device, .task = record->number, .patience = config_.attempt_grace * 2};
+    follow(open, id);
   }
 }
 
@@ -245,9 +309,12 @@ void Controller::set_liveness(DeviceState& device, Liveness liveness) {
   const bool was_lost = device.liveness == Liveness::Lost;
   device.liveness = liveness;
   if (liveness == Liveness::Lost || (liveness == Liveness::Gone && !was_lost)) {
-    device_lost(std::string(device.facts->id));
+    device_lost(device);
   } else if (liveness == Liveness::Live) {
     replan(tasks_.waiting_size());
+    reconsider_lines();
+  } else {
+    plan_all(unplace_all(device));
   }
 }
 
@@ -260,7 +327,6 @@ void Controller::check_liveness() {
     return;  // heartbeats are held up too: nobody is lost while the broker takes no messages
   }
   std::vector<std::string> forgotten;
-  bool given_up = false;
   for (DeviceState& device : fleet_.devices) {
     if (now_ - device.learned >= config_.learned_fades_after) {
       device.fade();
@@ -269,7 +335,6 @@ void Controller::check_liveness() {
     if (silent >= config_.forgotten_after) {
       forgotten.push_back(device.facts->id);
     } else if (silent >= config_.gone_after) {
-      given_up = given_up || device.liveness != Liveness::Gone;
       set_liveness(device, Liveness::Gone);
     } else if (silent >= config_.lost_after) {
       set_liveness(device, Liveness::Lost);
@@ -282,29 +347,22 @@ void Controller::check_liveness() {
         std::find_if(fleet_.devices.begin(), fleet_.devices.end(),
                      [&](const DeviceState& device) { return device.facts->id == id; }));
   }
-  if (given_up) {
-    replan_all();  // who waits for that device alone is told so
-  } else {
-    replan(tasks_.waiting_size());
-  }
+  fade_prices(fleet_);
+  replan(tasks_.waiting_size());
 }
 
-void Controller::device_lost(const std::string& id) {
-  std::vector<TaskNumber> affected;
+void Controller::device_lost(const DeviceState& device) {
+  const std::string id = device.facts->id;
+  const std::vector<TaskNumber> in_line = unplace_all(device);
+  std::vector<TaskNumber> on_it;
   for (const auto& [number, record] : tasks_.all()) {
-    const bool there =
-        std::any_of(record.attempts.begin(), record.attempts.end(),
-                    [&](const Attempt& attempt) { return attempt.open && attempt.device == id; });
-    if (there || record.reserved_device == id) {
-      affected.push_back(number);
+    if (std::any_of(record.attempts.begin(), record.attempts.end(),
+                    [&](const Attempt& attempt) { return attempt.open && attempt.device == id; })) {
+      on_it.push_back(number);
     }
   }
-  for (const TaskNumber number : affected) {
+  for (const TaskNumber number : on_it) {
     TaskRecord& record = *tasks_.find(number);
-    if (record.phase == TaskPhase::Waiting) {
-      plan(record);
-      continue;
-    }
     for (Attempt& attempt : record.attempts) {
       if (attempt.open && attempt.device == id) {
         end_attempt(record, attempt, "the device was lost", true);
@@ -312,6 +370,7 @@ void Controller::device_lost(const std::string& id) {
     }
     try_again(record);
   }
+  plan_all(in_line);
 }
 
 }  // namespace juggler

@@ -4,8 +4,10 @@
 
 #include "core/check.h"
 #include "core/controller.h"
+#include "core/prices.h"
 
-// This file: which task goes where, and which wait.
+// This file: which task goes into which line, and which wait for none. When a line's batches go out
+// is in controller_lines.cc.
 
 namespace juggler {
 
@@ -18,23 +20,27 @@ TaskView Controller::view_of(const TaskRecord& record) const {
           .payload = record.submission.payload.kind,
           .priority = wanted.priority,
           .deadline = record.deadline,
+          .deadline_stated = record.deadline_stated,
           .devices_failed = &record.devices_failed};
 }
 
 Decision Controller::decide_for(TaskRecord& record) {
   TaskView view = view_of(record);
-  Decision decision = policy_->plan(fleet_, view, now_, policy_rng_);
+  Decision decision = planner_.plan(fleet_, view, now_, policy_rng_);
   if (std::holds_alternative<Infeasible>(decision) && !record.devices_failed.empty()) {
     // Better the same device again than none.
     view.devices_failed = nullptr;
-    decision = policy_->plan(fleet_, view, now_, policy_rng_);
+    decision = planner_.plan(fleet_, view, now_, policy_rng_);
   }
-  decisions_.record(fleet_, view, record.submission.key, record.received, now_, policy_->name(),
-                    decision);
+  if (planner_.objective().prices) {
+    const auto* chosen = std::get_if<Place>(&decision);
+    learn_prices(planner_.candidates(), chosen != nullptr ? &chosen->candidate : nullptr, fleet_);
+  }
+  decisions_.record(planner_, view, record.submission.key, record.received, now_, decision);
   return decision;
 }
 
-// Decides for a waiting task that stands in the line.
+// Decides for a task that waits in no line.
 void Controller::plan(TaskRecord& record) {
   if (!leading_ || blocked_) {
     record.waiting_for = leading_ ? "the broker takes no messages" : "no connection to the broker";
@@ -44,15 +50,11 @@ void Controller::plan(TaskRecord& record) {
     record.waiting_for = "word of an attempt that an earlier controller began";
     return;
   }
-  unreserve(record);
   const Decision decision = decide_for(record);
-  if (const auto* place = std::get_if<Place>(&decision)) {
-    dispatch(record, place->candidate);
+  if (const auto* chosen = std::get_if<Place>(&decision)) {
+    place(record, chosen->candidate);
   } else if (const auto* wait = std::get_if<Wait>(&decision)) {
     record.waiting_for = wait->reason;
-    if (wait->reserve.has_value()) {
-      reserve(record, *wait->reserve);
-    }
   } else {
     infeasible(record, std::get<Infeasible>(decision).reason);
   }
@@ -68,150 +70,118 @@ void Controller::infeasible(TaskRecord& record, const std::string& reason) {
   }
 }
 
-void Controller::reserve(TaskRecord& record, const Candidate& candidate) {
-  DeviceState& device = fleet_.devices[candidate.device];
-  record.reserved_device = device.facts->id;
-  record.reserved_lane = candidate.lane;
-  device.lanes[candidate.lane].reservations.push_back(
-      {.task = record.number,
-       .priority = record.submission.requirements.priority,
-       .deadline = record.deadline,
-       .expected = candidate.latency});
-}
-
-void Controller::unreserve(TaskRecord& record) {
-  if (record.reserved_device.empty()) {
-    return;
-  }
-  DeviceState* device = fleet_.find(record.reserved_device);
-  record.reserved_device.clear();
-  if (device == nullptr || record.reserved_lane >= device->lanes.size()) {
-    return;  // the device has gone or said hello anew
-  }
-  std::vector<Reservation>& line = device->lanes[record.reserved_lane].reservations;
-  line.erase(std::remove_if(line.begin(), line.end(),
-                            [&](const Reservation& r) { return r.task == record.number; }),
-             line.end());
-}
-
-void Controller::dispatch(TaskRecord& record, const Candidate& candidate) {
+// Puts a task into the line of a processor, and lets the line go on.
+void Controller::place(TaskRecord& record, const Candidate& candidate) {
   DeviceState& device = fleet_.devices[candidate.device];
   Lane& lane = device.lanes[candidate.lane];
-  const Processor& processor = device.facts->processors[candidate.lane];
-  const Profile& profile = processor.profiles[candidate.profile];
-  JUGGLER_CHECK(device.liveness == Liveness::Live, "only live devices are given work");
-  JUGGLER_CHECK(candidate.finish <= record.deadline, "no placement misses its deadline knowingly");
-
-  const AttemptId id{record.submission.key, epoch_, static_cast<int>(record.attempts.size()) + 1};
-  tasks_.leave(record);
-  record.phase = TaskPhase::InFlight;
-  record.attempts.push_back({.id = id,
-                             .device = device.facts->id,
-                             .processor = processor.id,
-                             .variant = profile.variant,
-                             .dispatched = now_,
-                             .end = {}});
-  if (lane.in_flight.empty()) {
-    lane.head_since = now_;
+  OpenBatch fresh;
+  fresh.id = candidate.batch != 0 ? candidate.batch : ++last_batch_;
+  fresh.profile = candidate.profile;
+  fresh.hoped = candidate.hoped;
+  fresh.opened = now_;
+  const Member member{
+      .task = record.number,
+      .priority = record.submission.requirements.priority,
+      .due = candidate.due,
+      .patient = planner_.objective().batching == Batching::Planned && record.deadline_stated};
+  lane.join(candidate.batch, fresh, member);
+  tasks_.enter_line(record, {device.facts->id, candidate.lane, fresh.id});
+  record.waiting_for =
+      "its turn on " + device.facts->id + "/" + device.facts->processors[candidate.lane].id;
+  const std::string id = device.facts->id;
+  if (planner_.over_lower_priorities()) {
+    send_away_late(id, candidate.lane);
   }
-  lane.in_flight.push_back({.attempt = id, .expected = candidate.latency});
-
-  // Every attempt has its own deadline: a dispatch can be lost inside a device that never fell
-  // silent for long enough to be called lost.
-  const Micros predicted = candidate.finish - now_;
-  follow({.kind = ControllerTimer::Kind::Attempt,
-          .task = record.number,
-          .attempt = id,
-          .device = device.facts->id,
-          .patience = predicted * 2 + config_.attempt_grace});
-  stats_.dispatched += 1;
-  Dispatch message;
-  message.attempt = id;
-  message.device = device.facts->id;
-  message.processor = processor.id;
-  message.variant = profile.variant;
-  message.batch = static_cast<std::int64_t>(stats_.dispatched);
-  message.budget = record.deadline - now_;
-  message.priority = record.submission.requirements.priority;
-  message.top_k = record.submission.requirements.top_k;
-  message.payload = record.submission.payload;
-  act(SendDispatch{
-      open({.kind = OpenPublish::Kind::Dispatch, .task = record.number, .attempt = id}),
-      std::move(message)});
+  serve(id, candidate.lane);
 }
 
-bool Controller::any_room() const {
-  for (const DeviceState& device : fleet_.devices) {
-    if (device.liveness != Liveness::Live) {
-      continue;
-    }
-    for (std::size_t l = 0; l < device.lanes.size(); ++l) {
-      const auto window = static_cast<std::size_t>(device.facts->processors[l].window_batches);
-      if (device.lanes[l].in_flight.size() < window) {
-        return true;
+// Takes a task out of the line in which it stands; it is among those that wait in none.
+void Controller::unplace(TaskRecord& record) {
+  if (!record.place.has_value()) {
+    return;
+  }
+  const TaskRecord::Place place = tasks_.leave_line(record);
+  DeviceState* device = fleet_.find(place.device);
+  JUGGLER_CHECK(device != nullptr && place.lane < device->lanes.size(), "lines end with unplace()");
+  device->lanes[place.lane].leave(place.batch, record.number);
+}
+
+// Empties the lines of a device; whoever stood there has to be planned anew.
+std::vector<TaskNumber> Controller::unplace_all(const DeviceState& device) {
+  std::vector<TaskNumber> numbers;
+  for (const Lane& lane : device.lanes) {
+    for (const auto& [batch, members] : lane.members) {
+      for (const Member& member : members) {
+        numbers.push_back(member.task);
       }
     }
   }
-  return false;
+  for (const TaskNumber number : numbers) {
+    unplace(*tasks_.find(number));
+  }
+  return numbers;
 }
 
-// A processor has finished something: the tasks in its line go first; if none stands there, whoever
-// waits.
-void Controller::serve(const std::string& device_id, const std::string& processor_id) {
-  DeviceState* device = fleet_.find(device_id);
-  if (device == nullptr || tasks_.waiting_size() == 0) {
-    return;
-  }
-  const std::vector<Processor>& processors = device->facts->processors;
-  const auto at = std::find_if(processors.begin(), processors.end(),
-                               [&](const Processor& p) { return p.id == processor_id; });
-  if (at == processors.end()) {
-    return;
-  }
-  const auto lane = static_cast<std::size_t>(at - processors.begin());
-  const auto window = static_cast<std::size_t>(at->window_batches);
-  std::vector<Reservation> line = device->lanes[lane].reservations;
-  if (line.empty()) {
-    replan(config_.replans_max);
-    return;
-  }
-  // More than the window has room for: some may go elsewhere once they are planned anew.
-  const std::size_t looked_at = std::min(line.size(), config_.replans_max);
-  std::partial_sort(line.begin(), line.begin() + static_cast<std::ptrdiff_t>(looked_at), line.end(),
-                    [](const Reservation& a, const Reservation& b) {
-                      return precedes(a.priority, a.deadline, a.task, b.priority, b.deadline,
-                                      b.task);
-                    });
-  line.resize(looked_at);
-  for (const Reservation& next : line) {
-    device = fleet_.find(device_id);
-    if (device == nullptr || device->lanes[lane].in_flight.size() >= window) {
-      return;
+// Plans tasks that stood in a line, as far as they still wait.
+void Controller::plan_all(const std::vector<TaskNumber>& numbers) {
+  for (const TaskNumber number : numbers) {
+    TaskRecord* record = tasks_.find(number);
+    if (record != nullptr && record->phase == TaskPhase::Waiting && !record->place.has_value()) {
+      plan(*record);
     }
-    plan(*tasks_.find(next.task));
   }
 }
 
-// Looks at the waiting tasks again, the most urgent first, while some processor has room.
+// A device has come, or come back: whoever stands in a line may do better now. Whoever does not
+// keeps the place, whatever its predictions have become.
+void Controller::reconsider_lines() {
+  std::vector<TaskNumber> numbers;
+  for (const DeviceState& device : fleet_.devices) {
+    for (const Lane& lane : device.lanes) {
+      for (const auto& [batch, members] : lane.members) {
+        for (const Member& member : members) {
+          numbers.push_back(member.task);
+        }
+      }
+    }
+  }
+  numbers.resize(std::min(numbers.size(), config_.reconsidered_max));
+  for (const TaskNumber number : numbers) {
+    TaskRecord* record = tasks_.find(number);
+    if (record != nullptr && record->place.has_value()) {
+      reconsider(*record);
+    }
+  }
+}
+
+void Controller::reconsider(TaskRecord& record) {
+  const TaskRecord::Place before = *record.place;
+  Lane& lane = fleet_.find(before.device)->lanes[before.lane];
+  const Line& line = *lane.line;
+  const auto at = std::find_if(line.begin(), line.end(),
+                               [&](const OpenBatch& batch) { return batch.id == before.batch; });
+  OpenBatch fresh = *at;
+  const std::vector<Member>& members = lane.members_of(before.batch);
+  const Member member = *std::find_if(members.begin(), members.end(),
+                                      [&](const Member& one) { return one.task == record.number; });
+  const bool alone = members.size() == 1;
+  unplace(record);
+  const Decision decision = decide_for(record);
+  if (const auto* chosen = std::get_if<Place>(&decision)) {
+    place(record, chosen->candidate);
+    return;
+  }
+  fresh.id = alone ? ++last_batch_ : before.batch;
+  lane.join(alone ? 0 : before.batch, fresh, member);
+  tasks_.enter_line(record, {before.device, before.lane, fresh.id});
+}
+
+// Looks at the tasks again that wait in no line, the most urgent first.
 void Controller::replan(std::size_t tasks_max) {
-  if (tasks_.waiting_size() == 0 || !leading_ || blocked_) {
+  if (tasks_.in_no_line_size() == 0 || !leading_ || blocked_) {
     return;
   }
-  for (const TaskNumber number : tasks_.waiting(tasks_max)) {
-    const bool warming = now_ < led_since_ + config_.warm_up;
-    if (!any_room() && !(warming || fleet_.devices.empty())) {
-      return;
-    }
-    plan(*tasks_.find(number));
-  }
-}
-
-// Looks at every waiting task, room or not: what they waited for at the start of a lead is over, so
-// the infeasible ones are told so.
-void Controller::replan_all() {
-  for (const TaskNumber number : tasks_.waiting(tasks_.waiting_size())) {
-    plan(*tasks_.find(number));
-  }
+  plan_all(tasks_.in_no_line(tasks_max));
 }
 
 }  // namespace juggler

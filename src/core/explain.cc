@@ -10,20 +10,16 @@ bool same_place(const Candidate& a, const Candidate& b) {
 }
 
 std::optional<Candidate> chosen_of(const Decision& decision) {
-  if (const auto* place = std::get_if<Place>(&decision)) {
-    return place->candidate;
-  }
-  const auto* wait = std::get_if<Wait>(&decision);
-  return wait != nullptr ? wait->reserve : std::nullopt;
+  const auto* place = std::get_if<Place>(&decision);
+  return place != nullptr ? std::optional(place->candidate) : std::nullopt;
 }
 
 }  // namespace
 
-void DecisionLog::record(const Fleet& fleet, const TaskView& task, const TaskKey& key,
-                         Time received, Time now, std::string_view policy,
-                         const Decision& decision) {
+void DecisionLog::record(Planner& planner, const TaskView& task, const TaskKey& key, Time received,
+                         Time now, const Decision& decision) {
   Entry& entry = entries_[task.number];
-  lanes_kept_ -= entry.outlook.size();
+  lanes_kept_ -= entry.outlook.lanes.size();
   entry.key = key;
   entry.requirements = *task.requirements;
   entry.model = std::string(task.model);
@@ -32,12 +28,13 @@ void DecisionLog::record(const Fleet& fleet, const TaskView& task, const TaskKey
   entry.view = task;
   entry.received = received;
   entry.now = now;
-  entry.policy = std::string(policy);
+  entry.policy = std::string(planner.name());
+  entry.objective = planner.objective();
   entry.decision = decision;
-  look(fleet, task, now, entry.outlook);
-  lanes_kept_ += entry.outlook.size();
+  std::swap(entry.outlook, planner.outlook());
+  lanes_kept_ += entry.outlook.lanes.size();
   while (entries_.size() > decisions_max_ || (lanes_kept_ > lanes_max_ && entries_.size() > 1)) {
-    lanes_kept_ -= entries_.begin()->second.outlook.size();
+    lanes_kept_ -= entries_.begin()->second.outlook.lanes.size();
     entries_.erase(entries_.begin());
   }
 }
@@ -72,25 +69,25 @@ std::optional<Explanation> DecisionLog::explain(std::string_view task_id) const 
   }
 
   std::vector<Candidate> candidates;
-  judge(entry.outlook, view, entry.now, true, candidates);
+  Judge().judge(entry.outlook, view, entry.objective, entry.now, true, candidates);
   const std::optional<Candidate> chosen = chosen_of(entry.decision);
   for (const Candidate& candidate : candidates) {
-    const auto lane =
-        std::find_if(entry.outlook.begin(), entry.outlook.end(), [&](const LaneOutlook& seen) {
-          return seen.device == candidate.device && seen.lane == candidate.lane;
-        });
-    const Processor& processor = lane->facts->processors[candidate.lane];
+    const DeviceFacts& facts = *entry.outlook.lanes[candidate.seen].facts;
+    const Processor& processor = facts.processors[candidate.lane];
     const Profile& profile = processor.profiles[candidate.profile];
     explanation.candidates.push_back(
-        {.device = lane->facts->id,
+        {.device = facts.id,
          .processor = processor.id,
          .variant = profile.variant,
-         .twin = lane->facts->twin,
+         .twin = facts.twin,
          .accuracy = candidate.accuracy,
          .latency = candidate.latency,
          .finish = candidate.finish - entry.now,
          .energy = profile.points.front().energy,
          .energy_decision = candidate.energy,
+         .cost_uj = candidate.cost_uj,
+         .price_uj = candidate.price_uj,
+         .tasks = candidate.tasks,
          .verdict = candidate.verdict,
          .chosen = chosen.has_value() && same_place(candidate, *chosen)});
   }

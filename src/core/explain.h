@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "core/candidates.h"
-#include "core/policies/policy.h"
+#include "core/planner.h"
 #include "core/task.h"
 
 namespace juggler {
@@ -24,7 +24,10 @@ struct ExplainedCandidate {
   Micros latency;
   Micros finish;  // from the decision
   std::optional<EnergyFigure> energy;
-  std::optional<Microjoules> energy_decision;  // at the board's input
+  std::optional<Microjoules> energy_decision;  // its share of the batch, at the board's input
+  std::int64_t cost_uj = 0;                    // all that the policy's goal weighs
+  std::int64_t price_uj = 0;                   // what the processor's time is worth to others
+  int tasks = 1;                               // in its batch, with this one
   Verdict verdict = Verdict::OtherModel;
   bool chosen = false;
 };
@@ -47,9 +50,10 @@ class DecisionLog {
   DecisionLog(std::size_t decisions_max, std::size_t lanes_max)
       : decisions_max_(decisions_max), lanes_max_(lanes_max) {}
 
-  // What `policy` saw and decided for a task; a later decision for the same task replaces it.
-  void record(const Fleet& fleet, const TaskView& task, const TaskKey& key, Time received, Time now,
-              std::string_view policy, const Decision& decision);
+  // What was seen and decided for a task; a later decision for the same task replaces it. Takes the
+  // planner's outlook and leaves another one's memory in its place.
+  void record(Planner& planner, const TaskView& task, const TaskKey& key, Time received, Time now,
+              const Decision& decision);
 
   // The last decision for a task of that id, of any submitter; the newest if there are several.
   std::optional<Explanation> explain(std::string_view task_id) const;
@@ -64,8 +68,9 @@ class DecisionLog {
     Time received;
     Time now;
     std::string policy;
+    Objective objective;
     Decision decision;
-    std::vector<LaneOutlook> outlook;
+    Outlook outlook;
   };
 
   std::size_t decisions_max_;

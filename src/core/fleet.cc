@@ -32,44 +32,20 @@ bool precedes(int priority_a, Time deadline_a, std::uint64_t a, int priority_b, 
   return std::tuple(-priority_a, deadline_a, a) < std::tuple(-priority_b, deadline_b, b);
 }
 
-Time Lane::free_at(Time now) const {
-  if (in_flight.empty()) {
-    return now;
-  }
-  // The first may have run for a while; one that is overdue counts as about to finish.
-  Time at = std::max(now, head_since + in_flight.front().expected);
-  for (std::size_t i = 1; i < in_flight.size(); ++i) {
-    at = at + in_flight[i].expected;
-  }
-  return at;
-}
-
-void Lane::correct(std::size_t profile, Micros predicted, Micros measured) {
-  // An eighth of each sample counts, and no more than a factor of ten either way: one odd result
-  // moves the prediction little, a device that has really slowed down is believed in a few.
-  const std::int64_t sample = std::clamp<std::int64_t>(
-      measured.count * 1000 / std::max<std::int64_t>(predicted.count, 1), 100, 10'000);
-  auto learned = std::make_shared<Corrections>(*corrections);
-  (*learned)[profile] += (sample - (*learned)[profile]) / 8;
-  corrections = std::move(learned);
-}
-
 Micros DeviceState::network() const {
   return network_us.samples() == 0 ? kNetworkDefault : Micros{network_us.mean()};
 }
+
+Micros DeviceState::network_spread() const { return {network_us.spread()}; }
 
 void DeviceState::fade() {
   if (network_us.samples() > 0) {
     network_us.fade(kNetworkDefault.count);
   }
   for (Lane& lane : lanes) {
-    auto faded = std::make_shared<Corrections>(*lane.corrections);
-    for (std::int64_t& correction : *faded) {
-      correction += (1000 - correction) / 8;
-    }
-    if (*faded != *lane.corrections) {
-      lane.corrections = std::move(faded);
-    }
+    auto faded = std::make_shared<LaneLearned>(*lane.learned);
+    faded->fade();
+    lane.learned = std::move(faded);
   }
 }
 
@@ -93,6 +69,19 @@ DeviceState& Fleet::at_or_insert(std::string_view id) {
   DeviceState state;
   state.facts = std::make_shared<const DeviceFacts>(std::move(facts));
   return *devices.insert(at, std::move(state));
+}
+
+bool Fleet::has_work_below(int priority) const {
+  for (const DeviceState& device : devices) {
+    for (const Lane& lane : device.lanes) {
+      for (const OpenBatch& batch : *lane.line) {
+        if (batch.priority < priority) {
+          return true;
+        }
+      }
+    }
+  }
+  return false;
 }
 
 }  // namespace juggler

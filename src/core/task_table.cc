@@ -38,7 +38,8 @@ const TaskRecord* TaskTable::find(const TaskKey& key) const {
 void TaskTable::erase(TaskNumber number) {
   const auto at = records_.find(number);
   JUGGLER_CHECK(at != records_.end(), "only live tasks are erased");
-  line_.erase(place_of(at->second));
+  in_no_line_.erase(rank_of(at->second));
+  in_line_ -= at->second.place.has_value() ? 1U : 0U;
   drop_payload(at->second);
   by_key_.erase(at->second.submission.key);
   records_.erase(at);
@@ -51,20 +52,41 @@ void TaskTable::drop_payload(TaskRecord& record) {
   }
 }
 
-TaskTable::Place TaskTable::place_of(const TaskRecord& record) {
+TaskTable::Rank TaskTable::rank_of(const TaskRecord& record) {
   return {-record.submission.requirements.priority, record.deadline, record.number};
 }
 
-void TaskTable::wait(const TaskRecord& record) { line_.insert(place_of(record)); }
-void TaskTable::leave(const TaskRecord& record) { line_.erase(place_of(record)); }
+void TaskTable::wait(const TaskRecord& record) { in_no_line_.insert(rank_of(record)); }
+void TaskTable::leave(const TaskRecord& record) {
+  JUGGLER_CHECK(!record.place.has_value(), "a task leaves its line first");
+  in_no_line_.erase(rank_of(record));
+}
 
-std::vector<TaskNumber> TaskTable::waiting(std::size_t max) const {
+void TaskTable::enter_line(TaskRecord& record, TaskRecord::Place place) {
+  JUGGLER_CHECK(!record.place.has_value(), "a task stands in one line");
+  in_no_line_.erase(rank_of(record));
+  in_line_ += 1;
+  record.place = std::move(place);
+}
+
+TaskRecord::Place TaskTable::leave_line(TaskRecord& record) {
+  JUGGLER_CHECK(record.place.has_value(), "only who stands in a line can leave it");
+  TaskRecord::Place place = std::move(*record.place);
+  record.place.reset();
+  in_line_ -= 1;
+  if (record.phase == TaskPhase::Waiting) {
+    in_no_line_.insert(rank_of(record));
+  }
+  return place;
+}
+
+std::vector<TaskNumber> TaskTable::in_no_line(std::size_t max) const {
   std::vector<TaskNumber> numbers;
-  for (const Place& place : line_) {
+  for (const Rank& rank : in_no_line_) {
     if (numbers.size() == max) {
       break;
     }
-    numbers.push_back(place.number);
+    numbers.push_back(rank.number);
   }
   return numbers;
 }

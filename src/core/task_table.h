@@ -21,13 +21,14 @@ using TaskNumber = std::uint64_t;
 
 // What a timer of the controller is for.
 struct ControllerTimer {
-  enum class Kind { Deadline, Attempt, Replan, Resend, Liveness, OrphanResult };
+  enum class Kind { Deadline, Attempt, Replan, Resend, Liveness, OrphanResult, Lane, Straggler };
   Kind kind = Kind::Liveness;
   TaskNumber task = 0;
-  AttemptId attempt{};   // for Attempt
-  std::string device{};  // for Attempt
-  Micros patience{};     // for Attempt: how long it may take
-  TaskKey key{};         // for OrphanResult
+  AttemptId attempt{};      // for Attempt
+  std::string device{};     // for Lane and Straggler
+  std::string processor{};  // for Lane and Straggler
+  std::int64_t batch = 0;   // for Straggler
+  TaskKey key{};            // for OrphanResult
 };
 using ControllerTimers = Timers<ControllerTimer>;
 
@@ -45,8 +46,9 @@ struct Attempt {
   std::string processor;
   std::string variant;
   Time dispatched;
-  bool adopted = false;  // begun by an earlier leader: when, nobody here knows
-  bool held_up = false;  // by the broker: how long it took says nothing about the network
+  std::int64_t batch = 0;  // as in its dispatch
+  bool adopted = false;    // begun by an earlier leader: when, nobody here knows
+  bool held_up = false;    // by the broker: how long it took says nothing about the network
   bool open = true;
   std::string end;  // how it ended, once closed
 };
@@ -64,9 +66,14 @@ struct TaskRecord {
   TaskPhase phase = TaskPhase::Waiting;
   std::string waiting_for;  // why it waits, for people
 
-  // The line it stands in while it waits for one processor.
-  std::string reserved_device;
-  std::size_t reserved_lane = 0;
+  // Where it stands in line while it waits for one processor.
+  struct Place {
+    std::string device;
+    std::size_t lane = 0;
+    std::uint64_t batch = 0;
+  };
+  std::optional<Place> place;
+  bool deadline_stated = true;  // by the task itself
 
   std::vector<Attempt> attempts;
   std::vector<std::string> devices_failed;  // sorted
@@ -96,30 +103,35 @@ class TaskTable {
   // Its bytes are no longer kept.
   void drop_payload(TaskRecord& record);
 
-  // Puts a task into the line of waiting ones, or takes it out.
+  // A task waits, first in no processor's line; or waits no longer.
   void wait(const TaskRecord& record);
   void leave(const TaskRecord& record);
-  // The first `max` waiting tasks by priority, deadline, number.
-  std::vector<TaskNumber> waiting(std::size_t max) const;
+  // A task gets its place in a line, or loses it; one that only waits then waits in none.
+  void enter_line(TaskRecord& record, TaskRecord::Place place);
+  TaskRecord::Place leave_line(TaskRecord& record);
+  // The first `max` tasks that wait in no line, by priority, deadline, number.
+  std::vector<TaskNumber> in_no_line(std::size_t max) const;
 
   const std::map<TaskNumber, TaskRecord>& all() const { return records_; }
   std::size_t size() const { return records_.size(); }
-  std::size_t waiting_size() const { return line_.size(); }
+  std::size_t waiting_size() const { return in_no_line_.size() + in_line_; }
+  std::size_t in_no_line_size() const { return in_no_line_.size(); }
   Bytes payload_bytes() const { return payload_bytes_; }
 
  private:
-  struct Place {
+  struct Rank {
     int urgency = 0;  // minus the priority
     Time deadline;
     TaskNumber number = 0;
 
-    friend auto operator<=>(const Place&, const Place&) = default;
+    friend auto operator<=>(const Rank&, const Rank&) = default;
   };
-  static Place place_of(const TaskRecord& record);
+  static Rank rank_of(const TaskRecord& record);
 
   std::map<TaskNumber, TaskRecord> records_;
   std::map<TaskKey, TaskNumber> by_key_;
-  std::set<Place> line_;
+  std::set<Rank> in_no_line_;
+  std::size_t in_line_ = 0;
   Bytes payload_bytes_;
   TaskNumber last_ = 0;
 };

@@ -28,14 +28,22 @@ json energy_json(const std::optional<EnergyFigure>& energy) {
           {"energy_scope", to_string(energy->scope)}};
 }
 
+std::size_t waiting_in(const Lane& lane) {
+  std::size_t tasks = 0;
+  for (const OpenBatch& batch : *lane.line) {
+    tasks += static_cast<std::size_t>(batch.tasks);
+  }
+  return tasks;
+}
+
 json processor_json(const Processor& processor, const Lane& lane) {
   return {{"id", processor.id},
           {"kind", to_string(processor.kind)},
           {"runtime", processor.runtime},
           {"variants", processor.profiles.size()},
           {"window_batches", processor.window_batches},
-          {"in_flight", lane.in_flight.size()},
-          {"waiting", lane.reservations.size()},
+          {"in_flight", lane.queued() - waiting_in(lane)},
+          {"waiting", waiting_in(lane)},
           {"completed", lane.completed}};
 }
 
@@ -115,7 +123,7 @@ json policies_json(const Controller& controller) {
   for (const PolicyEntry& policy : policies()) {
     list.push_back({{"name", policy.name},
                     {"about", policy.about},
-                    {"active", policy.name == controller.policy().name()}});
+                    {"active", policy.name == controller.policy()}});
   }
   return {{"policies", std::move(list)}};
 }
@@ -179,6 +187,9 @@ json explain(const Controller& controller, const std::string& task) {
                {"finish_us", candidate.finish.count},
                {"verdict", to_string(candidate.verdict)},
                {"why", describe(candidate.verdict)},
+               {"batch_tasks", candidate.tasks},
+               {"cost_uj", candidate.cost_uj},
+               {"price_uj", candidate.price_uj},
                {"chosen", candidate.chosen}};
     if (candidate.energy.has_value()) {
       entry.update(energy_json(candidate.energy));
@@ -210,7 +221,7 @@ json status(const Controller& controller, const ShellStats& shell, const std::st
   const ControllerStats& stats = controller.stats();
   return {{"version", version},
           {"epoch", controller.epoch()},
-          {"policy", controller.policy().name()},
+          {"policy", controller.policy()},
           {"devices", controller.fleet().devices.size()},
           {"live", controller.tasks().size()},
           {"waiting", controller.tasks().waiting_size()},

@@ -22,8 +22,8 @@ namespace juggler {
 inline constexpr std::size_t kScenarioDevicesMax = 4096;
 inline constexpr std::size_t kScenarioClassesMax = 64;
 inline constexpr std::size_t kScenarioFaultsMax = 1024;
-inline constexpr Micros kScenarioDurationMax = seconds(7 * 24 * 3600);
-inline constexpr double kScenarioRateMax = 1e6;  // Hz, all classes together
+inline constexpr Micros kScenarioDurationMax = seconds(604'800);  // a week
+inline constexpr double kScenarioRateMax = 1e6;                   // Hz, all classes together
 inline constexpr double kScenarioLoadMax = 10.0;
 
 // How a device reaches the broker.
@@ -135,7 +135,7 @@ struct DemandClass {
   std::string name;
   Requirements requirements;
   ArrivalProcess arrivals;
-  Bytes payload = {60'000};
+  Bytes payload = {15'000};  // a JPEG of about 256 x 256 pixels
   PayloadKind payload_kind = PayloadKind::Jpeg;
   double share = 1.0;  // of the mix, all classes together 1; what `load` is resolved with
 
@@ -206,7 +206,7 @@ struct Scenario {
   std::string about;  // one sentence for people
   std::uint64_t seed = 1;
   std::string policy = "juggler";
-  std::string weights;            // energy, latency, accuracy or balanced; empty: the policy's own
+  std::string weights;            // a Goal's name (core/objective.h); empty: the policy's own
   Micros duration = seconds(60);  // of arrivals; what they left is still answered
   Micros warm_up;                 // from the start: excluded from the measures
   bool drawn = false;             // `truth` is drawn from the intervals, by the seed (fleet.h)

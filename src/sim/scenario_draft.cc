@@ -140,16 +140,25 @@ std::optional<Micros> best_time(const DeviceFacts& facts, const Requirements& wa
   return best;
 }
 
-// deadline_services: so many times the median device's best time, plus the slowest network that
-// leads to a device which can serve, and the broker's own time.
+// What the way to a device and back takes: the round trip with three deviations of it, and the
+// payload through the link.
+Micros way_of(const NetworkProfile& network, Bytes payload) {
+  const std::int64_t sending =
+      network.bandwidth_kbits == 0 ? 0 : payload.count * 8'000 / network.bandwidth_kbits;
+  return network.rtt + network.jitter * 3 + Micros{sending};
+}
+
+// deadline_services: so many times the median device's best time, plus the longest way to a device
+// that can serve, and the broker's own time.
 Result<void> settle_deadline(const ClassDraft& entry, const Scenario& scenario,
-                             Requirements& wanted) {
+                             DemandClass& demand) {
+  Requirements& wanted = demand.requirements;
   std::vector<Micros> times;
   Micros network;
   for (const ScenarioDevice& device : scenario.devices) {
     if (const auto time = best_time(device.announced, wanted, scenario.controller.auto_model)) {
       times.push_back(*time);
-      network = std::max(network, device.network.rtt);
+      network = std::max(network, way_of(device.network, demand.payload));
     }
   }
   if (times.empty()) {
@@ -158,7 +167,8 @@ Result<void> settle_deadline(const ClassDraft& entry, const Scenario& scenario,
                                    "nothing; give deadline_ms");
   }
   std::sort(times.begin(), times.end());
-  const auto services = static_cast<double>(times[times.size() / 2].count);
+  const Micros median = times[times.size() / 2];
+  const auto services = static_cast<double>(median.count);
   const std::int64_t deadline =
       std::llround(*entry.deadline_services * services) + network.count + kNetworkDefault.count;
   wanted.deadline = Micros{(deadline + 999) / 1000 * 1000};
@@ -265,7 +275,7 @@ Result<void> settle_classes(const ScenarioDraft& draft, Scenario& scenario) {
       return ok.error();
     }
     if (entry.deadline_services.has_value()) {
-      if (Result<void> ok = settle_deadline(entry, scenario, demand.requirements); !ok) {
+      if (Result<void> ok = settle_deadline(entry, scenario, demand); !ok) {
         return ok.error();
       }
     }
@@ -344,7 +354,7 @@ Result<void> settle_faults(const ScenarioDraft& draft, Scenario& scenario) {
 
 }  // namespace
 
-Result<Scenario> settle(ScenarioDraft draft, const std::filesystem::path& home) {
+Result<Scenario> settle(const ScenarioDraft& draft, const std::filesystem::path& home) {
   Scenario scenario = draft.scenario;
   if (draft.devices.empty() || draft.classes.empty()) {
     return fail(ErrorCode::InvalidArgument, "scenario '" + scenario.name +

@@ -70,6 +70,6 @@ struct ScenarioDraft {
 // `home` and in the folders of data_folders().
 //
 // errors  where it was said, what is wrong and what is allowed
-Result<Scenario> settle(ScenarioDraft draft, const std::filesystem::path& home);
+Result<Scenario> settle(const ScenarioDraft& draft, const std::filesystem::path& home);
 
 }  // namespace juggler

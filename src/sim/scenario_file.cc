@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "core/objective.h"
 #include "core/policies/policy.h"
 #include "files/data_folders.h"
 #include "files/nearest_name.h"
@@ -23,7 +24,6 @@ namespace fs = std::filesystem;
 constexpr const char* kFleets = "fleets";
 constexpr const char* kPatterns = "patterns";
 constexpr std::size_t kIncludesMax = 8;
-constexpr std::string_view kWeights[] = {"energy", "latency", "accuracy", "balanced"};
 
 // Reads files into a draft, each after what it includes.
 class ScenarioReader {
@@ -98,8 +98,7 @@ class ScenarioReader {
                   "'" + scenario.policy + "' is no policy. " + suggestion(scenario.policy, names));
     }
     scenario.weights = root.text_or("weights", scenario.weights);
-    if (!scenario.weights.empty() && std::find(std::begin(kWeights), std::end(kWeights),
-                                               scenario.weights) == std::end(kWeights)) {
+    if (!scenario.weights.empty() && !parse_goal(scenario.weights).has_value()) {
       root.refuse("weights", "'" + scenario.weights + "' is not one of: energy, latency, " +
                                  "accuracy, balanced");
     }
@@ -177,7 +176,7 @@ Result<Scenario> load_scenario(const std::vector<fs::path>& files, const std::st
       return ok.error();
     }
   }
-  return settle(std::move(draft), home);
+  return settle(draft, home);
 }
 
 Result<Scenario> parse_scenario(std::string_view text, const std::string& origin,
@@ -191,7 +190,7 @@ Result<Scenario> parse_scenario(std::string_view text, const std::string& origin
   if (Result<void> ok = ScenarioReader(draft).read(**document, {}, false); !ok) {
     return ok.error();
   }
-  return settle(std::move(draft), home);
+  return settle(draft, home);
 }
 
 Result<Scenario> find_scenario(const std::string& name, const fs::path& home) {
@@ -221,7 +220,7 @@ std::vector<std::string> list_scenarios(const fs::path& home) {
   std::vector<std::string> names(single.begin(), single.end());
   for (const std::string& fleet : names_in(folders, kFleets)) {
     for (const std::string& pattern : names_in(folders, kPatterns)) {
-      names.push_back(fleet + "/" + pattern);
+      names.push_back(fmt::format("{}/{}", fleet, pattern));
     }
   }
   return names;

@@ -265,7 +265,8 @@ void read_controller(TomlSection section, ControllerConfig& config) {
   };
   const Count counts[] = {{"tasks_max", config.tasks_max},
                           {"answered_max", config.answered_max},
-                          {"replans_max", config.replans_max}};
+                          {"replans_max", config.replans_max},
+                          {"reconsidered_max", config.reconsidered_max}};
   for (const Count& count : counts) {
     if (const auto value = section.maybe_integer(count.key, {1, 100'000'000})) {
       count.value = static_cast<std::size_t>(*value);
@@ -290,6 +291,7 @@ void read_controller(TomlSection section, ControllerConfig& config) {
   if (const auto attempts = section.maybe_integer("attempts_max", {1, 100})) {
     config.attempts_max = static_cast<int>(*attempts);
   }
+  config.learns = section.maybe_flag("learns").value_or(config.learns);
   section.refuse_unknown();
 }
 

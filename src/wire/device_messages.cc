@@ -5,13 +5,12 @@
 
 #include "wire/figures.h"
 #include "wire/json.h"
+#include "wire/json_writer.h"
 #include "wire/messages.h"
 #include "wire/version.h"
 
 namespace juggler::wire {
 namespace {
-
-using nlohmann::json;
 
 constexpr std::size_t kResultBytesMax = 512 * 1024;
 constexpr std::size_t kHeartbeatBytesMax = 256 * 1024;
@@ -71,29 +70,32 @@ Envelope up(const std::string& kind, const std::string& device) {
   return envelope;
 }
 
-Result<json> body_of(const Envelope& envelope, std::string_view kind, std::size_t bytes_max) {
+Result<void> parse_body(const Envelope& envelope, std::string_view kind, std::size_t bytes_max,
+                        JsonDocument& document) {
   if (const Result<void> type = check_type(envelope, kind); !type) {
     return type.error();
   }
   if (envelope.body == nullptr) {
     return fail(ErrorCode::Corrupt, "message without a body");
   }
-  return parse_object(*envelope.body, bytes_max);
+  return document.parse(*envelope.body, bytes_max);
 }
 
-json to_json(const AttemptId& id) {
-  return {{"submitter", id.task.submitter},
-          {"id", id.task.id},
-          {"epoch", id.epoch},
-          {"attempt", id.number}};
+void write_attempt(JsonWriter& writer, const AttemptId& id) {
+  writer.begin_object();
+  writer.integer("attempt", id.number);
+  writer.integer("epoch", id.epoch);
+  writer.text("id", id.task.id);
+  writer.text("submitter", id.task.submitter);
+  writer.end_object();
 }
 
 AttemptId read_attempt(ObjectReader& reader) {
   AttemptId id;
-  id.task.submitter = reader.string("submitter", kSubmitterMax);
-  id.task.id = reader.string("id", kInternalIdMax);
-  id.epoch = reader.integer("epoch", 0, INT64_MAX);
   id.number = static_cast<int>(reader.integer("attempt", 1, 1'000'000));
+  id.epoch = reader.integer("epoch", 0, INT64_MAX);
+  id.task.id = reader.string("id", kInternalIdMax);
+  id.task.submitter = reader.string("submitter", kSubmitterMax);
   return id;
 }
 
@@ -172,49 +174,59 @@ Envelope encode_result(const AttemptResult& result) {
   Envelope envelope = up("result", result.device);
   envelope.message_id = attempt_name(result.attempt) + ".result";
   envelope.correlation_id = result.attempt.task.id;
-  json document = to_json(result.attempt);
-  document["minor"] = kMinor;
-  document["device"] = result.device;
-  document["processor"] = result.processor;
-  document["variant"] = result.variant;
-  document["status"] = to_string(result.status);
-  if (!result.reason.empty()) {
-    document["reason"] = result.reason;
-  }
+  JsonWriter writer;
+  writer.begin_object();
+  writer.integer("attempt", result.attempt.number);
+  writer.integer("batch_size", result.batch_size);
+  writer.integer("compute_us", result.compute.count);
+  writer.text("device", result.device);
+  write_energy(writer, result.energy);
+  writer.integer("epoch", result.attempt.epoch);
+  writer.text("id", result.attempt.task.id);
   if (!result.labels.empty()) {
-    write_labels(document, result.labels);
+    write_labels(writer, result.labels);
   }
-  document["synthetic_labels"] = result.synthetic_labels;
-  document["queued_us"] = result.queued.count;
-  document["compute_us"] = result.compute.count;
-  document["batch_size"] = result.batch_size;
-  document["redelivered"] = result.redelivered;
-  write_energy(document, result.energy);
-  envelope.body = make_body(dump(document));
+  writer.integer("minor", kMinor);
+  writer.text("processor", result.processor);
+  writer.integer("queued_us", result.queued.count);
+  if (!result.reason.empty()) {
+    writer.text("reason", result.reason);
+  }
+  writer.flag("redelivered", result.redelivered);
+  writer.text("status", to_string(result.status));
+  writer.text("submitter", result.attempt.task.submitter);
+  writer.flag("synthetic_labels", result.synthetic_labels);
+  writer.text("variant", result.variant);
+  writer.end_object();
+  envelope.body = make_body(writer.take());
   return envelope;
 }
 
 Result<AttemptResult> decode_result(const Envelope& envelope) {
-  Result<json> document = body_of(envelope, "result", kResultBytesMax);
-  if (!document) {
-    return document.error();
+  JsonDocument document;
+  if (const Result<void> parsed = parse_body(envelope, "result", kResultBytesMax, document);
+      !parsed) {
+    return parsed.error();
   }
   std::optional<Error> error;
-  ObjectReader reader(*document, "", error);
+  ObjectReader reader(document, error);
   AttemptResult result;
-  result.attempt = read_attempt(reader);
-  result.device = reader.string("device", 63);
-  result.processor = reader.string("processor", 63);
-  result.variant = reader.string("variant", kModelNameMax);
-  result.status = reader.name("status", parse_attempt_status, AttemptStatus::Error);
-  result.reason = reader.string_or("reason", "", 16 * 1024);
-  result.labels = read_labels(reader);
-  result.synthetic_labels = reader.boolean_or("synthetic_labels", false);
-  result.queued = {reader.integer("queued_us", 0, kMicrosMax)};
-  result.compute = {reader.integer("compute_us", 0, kMicrosMax)};
+  result.attempt.number = static_cast<int>(reader.integer("attempt", 1, 1'000'000));
   result.batch_size = static_cast<int>(reader.integer_or("batch_size", 1, 1, 1024));
-  result.redelivered = reader.boolean_or("redelivered", false);
+  result.compute = {reader.integer("compute_us", 0, kMicrosMax)};
+  result.device = reader.string("device", 63);
   result.energy = read_energy(reader);
+  result.attempt.epoch = reader.integer("epoch", 0, INT64_MAX);
+  result.attempt.task.id = reader.string("id", kInternalIdMax);
+  result.labels = read_labels(reader);
+  result.processor = reader.string("processor", 63);
+  result.queued = {reader.integer("queued_us", 0, kMicrosMax)};
+  result.reason = reader.string_or("reason", "", 16 * 1024);
+  result.redelivered = reader.boolean_or("redelivered", false);
+  result.status = reader.name("status", parse_attempt_status, AttemptStatus::Error);
+  result.attempt.task.submitter = reader.string("submitter", kSubmitterMax);
+  result.synthetic_labels = reader.boolean_or("synthetic_labels", false);
+  result.variant = reader.string("variant", kModelNameMax);
   if (error.has_value()) {
     return *error;
   }
@@ -229,35 +241,40 @@ Envelope encode_heartbeat(const Heartbeat& heartbeat) {
   Envelope envelope = up("heartbeat", heartbeat.device);
   envelope.persistent = false;
   envelope.mandatory = false;
-  json document{{"minor", kMinor},
-                {"device", heartbeat.device},
-                {"incarnation", heartbeat.incarnation},
-                {"draining", heartbeat.draining},
-                {"leaving", heartbeat.leaving}};
-  if (heartbeat.memory_free.has_value()) {
-    document["memory_bytes_free"] = heartbeat.memory_free->count;
-  }
+  JsonWriter writer;
+  writer.begin_object();
   if (heartbeat.cpu_load_permille.has_value()) {
-    document["cpu_load_permille"] = *heartbeat.cpu_load_permille;
+    writer.integer("cpu_load_permille", *heartbeat.cpu_load_permille);
   }
-  if (heartbeat.temperature_millicelsius.has_value()) {
-    document["temperature_millicelsius"] = *heartbeat.temperature_millicelsius;
+  writer.text("device", heartbeat.device);
+  writer.flag("draining", heartbeat.draining);
+  writer.integer("incarnation", heartbeat.incarnation);
+  writer.flag("leaving", heartbeat.leaving);
+  if (heartbeat.memory_free.has_value()) {
+    writer.integer("memory_bytes_free", heartbeat.memory_free->count);
   }
-  json& running = document["running"] = json::array();
+  writer.integer("minor", kMinor);
+  writer.begin_array("running");
   for (const AttemptId& id : heartbeat.running) {
-    running.push_back(to_json(id));
+    write_attempt(writer, id);
   }
-  envelope.body = make_body(dump(document));
+  writer.end_array();
+  if (heartbeat.temperature_millicelsius.has_value()) {
+    writer.integer("temperature_millicelsius", *heartbeat.temperature_millicelsius);
+  }
+  writer.end_object();
+  envelope.body = make_body(writer.take());
   return envelope;
 }
 
 Result<Heartbeat> decode_heartbeat(const Envelope& envelope) {
-  Result<json> document = body_of(envelope, "heartbeat", kHeartbeatBytesMax);
-  if (!document) {
-    return document.error();
+  JsonDocument document;
+  if (const Result<void> parsed = parse_body(envelope, "heartbeat", kHeartbeatBytesMax, document);
+      !parsed) {
+    return parsed.error();
   }
   std::optional<Error> error;
-  ObjectReader reader(*document, "", error);
+  ObjectReader reader(document, error);
   Heartbeat heartbeat;
   heartbeat.device = reader.string("device", 63);
   heartbeat.incarnation = reader.integer("incarnation", 0, INT64_MAX);
@@ -289,18 +306,22 @@ Envelope encode_control(const std::string& device, ControlKind kind) {
   envelope.content_type = "application/json";
   envelope.persistent = false;
   envelope.mandatory = false;
-  envelope.body =
-      make_body(dump({{"minor", kMinor}, {"do", kind == ControlKind::Hello ? "hello" : "drain"}}));
+  JsonWriter writer;
+  writer.begin_object();
+  writer.text("do", kind == ControlKind::Hello ? "hello" : "drain");
+  writer.integer("minor", kMinor);
+  writer.end_object();
+  envelope.body = make_body(writer.take());
   return envelope;
 }
 
 Result<ControlKind> decode_control(const Envelope& envelope) {
-  Result<json> document = body_of(envelope, "control", 4096);
-  if (!document) {
-    return document.error();
+  JsonDocument document;
+  if (const Result<void> parsed = parse_body(envelope, "control", 4096, document); !parsed) {
+    return parsed.error();
   }
   std::optional<Error> error;
-  const std::string what = ObjectReader(*document, "", error).string("do", 64);
+  const std::string what = ObjectReader(document, error).string("do", 64);
   if (error.has_value()) {
     return *error;
   }

@@ -2,15 +2,15 @@
 
 namespace juggler::wire {
 
-void write_energy(nlohmann::json& object, const std::optional<EnergyFigure>& energy) {
+void write_energy(JsonWriter& writer, const std::optional<EnergyFigure>& energy) {
   if (!energy.has_value()) {
     return;
   }
-  object["energy_uj"] = energy->value.count;
-  object["energy_uj_low"] = energy->low.count;
-  object["energy_uj_high"] = energy->high.count;
-  object["energy_evidence"] = to_string(energy->evidence);
-  object["energy_scope"] = to_string(energy->scope);
+  writer.text("energy_evidence", to_string(energy->evidence));
+  writer.text("energy_scope", to_string(energy->scope));
+  writer.integer("energy_uj", energy->value.count);
+  writer.integer("energy_uj_high", energy->high.count);
+  writer.integer("energy_uj_low", energy->low.count);
 }
 
 std::optional<EnergyFigure> read_energy(ObjectReader& reader) {
@@ -19,8 +19,8 @@ std::optional<EnergyFigure> read_energy(ObjectReader& reader) {
   }
   EnergyFigure energy;
   energy.value = {reader.integer("energy_uj", 0, kMicrojoulesMax)};
-  energy.low = {reader.integer("energy_uj_low", 0, kMicrojoulesMax)};
   energy.high = {reader.integer("energy_uj_high", 0, kMicrojoulesMax)};
+  energy.low = {reader.integer("energy_uj_low", 0, kMicrojoulesMax)};
   if (energy.value < energy.low || energy.high < energy.value) {
     reader.complain("energy_uj", "is not within energy_uj_low and energy_uj_high");
   }
@@ -29,11 +29,16 @@ std::optional<EnergyFigure> read_energy(ObjectReader& reader) {
   return energy;
 }
 
-void write_labels(nlohmann::json& object, const std::vector<Label>& labels) {
-  nlohmann::json& list = object["labels"] = nlohmann::json::array();
+void write_labels(JsonWriter& writer, const std::vector<Label>& labels) {
+  writer.begin_array("labels");
   for (const Label& label : labels) {
-    list.push_back({{"index", label.index}, {"label", label.name}, {"score", label.score}});
+    writer.begin_object();
+    writer.integer("index", label.index);
+    writer.text("label", label.name);
+    writer.number("score", label.score);
+    writer.end_object();
   }
+  writer.end_array();
 }
 
 std::vector<Label> read_labels(ObjectReader& reader) {

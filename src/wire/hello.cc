@@ -4,58 +4,67 @@
 
 #include "wire/figures.h"
 #include "wire/json.h"
+#include "wire/json_writer.h"
 #include "wire/messages.h"
 #include "wire/version.h"
 
 namespace juggler::wire {
 namespace {
 
-using nlohmann::json;
-
 constexpr std::size_t kHelloBytesMax =
     4 * 1024 * 1024;  // 32 processors x 256 variants x 16 sizes fit
 constexpr std::int64_t kBytesMax = INT64_MAX / 4;
 
-json variant_json(const Variant& variant) {
-  return {{"id", variant.id},
-          {"model", variant.model},
-          {"network", variant.network},
-          {"precision", variant.precision},
-          {"accuracy_percent", static_cast<double>(variant.accuracy.count) / 1000.0},
-          {"accuracy_evidence", to_string(variant.accuracy_evidence)},
-          {"weights", to_string(variant.weights)},
-          {"sha256", variant.sha256}};
+void write(JsonWriter& writer, const Variant& variant) {
+  writer.begin_object();
+  writer.text("accuracy_evidence", to_string(variant.accuracy_evidence));
+  writer.number("accuracy_percent", static_cast<double>(variant.accuracy.count) / 1000.0);
+  writer.text("id", variant.id);
+  writer.text("model", variant.model);
+  writer.text("network", variant.network);
+  writer.text("precision", variant.precision);
+  writer.text("sha256", variant.sha256);
+  writer.text("weights", to_string(variant.weights));
+  writer.end_object();
 }
 
-json point_json(const ProfilePoint& point) {
-  json document{{"batch", point.batch},
-                {"latency_us_mean", point.latency_mean.count},
-                {"latency_us_p95", point.latency_p95.count}};
-  write_energy(document, point.energy);
-  return document;
+void write(JsonWriter& writer, const ProfilePoint& point) {
+  writer.begin_object();
+  writer.integer("batch", point.batch);
+  write_energy(writer, point.energy);
+  writer.integer("latency_us_mean", point.latency_mean.count);
+  writer.integer("latency_us_p95", point.latency_p95.count);
+  writer.end_object();
 }
 
-json profile_json(const Profile& profile) {
-  json points = json::array();
+void write(JsonWriter& writer, const Profile& profile) {
+  writer.begin_object();
+  writer.text("evidence", to_string(profile.evidence));
+  writer.integer("load_us", profile.load.count);
+  writer.integer("memory_bytes", profile.memory.count);
+  writer.begin_array("points");
   for (const ProfilePoint& point : profile.points) {
-    points.push_back(point_json(point));
+    write(writer, point);
   }
-  return {{"variant", profile.variant},    {"memory_bytes", profile.memory.count},
-          {"load_us", profile.load.count}, {"evidence", to_string(profile.evidence)},
-          {"source", profile.source},      {"points", std::move(points)}};
+  writer.end_array();
+  writer.text("source", profile.source);
+  writer.text("variant", profile.variant);
+  writer.end_object();
 }
 
-json processor_json(const Processor& processor) {
-  json profiles = json::array();
+void write(JsonWriter& writer, const Processor& processor) {
+  writer.begin_object();
+  writer.integer("batch_max", processor.batch_max);
+  writer.text("id", processor.id);
+  writer.text("kind", to_string(processor.kind));
+  writer.begin_array("profiles");
   for (const Profile& profile : processor.profiles) {
-    profiles.push_back(profile_json(profile));
+    write(writer, profile);
   }
-  return {{"id", processor.id},
-          {"kind", to_string(processor.kind)},
-          {"runtime", processor.runtime},
-          {"window_batches", processor.window_batches},
-          {"batch_max", processor.batch_max},
-          {"profiles", std::move(profiles)}};
+  writer.end_array();
+  writer.text("runtime", processor.runtime);
+  writer.integer("window_batches", processor.window_batches);
+  writer.end_object();
 }
 
 Variant read_variant(ObjectReader& reader) {
@@ -115,26 +124,31 @@ Envelope encode_hello(const DeviceFacts& facts) {
   envelope.app_id = facts.id;
   envelope.persistent = false;
   envelope.mandatory = false;
-  json document{{"minor", kMinor},
-                {"device", facts.id},
-                {"board", facts.board},
-                {"title", facts.title},
-                {"twin", facts.twin},
-                {"incarnation", facts.incarnation},
-                {"memory_bytes", facts.memory.count},
-                {"to_board_input_permille", facts.to_board_input.factor_permille}};
+  JsonWriter writer;
+  writer.begin_object();
+  writer.text("board", facts.board);
+  writer.text("device", facts.id);
   if (facts.idle.has_value()) {
-    document["idle_mw"] = facts.idle->count;
+    writer.integer("idle_mw", facts.idle->count);
   }
-  json& variants = document["variants"] = json::array();
-  for (const Variant& variant : facts.variants) {
-    variants.push_back(variant_json(variant));
-  }
-  json& processors = document["processors"] = json::array();
+  writer.integer("incarnation", facts.incarnation);
+  writer.integer("memory_bytes", facts.memory.count);
+  writer.integer("minor", kMinor);
+  writer.begin_array("processors");
   for (const Processor& processor : facts.processors) {
-    processors.push_back(processor_json(processor));
+    write(writer, processor);
   }
-  envelope.body = make_body(dump(document));
+  writer.end_array();
+  writer.text("title", facts.title);
+  writer.integer("to_board_input_permille", facts.to_board_input.factor_permille);
+  writer.flag("twin", facts.twin);
+  writer.begin_array("variants");
+  for (const Variant& variant : facts.variants) {
+    write(writer, variant);
+  }
+  writer.end_array();
+  writer.end_object();
+  envelope.body = make_body(writer.take());
   return envelope;
 }
 
@@ -145,12 +159,12 @@ Result<DeviceFacts> decode_hello(const Envelope& envelope) {
   if (envelope.body == nullptr) {
     return fail(ErrorCode::Corrupt, "hello without a body");
   }
-  Result<json> document = parse_object(*envelope.body, kHelloBytesMax);
-  if (!document) {
-    return document.error();
+  JsonDocument document;
+  if (const Result<void> parsed = document.parse(*envelope.body, kHelloBytesMax); !parsed) {
+    return parsed.error();
   }
   std::optional<Error> error;
-  ObjectReader reader(*document, "", error);
+  ObjectReader reader(document, error);
   DeviceFacts facts;
   facts.id = reader.string("device", 63);
   facts.board = reader.string_or("board", "unknown", 128);

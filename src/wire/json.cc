@@ -1,82 +1,139 @@
+// Before the first header of RapidJSON: it looks for the ends of strings in sixteens.
+#if defined(__SSE2__)
+#define RAPIDJSON_SSE2
+#endif
 #include "wire/json.h"
 
 #include <fmt/format.h>
 
+#include <rapidjson/reader.h>
+#include <algorithm>
 #include <cmath>
 
-namespace juggler::wire {
+#include "wire/utf8.h"
 
+namespace juggler::wire {
 namespace {
 
-constexpr int kDepthMax = 32;  // ours are 6 deep
+constexpr int kDepthMax = 32;          // ours are 6 deep
+constexpr std::size_t kOverread = 16;  // the parser may look so far behind the text's end
 
-// Whether brackets outside of strings nest deeper than any message of ours.
-bool too_deep(std::string_view text) {
-  int depth = 0;
-  bool in_string = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      i += c == '\\' ? 1U : 0U;
-      in_string = c != '"';
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '[' || c == '{') {
-      if (++depth > kDepthMax) {
-        return true;
-      }
-    } else if (c == ']' || c == '}') {
-      depth -= 1;
-    }
+// Hands the parser's events on to the document and ends the parsing where they nest too deep:
+// before there is any memory in it, because JSON amplifies.
+class DepthLimit {
+ public:
+  explicit DepthLimit(rapidjson::Document& document) : document_(document) {}
+
+  bool Null() { return document_.Null(); }
+  bool Bool(bool value) { return document_.Bool(value); }
+  bool Int(int value) { return document_.Int(value); }
+  bool Uint(unsigned value) { return document_.Uint(value); }
+  bool Int64(std::int64_t value) { return document_.Int64(value); }
+  bool Uint64(std::uint64_t value) { return document_.Uint64(value); }
+  bool Double(double value) { return document_.Double(value); }
+  bool RawNumber(const char* text, rapidjson::SizeType size, bool copy) {
+    return document_.RawNumber(text, size, copy);
   }
-  return false;
-}
+  bool String(const char* text, rapidjson::SizeType size, bool copy) {
+    return document_.String(text, size, copy);
+  }
+  bool Key(const char* text, rapidjson::SizeType size, bool copy) {
+    return document_.Key(text, size, copy);
+  }
+  bool StartObject() { return ++depth_ <= kDepthMax && document_.StartObject(); }
+  bool EndObject(rapidjson::SizeType members) {
+    --depth_;
+    return document_.EndObject(members);
+  }
+  bool StartArray() { return ++depth_ <= kDepthMax && document_.StartArray(); }
+  bool EndArray(rapidjson::SizeType elements) {
+    --depth_;
+    return document_.EndArray(elements);
+  }
+
+ private:
+  rapidjson::Document& document_;
+  int depth_ = 0;
+};
 
 }  // namespace
 
-Result<nlohmann::json> parse_object(std::string_view text, std::size_t bytes_max) {
+JsonDocument::JsonDocument()
+    : values_(first_values_.data(), first_values_.size()), document_(&values_) {}
+
+Result<void> JsonDocument::parse(std::string_view text, std::size_t bytes_max) {
   if (text.size() > bytes_max) {
-    // JSON amplifies: 10 MB of brackets become 383 MB in memory.
     return fail(ErrorCode::TooLarge,
                 fmt::format("{} bytes of JSON; at most {} are read", text.size(), bytes_max));
   }
-  if (too_deep(text)) {
-    return fail(ErrorCode::TooLarge, fmt::format("JSON nested deeper than {}", kDepthMax));
-  }
-  nlohmann::json document = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (document.is_discarded()) {
+  // To the parser a zero byte is the end of the text; JSON has none.
+  if (text.find('\0') != std::string_view::npos || !is_utf8(text)) {
     return fail(ErrorCode::Corrupt, "not JSON");
   }
-  if (!document.is_object()) {
+  text_.reserve(text.size() + kOverread);
+  text_.assign(text);
+  text_.append(kOverread, '\0');
+  constexpr unsigned kFlags = rapidjson::kParseInsituFlag | rapidjson::kParseFullPrecisionFlag;
+  rapidjson::InsituStringStream stream(text_.data());
+  rapidjson::ParseResult result;
+  auto parse_into = [&](rapidjson::Document& document) {
+    DepthLimit limit(document);
+    rapidjson::Reader reader;
+    result = reader.Parse<kFlags>(stream, limit);
+    return !result.IsError();
+  };
+  document_.Populate(parse_into);
+  if (result.Code() == rapidjson::kParseErrorTermination) {
+    return fail(ErrorCode::TooLarge, fmt::format("JSON nested deeper than {}", kDepthMax));
+  }
+  if (result.IsError()) {
+    return fail(ErrorCode::Corrupt, "not JSON");
+  }
+  if (!document_.IsObject()) {
     return fail(ErrorCode::Corrupt, "JSON, but not an object");
   }
-  return document;
+  return {};
 }
 
-std::string dump(const nlohmann::json& document) {
-  return document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+std::string ObjectReader::path() const {
+  if (parent_ == nullptr) {
+    return {};
+  }
+  return index_ == kNoIndex ? fmt::format("{}{}.", parent_->path(), key_)
+                            : fmt::format("{}{}[{}].", parent_->path(), key_, index_);
 }
 
 void ObjectReader::complain(const char* key, const std::string& what) {
   if (!error_.has_value()) {
-    error_ = fail(ErrorCode::Corrupt, fmt::format("field '{}{}' {}", path_, key, what));
+    error_ = fail(ErrorCode::Corrupt, fmt::format("field '{}{}' {}", path(), key, what));
   }
 }
 
-const nlohmann::json* ObjectReader::field(const char* key) const {
-  const auto at = object_.find(key);
-  return at == object_.end() || at->is_null() ? nullptr : &*at;
+const rapidjson::Value* ObjectReader::field(const char* key) const {
+  const std::string_view wanted(key);
+  const auto is_it = [wanted](const auto& member) {
+    return std::string_view(member.name.GetString(), member.name.GetStringLength()) == wanted;
+  };
+  auto at = std::find_if(next_, object_.MemberEnd(), is_it);
+  if (at == object_.MemberEnd()) {
+    at = std::find_if(object_.MemberBegin(), next_, is_it);
+    if (at == next_) {
+      return nullptr;
+    }
+  }
+  next_ = at;
+  return at->value.IsNull() ? nullptr : &at->value;
 }
 
 bool ObjectReader::has(const char* key) const { return field(key) != nullptr; }
 
-std::string ObjectReader::string(const char* key, std::size_t size_max) {
-  const nlohmann::json* value = field(key);
-  if (value == nullptr || !value->is_string()) {
+std::string_view ObjectReader::text(const char* key, std::size_t size_max) {
+  const rapidjson::Value* value = field(key);
+  if (value == nullptr || !value->IsString()) {
     complain(key, value == nullptr ? "is missing" : "is not a string");
     return {};
   }
-  const auto& text = value->get_ref<const std::string&>();
+  const std::string_view text(value->GetString(), value->GetStringLength());
   if (text.size() > size_max) {
     complain(key, fmt::format("has {} bytes; at most {} are read", text.size(), size_max));
     return {};
@@ -89,15 +146,18 @@ std::string ObjectReader::string_or(const char* key, std::string fallback, std::
 }
 
 std::int64_t ObjectReader::integer(const char* key, std::int64_t min, std::int64_t max) {
-  const nlohmann::json* value = field(key);
-  if (value == nullptr || !value->is_number_integer()) {
+  const rapidjson::Value* value = field(key);
+  if (value == nullptr || !(value->IsInt64() || value->IsUint64())) {
     complain(key, value == nullptr ? "is missing" : "is not a whole number");
     return min;
   }
-  const bool too_large = value->is_number_unsigned() && value->get<std::uint64_t>() > INT64_MAX;
-  const std::int64_t number = too_large ? INT64_MAX : value->get<std::int64_t>();
+  const bool too_large = !value->IsInt64();
+  const std::int64_t number = too_large ? INT64_MAX : value->GetInt64();
   if (too_large || number < min || number > max) {
-    complain(key, fmt::format("is {}; it must be {} to {}", value->dump(), min, max));
+    complain(key,
+             fmt::format("is {}; it must be {} to {}",
+                         too_large ? fmt::to_string(value->GetUint64()) : fmt::to_string(number),
+                         min, max));
     return min;
   }
   return number;
@@ -114,12 +174,12 @@ std::optional<std::int64_t> ObjectReader::optional_integer(const char* key, std:
 }
 
 double ObjectReader::number(const char* key, double min, double max) {
-  const nlohmann::json* value = field(key);
-  if (value == nullptr || !value->is_number()) {
+  const rapidjson::Value* value = field(key);
+  if (value == nullptr || !value->IsNumber()) {
     complain(key, value == nullptr ? "is missing" : "is not a number");
     return min;
   }
-  const double number = value->get<double>();
+  const double number = value->GetDouble();
   if (!std::isfinite(number) || number < min || number > max) {
     complain(key, fmt::format("is {}; it must be {} to {}", number, min, max));
     return min;
@@ -128,21 +188,29 @@ double ObjectReader::number(const char* key, double min, double max) {
 }
 
 bool ObjectReader::boolean_or(const char* key, bool fallback) {
-  const nlohmann::json* value = field(key);
-  if (value != nullptr && !value->is_boolean()) {
+  const rapidjson::Value* value = field(key);
+  if (value != nullptr && !value->IsBool()) {
     complain(key, "is not true or false");
   }
-  return value != nullptr && value->is_boolean() ? value->get<bool>() : fallback;
+  return value != nullptr && value->IsBool() ? value->GetBool() : fallback;
 }
 
-const nlohmann::json* ObjectReader::array(const char* key, std::size_t size_max) {
-  const nlohmann::json* value = field(key);
+std::optional<ObjectReader> ObjectReader::object(const char* key) const {
+  const rapidjson::Value* value = field(key);
+  if (value == nullptr || !value->IsObject()) {
+    return std::nullopt;
+  }
+  return ObjectReader(*value, this, key, kNoIndex, error_);
+}
+
+const rapidjson::Value* ObjectReader::array(const char* key, std::size_t size_max) {
+  const rapidjson::Value* value = field(key);
   if (value == nullptr) {
     return nullptr;  // an absent list is an empty one
   }
-  if (!value->is_array() || value->size() > size_max) {
-    complain(key, value->is_array()
-                      ? fmt::format("has {} elements; at most {} are read", value->size(), size_max)
+  if (!value->IsArray() || value->Size() > size_max) {
+    complain(key, value->IsArray()
+                      ? fmt::format("has {} elements; at most {} are read", value->Size(), size_max)
                       : "is not a list");
     return nullptr;
   }

@@ -2,77 +2,105 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "wire/figures.h"
 #include "wire/json.h"
+#include "wire/json_writer.h"
 #include "wire/messages.h"
 #include "wire/version.h"
 
 namespace juggler::wire {
 namespace {
 
-using nlohmann::json;
-
 constexpr std::size_t kOutcomeBytesMax = 512 * 1024;  // 1,000 labels with long names fit
 
-json to_json(const Outcome& outcome) {
-  json document{{"version", fmt::format("{}.{}", kMajor, kMinor)},
-                {"id", outcome.key.id},
-                {"submitter", outcome.key.submitter},
-                {"outcome", to_string(outcome.kind)},
-                {"latency_us", {{"total", outcome.total.count}}}};
-  if (!outcome.reason.empty()) {
-    document["reason"] = outcome.reason;
+void write_attempts(JsonWriter& writer, const std::vector<AttemptRecord>& attempts) {
+  writer.begin_array("attempts");
+  for (const AttemptRecord& attempt : attempts) {
+    writer.begin_object();
+    writer.text("device", attempt.device);
+    writer.text("end", attempt.end);
+    writer.text("processor", attempt.processor);
+    writer.text("variant", attempt.variant);
+    writer.end_object();
   }
-  if (outcome.deadline.has_value()) {
-    document["deadline_us"] = outcome.deadline->count;
-  }
-  json& attempts = document["attempts"] = json::array();
-  for (const AttemptRecord& attempt : outcome.attempts) {
-    attempts.push_back({{"device", attempt.device},
-                        {"processor", attempt.processor},
-                        {"variant", attempt.variant},
-                        {"end", attempt.end}});
-  }
-  if (outcome.kind != OutcomeKind::Completed) {
-    return document;
-  }
-  write_labels(document, outcome.labels);
-  document["device"] = outcome.device;
-  document["processor"] = outcome.processor;
-  document["variant"] = outcome.variant;
-  document["twin"] = outcome.twin;
-  document["runtime"] = outcome.runtime;
-  document["weights"] = to_string(outcome.weights);
-  document["accuracy_percent"] = static_cast<double>(outcome.accuracy.count) / 1000.0;
-  document["accuracy_evidence"] = to_string(outcome.accuracy_evidence);
-  document["latency_us"]["waiting"] = outcome.waiting.count;
-  document["latency_us"]["network"] = outcome.network.count;
-  document["latency_us"]["queued"] = outcome.queued.count;
-  document["latency_us"]["compute"] = outcome.compute.count;
-  write_energy(document, outcome.energy);
-  return document;
+  writer.end_array();
 }
 
-void read_completed(ObjectReader& reader, const json& document, std::optional<Error>& error,
-                    Outcome& outcome) {
-  outcome.labels = read_labels(reader);
-  outcome.device = reader.string("device", 64);
-  outcome.processor = reader.string("processor", 64);
-  outcome.variant = reader.string("variant", kModelNameMax);
-  outcome.twin = reader.boolean_or("twin", false);
-  outcome.runtime = reader.string_or("runtime", "", 512);
-  outcome.weights = reader.name("weights", parse_weights, Weights::Synthetic);
-  outcome.accuracy = {std::llround(reader.number("accuracy_percent", 0, 100) * 1000)};
-  outcome.accuracy_evidence = reader.name("accuracy_evidence", parse_evidence, Evidence::Assumed);
-  const auto latency = document.find("latency_us");
-  if (latency != document.end() && latency->is_object()) {
-    ObjectReader split(*latency, "latency_us.", error);
-    outcome.waiting = {split.integer_or("waiting", 0, 0, kMicrosMax)};
-    outcome.network = {split.integer_or("network", 0, 0, kMicrosMax)};
-    outcome.queued = {split.integer_or("queued", 0, 0, kMicrosMax)};
-    outcome.compute = {split.integer_or("compute", 0, 0, kMicrosMax)};
+void write_latency(JsonWriter& writer, const Outcome& outcome, bool completed) {
+  writer.begin_object("latency_us");
+  if (completed) {
+    writer.integer("compute", outcome.compute.count);
+    writer.integer("network", outcome.network.count);
+    writer.integer("queued", outcome.queued.count);
   }
+  writer.integer("total", outcome.total.count);
+  if (completed) {
+    writer.integer("waiting", outcome.waiting.count);
+  }
+  writer.end_object();
+}
+
+void write(JsonWriter& writer, const Outcome& outcome) {
+  const bool completed = outcome.kind == OutcomeKind::Completed;
+  writer.begin_object();
+  if (completed) {
+    writer.text("accuracy_evidence", to_string(outcome.accuracy_evidence));
+    writer.number("accuracy_percent", static_cast<double>(outcome.accuracy.count) / 1000.0);
+  }
+  write_attempts(writer, outcome.attempts);
+  if (outcome.deadline.has_value()) {
+    writer.integer("deadline_us", outcome.deadline->count);
+  }
+  if (completed) {
+    writer.text("device", outcome.device);
+    write_energy(writer, outcome.energy);
+  }
+  writer.text("id", outcome.key.id);
+  if (completed) {
+    write_labels(writer, outcome.labels);
+  }
+  write_latency(writer, outcome, completed);
+  writer.text("outcome", to_string(outcome.kind));
+  if (completed) {
+    writer.text("processor", outcome.processor);
+  }
+  if (!outcome.reason.empty()) {
+    writer.text("reason", outcome.reason);
+  }
+  if (completed) {
+    writer.text("runtime", outcome.runtime);
+  }
+  writer.text("submitter", outcome.key.submitter);
+  if (completed) {
+    writer.flag("twin", outcome.twin);
+    writer.text("variant", outcome.variant);
+  }
+  writer.text("version", fmt::format("{}.{}", kMajor, kMinor));
+  if (completed) {
+    writer.text("weights", to_string(outcome.weights));
+  }
+  writer.end_object();
+}
+
+void read_completed(ObjectReader& reader, Outcome& outcome) {
+  outcome.accuracy_evidence = reader.name("accuracy_evidence", parse_evidence, Evidence::Assumed);
+  outcome.accuracy = {std::llround(reader.number("accuracy_percent", 0, 100) * 1000)};
+  outcome.device = reader.string("device", 64);
   outcome.energy = read_energy(reader);
+  outcome.labels = read_labels(reader);
+  if (std::optional<ObjectReader> split = reader.object("latency_us")) {
+    outcome.compute = {split->integer_or("compute", 0, 0, kMicrosMax)};
+    outcome.network = {split->integer_or("network", 0, 0, kMicrosMax)};
+    outcome.queued = {split->integer_or("queued", 0, 0, kMicrosMax)};
+    outcome.waiting = {split->integer_or("waiting", 0, 0, kMicrosMax)};
+  }
+  outcome.processor = reader.string("processor", 64);
+  outcome.runtime = reader.string_or("runtime", "", 512);
+  outcome.twin = reader.boolean_or("twin", false);
+  outcome.variant = reader.string("variant", kModelNameMax);
+  outcome.weights = reader.name("weights", parse_weights, Weights::Synthetic);
 }
 
 Envelope envelope_of(const Outcome& outcome) {
@@ -86,7 +114,11 @@ Envelope envelope_of(const Outcome& outcome) {
 
 }  // namespace
 
-std::string outcome_json(const Outcome& outcome) { return dump(to_json(outcome)); }
+std::string outcome_json(const Outcome& outcome) {
+  JsonWriter writer;
+  write(writer, outcome);
+  return writer.take();
+}
 
 Envelope encode_outcome(const Outcome& outcome, const std::string& reply_to,
                         const std::string& correlation_id) {
@@ -129,12 +161,12 @@ Result<Outcome> decode_outcome(const Envelope& envelope) {
   if (envelope.body == nullptr) {
     return fail(ErrorCode::Corrupt, "outcome without a body");
   }
-  Result<json> document = parse_object(*envelope.body, kOutcomeBytesMax);
-  if (!document) {
-    return document.error();
+  JsonDocument document;
+  if (const Result<void> parsed = document.parse(*envelope.body, kOutcomeBytesMax); !parsed) {
+    return parsed.error();
   }
   std::optional<Error> error;
-  ObjectReader reader(*document, "", error);
+  ObjectReader reader(document, error);
   Outcome outcome;
   outcome.key.id = reader.string("id", kTaskIdMax + 32);
   outcome.key.submitter = reader.string_or("submitter", "", 512);
@@ -143,10 +175,8 @@ Result<Outcome> decode_outcome(const Envelope& envelope) {
   if (const auto deadline = reader.optional_integer("deadline_us", 0, kMicrosMax)) {
     outcome.deadline = Micros{*deadline};
   }
-  const auto latency = document->find("latency_us");
-  if (latency != document->end() && latency->is_object()) {
-    ObjectReader split(*latency, "latency_us.", error);
-    outcome.total = {split.integer("total", 0, kMicrosMax)};
+  if (std::optional<ObjectReader> split = reader.object("latency_us")) {
+    outcome.total = {split->integer("total", 0, kMicrosMax)};
   }
   reader.each("attempts", 1000, [&](ObjectReader& attempt) {
     outcome.attempts.push_back(
@@ -154,7 +184,7 @@ Result<Outcome> decode_outcome(const Envelope& envelope) {
          attempt.string_or("variant", "", kModelNameMax), attempt.string("end", 64 * 1024)});
   });
   if (!error.has_value() && outcome.kind == OutcomeKind::Completed) {
-    read_completed(reader, *document, error, outcome);
+    read_completed(reader, outcome);
   }
   if (error.has_value()) {
     return *error;

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "wire/messages.h"
+#include "wire/utf8.h"
 #include "wire/version.h"
 
 namespace juggler::wire {
@@ -25,36 +26,6 @@ std::string text_of(const HeaderValue& value) {
   }
   const auto* text = std::get_if<std::string>(&value);
   return text != nullptr ? "s" + *text : "?";
-}
-
-// Whether a name survives the JSON of devices and outcomes, which is UTF-8.
-bool is_utf8(std::string_view text) {
-  std::size_t i = 0;
-  while (i < text.size()) {
-    const auto lead = static_cast<unsigned char>(text[i]);
-    const std::size_t size = lead < 0x80U                    ? 1
-                             : lead >= 0xc2U && lead < 0xe0U ? 2
-                             : lead >= 0xe0U && lead < 0xf0U ? 3
-                             : lead >= 0xf0U && lead < 0xf5U ? 4
-                                                             : 0;
-    if (size == 0 || i + size > text.size()) {
-      return false;
-    }
-    std::uint32_t code = size == 1 ? lead : lead & (0xffU >> (size + 1));
-    for (std::size_t k = 1; k < size; ++k) {
-      const auto next = static_cast<unsigned char>(text[i + k]);
-      if ((next & 0xc0U) != 0x80U) {
-        return false;
-      }
-      code = (code << 6U) | (next & 0x3fU);
-    }
-    const bool overlong = (size == 3 && code < 0x800U) || (size == 4 && code < 0x10000U);
-    if (overlong || (code >= 0xd800U && code < 0xe000U) || code > 0x10ffffU) {
-      return false;
-    }
-    i += size;
-  }
-  return true;
 }
 
 // FNV-1a over everything that makes two submissions equal, for those that come without an id.

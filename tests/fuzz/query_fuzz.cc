@@ -14,7 +14,7 @@ namespace {
 juggler::Controller& controller() {
   static juggler::Controller made = [] {
     using namespace juggler;  // NOLINT(google-build-using-namespace): one lambda
-    Controller fresh({}, make_juggler_policy());
+    Controller fresh({}, std::move(*make_policy("juggler")));
     std::vector<ControllerAction> actions;
     fresh.step(Time{1}, LeadBegun{1}, actions);
     fresh.step(Time{2},

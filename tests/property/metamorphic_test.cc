@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-#include "core/policies/policy.h"
+#include "core/planner.h"
 #include "support/builders.h"
 #include "support/world.h"
 
@@ -58,14 +58,14 @@ struct Fleetful {
 
 std::string plan_for(const std::string& policy, const Fleetful& scene) {
   const Fleet fleet = test::fleet_of(scene.devices);
-  const std::unique_ptr<Policy> made = std::move(*make_policy(policy));
+  Planner made(std::move(*make_policy(policy)));
   Rng rng(1);
   const TaskView view{.number = 1,
                       .requirements = &scene.task.requirements,
                       .model = "imagenet",
                       .payload = PayloadKind::Jpeg,
                       .deadline = Time{seconds(1).count}};
-  const Decision decision = made->plan(fleet, view, Time{0}, rng);
+  const Decision decision = made.plan(fleet, view, Time{0}, rng);
   const auto* place = std::get_if<Place>(&decision);
   if (place == nullptr) {
     return std::holds_alternative<Wait>(decision) ? "wait" : "infeasible";

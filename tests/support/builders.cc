@@ -195,7 +195,8 @@ Fleet fleet_of(std::vector<DeviceFacts> devices) {
     DeviceState& state = fleet.at_or_insert(facts.id);
     for (const Processor& processor : facts.processors) {
       Lane lane;
-      lane.corrections = std::make_shared<const Corrections>(processor.profiles.size(), 1000);
+      lane.costs = std::make_shared<const LaneCosts>(costs_of(facts, processor));
+      lane.learned = std::make_shared<const LaneLearned>(processor.profiles.size());
       state.lanes.push_back(std::move(lane));
     }
     state.facts = std::make_shared<const DeviceFacts>(std::move(facts));

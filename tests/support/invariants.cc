@@ -4,12 +4,15 @@
 
 #include <algorithm>
 
+#include "core/profile_point.h"
+
 namespace juggler::test {
 namespace {
 
 // The controller looks at silence twice a second, so a device may be given work for so long after
 // it should have been suspect.
 constexpr Micros kLivenessSlack = milliseconds(501);
+constexpr Micros kHeldMax = seconds(5);
 constexpr Micros kAttemptSlack = milliseconds(10);
 constexpr std::size_t kComplaintsMax = 20;
 
@@ -94,9 +97,14 @@ void InvariantChecker::see(const ControllerEvent& event, const Controller& contr
     const TaskKey& key = task->submission.key;
     // A task without an id gets the rest of it from the controller: see the answer or dispatch.
     if (task->id_given || task->submission.redelivered) {
+      if (!task->refusal.empty() && tasks_.contains(key) && !tasks_[key].refused) {
+        return;  // what is wrong with this one says nothing of the task of that id
+      }
       TaskBook& book = tasks_[key];
       if (!task->refusal.empty()) {
         book.refused = true;
+      } else if (book.refused) {
+        book = {};  // corrected: now it is a task
       }
       book.unacked.insert(task->delivery);
       submissions_[task->delivery] = key;
@@ -263,8 +271,12 @@ void InvariantChecker::check_requirements(const Dispatch& dispatch, const Contro
   if (wanted.min_accuracy.has_value() && variant->accuracy < *wanted.min_accuracy) {
     complain("a dispatch of " + record->submission.key.id + " below its accuracy floor");
   }
-  const std::optional<EnergyFigure>& energy = profile->points.front().energy;
-  if (wanted.max_energy.has_value() && (!energy.has_value() || energy->high > *wanted.max_energy)) {
+  // Its share of the batch, at the board's input, by the upper end of the interval.
+  const std::optional<EnergyFigure> energy = point_at(*profile, dispatch.batch_size).energy;
+  const std::int64_t to_input = facts.to_board_input.factor_permille;
+  if (wanted.max_energy.has_value() &&
+      (!energy.has_value() ||
+       energy->high * to_input / 1000 / dispatch.batch_size > *wanted.max_energy)) {
     complain("a dispatch of " + record->submission.key.id + " over its energy limit");
   }
   if (dispatch.budget <= Micros{0} || now_ + dispatch.budget > record->deadline) {
@@ -284,7 +296,9 @@ void InvariantChecker::check_prediction(const Dispatch& dispatch, const Controll
   }
   // The rule of one deadline per attempt: by then it has its result, or counts as lost.
   // It runs only while the broker is there.
-  const Micros patience = predicted * 2 + seconds(2) + kAttemptSlack;
+  // A batch may have been held back since it was planned; never beyond its deadline.
+  const Micros patience =
+      std::min(dispatch.budget, predicted + kHeldMax) * 2 + seconds(2) + kAttemptSlack;
   attempts_[dispatch.attempt] = {patience, now_ + patience};
 }
 

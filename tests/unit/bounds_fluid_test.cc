@@ -68,6 +68,55 @@ TEST(Fluid_Capacity, EqualDevices_AreOneGroupAndAddUp) {
   EXPECT_EQ(result->scale_ppm, 3'333'333'333);
 }
 
+// 666.7 tasks/s of processor each, but 1 Mbit/s carries 100 payloads of 1,250 bytes.
+TEST(Fluid_Capacity, NarrowLinks_LimitTheirDevicesAlone) {
+  const DeviceFacts device = fast();
+  const std::vector<SupplyDevice> supply{{&device, {}, 2, 1'000}, {&device, {}, 1, 0}};
+  std::vector<Demand> demands{demand(100.0)};
+  demands.front().payload = {1'250};
+
+  const auto groups = group_processors(supply);
+  const auto result = fluid_capacity(groups, demands);
+
+  ASSERT_EQ(groups.size(), 2U);
+  ASSERT_TRUE(result.has_value()) << result.error().message;
+  EXPECT_NEAR(static_cast<double>(result->scale_ppm), 8'666'667.0, 2.0);
+}
+
+// Both processors of a device are behind its one link.
+TEST(Fluid_Capacity, ProcessorsOfOneDevice_ShareItsLink) {
+  DeviceFacts device = fast();
+  device.processors.push_back(device.processors.front());
+  device.processors.back().id += "2";
+  device.processors.back().batch_max = 4;  // another group
+  const std::vector<SupplyDevice> supply{{&device, {}, 1, 1'000}};
+  std::vector<Demand> demands{demand(100.0)};
+  demands.front().payload = {1'250};
+
+  const auto groups = group_processors(supply);
+  const auto result = fluid_capacity(groups, demands);
+
+  ASSERT_EQ(groups.size(), 2U);
+  EXPECT_EQ(groups[0].link, groups[1].link);
+  ASSERT_TRUE(result.has_value()) << result.error().message;
+  EXPECT_NEAR(static_cast<double>(result->scale_ppm), 1'000'000.0, 2.0);
+}
+
+// 50 of 100 tasks/s fit on the frugal device by its processor (5 mJ), but only 25 through its link;
+// the rest costs 15 mJ each in batches of 8: 25 x 5 + 75 x 15 = 1,250 mJ a second.
+TEST(Fluid_Energy, NarrowLink_SendsTasksElsewhere) {
+  const DeviceFacts a = frugal();
+  const DeviceFacts b = fast();
+  const std::vector<SupplyDevice> supply{{&a, {}, 1, 250}, {&b, {}, 1, 0}};
+  std::vector<Demand> demands{demand(100.0)};
+  demands.front().payload = {1'250};
+
+  const auto result = fluid_energy(group_processors(supply), demands);
+
+  ASSERT_TRUE(result.has_value()) << result.error().message;
+  EXPECT_NEAR(static_cast<double>(result->power_uw), 1'250'000.0, 2.0);
+}
+
 TEST(Fluid_Capacity, DropsAllowed_CapacityGrowsAccordingly) {
   const DeviceFacts device = frugal();
   const std::vector<SupplyDevice> supply{{&device, {}, 1}};

@@ -25,6 +25,9 @@ struct Scene {
   Micros remaining = seconds(1);
   std::vector<std::string> failed;
   bool allow_synthetic = false;
+  bool deadline_stated = true;
+  bool over_lower_priorities = false;
+  Objective objective;
 
   Candidate only() const {
     const std::vector<Candidate> candidates = all();
@@ -39,11 +42,13 @@ struct Scene {
                         .payload = task.payload.kind,
                         .priority = task.requirements.priority,
                         .deadline = kNow + remaining,
+                        .deadline_stated = deadline_stated,
                         .devices_failed = &failed};
-    std::vector<LaneOutlook> outlook;
+    Outlook outlook;
     std::vector<Candidate> candidates;
     look(fleet, view, kNow, outlook);
-    judge(outlook, view, kNow, with_other_models, candidates);
+    outlook.over_lower_priorities = over_lower_priorities;
+    Judge().judge(outlook, view, objective, kNow, with_other_models, candidates);
     return candidates;
   }
 };
@@ -61,7 +66,7 @@ Lane& lane_of(Scene& scene) { return scene.fleet.devices[0].lanes[0]; }
 void add_in_flight(Scene& scene, Micros expected) {
   Lane& lane = lane_of(scene);
   lane.head_since = kNow;
-  lane.in_flight.push_back({.attempt = {}, .expected = expected});
+  lane.in_flight.push_back({.batch = 1, .open = 1, .mean = expected});
 }
 
 TEST(Candidates, IdleDeviceInTime_Meets) {
@@ -81,31 +86,104 @@ TEST(Candidates, Latency_IsTheTailNotTheMean) {
 
 TEST(Candidates, Latency_IsCorrectedByWhatWasMeasured) {
   Scene scene = simple();
-  lane_of(scene).corrections = std::make_shared<const Corrections>(1, 2500);
+  LaneLearned learned(1);
+  learned.factor_permille = 2500;
+  lane_of(scene).learned = std::make_shared<const LaneLearned>(learned);
   EXPECT_EQ(scene.only().latency, milliseconds(125));
 }
 
 TEST(Candidates, Finish_CountsWhatIsInFlight) {
   Scene scene = simple();
   add_in_flight(scene, milliseconds(30));
-  EXPECT_EQ(scene.only().finish, kNow + milliseconds(80) + kNetworkDefault);
+  // The way there passes meanwhile.
+  const Micros way_back = kNetworkDefault - kNetworkDefault / 2;
+  EXPECT_EQ(scene.only().finish, kNow + milliseconds(80) + way_back);
   EXPECT_EQ(scene.only().queued, 1U);
 }
 
-TEST(Candidates, Finish_CountsWaitingTasksThatGoBeforeOnly) {
+// Lets a batch of one task stand in the line of the scene's processor.
+void add_in_line(Scene& scene, std::uint64_t batch, Time due, int priority = 0) {
+  lane_of(scene).join(0, {.id = batch, .profile = 0},
+                      {.task = batch, .priority = priority, .due = due, .patient = true});
+}
+
+TEST(Candidates, Finish_CountsBatchesThatAreDueBeforeOnly) {
   Scene scene = simple();
-  lane_of(scene).reservations = {
-      {.task = 1, .priority = 9, .deadline = kNow + seconds(9), .expected = milliseconds(30)},
-      {.task = 2, .priority = 0, .deadline = kNow + seconds(9), .expected = milliseconds(300)}};
-  EXPECT_EQ(scene.only().finish, kNow + milliseconds(80) + kNetworkDefault);
+  add_in_line(scene, 1, kNow + milliseconds(500));
+  add_in_line(scene, 2, kNow + seconds(9));
+  EXPECT_EQ(scene.only().finish, kNow + milliseconds(100) + kNetworkDefault);
   EXPECT_EQ(scene.only().queued, 2U);
 }
 
-TEST(Candidates, Finish_DoesNotCountTheTasksOwnReservation) {
+TEST(Candidates, Latecomer_MayNotMakeAnybodyMiss) {
   Scene scene = simple();
-  lane_of(scene).reservations = {
-      {.task = 100, .priority = 9, .deadline = kNow, .expected = milliseconds(300)}};
-  EXPECT_EQ(scene.only().finish, kNow + milliseconds(50) + kNetworkDefault);
+  scene.remaining = milliseconds(60);  // it would go first
+  add_in_line(scene, 1, kNow + milliseconds(70));
+  EXPECT_EQ(scene.only().verdict, Verdict::QueueTooLong);
+}
+
+TEST(Candidates, LessUrgentWork_IsNoObstacleToWhoIsMoreUrgent) {
+  Scene scene = simple();
+  scene.task.requirements.priority = 5;
+  scene.remaining = milliseconds(60);
+  add_in_line(scene, 1, kNow + milliseconds(70), 4);
+  EXPECT_EQ(scene.only().verdict, Verdict::QueueTooLong);
+  scene.over_lower_priorities = true;
+  EXPECT_EQ(scene.only().verdict, Verdict::Meets);
+}
+
+// A processor whose batches of 2 and 4 take little longer than one task.
+Scene batching() {
+  return scene_of(device("d")
+                      .batch_max(4)
+                      .serves(variant("net-fp32", 75), milliseconds(50))
+                      .point(4, milliseconds(80)));
+}
+
+TEST(Candidates, OpenBatchWithRoom_IsJoined) {
+  Scene scene = batching();
+  add_in_line(scene, 7, kNow + milliseconds(500));
+  const Candidate candidate = scene.only();
+  EXPECT_EQ(candidate.batch, 7U);
+  EXPECT_EQ(candidate.tasks, 2);
+  EXPECT_EQ(candidate.latency, milliseconds(60));
+  EXPECT_EQ(candidate.occupies, milliseconds(10));
+  EXPECT_EQ(candidate.finish, kNow + milliseconds(60) + kNetworkDefault);
+}
+
+TEST(Candidates, OpenBatchThatWouldBeLateForIt_IsNotJoined) {
+  Scene scene = batching();
+  add_in_line(scene, 7, kNow + milliseconds(56));
+  EXPECT_EQ(scene.only().batch, 0U);
+}
+
+TEST(Candidates, NeverBatching_JoinsNobody) {
+  Scene scene = batching();
+  scene.objective.batching = Batching::Never;
+  add_in_line(scene, 7, kNow + milliseconds(500));
+  EXPECT_EQ(scene.only().batch, 0U);
+}
+
+TEST(Candidates, CompanyExpected_SharesTheBatchesTime) {
+  Scene scene = batching();
+  scene.objective.batching = Batching::Planned;
+  for (int i = 0; i < 200; ++i) {
+    scene.fleet.arrivals.arrived(kNow.us - 2'000'000 + i * 10'000);
+  }
+  scene.fleet.arrivals.arrived(kNow.us);
+  const Candidate candidate = scene.only();
+  EXPECT_EQ(candidate.hoped, 4);
+  EXPECT_EQ(candidate.occupies, milliseconds(20));
+}
+
+TEST(Candidates, TaskWithoutADeadlineOfItsOwn_CountsOnNobody) {
+  Scene scene = batching();
+  scene.objective.batching = Batching::Planned;
+  scene.deadline_stated = false;
+  for (int i = 0; i <= 200; ++i) {
+    scene.fleet.arrivals.arrived(kNow.us - 2'000'000 + i * 10'000);
+  }
+  EXPECT_EQ(scene.only().hoped, 1);
 }
 
 TEST(Candidates, Energy_IsComparedAtTheBoardsInput) {

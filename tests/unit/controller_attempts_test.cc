@@ -9,6 +9,7 @@ namespace {
 
 using test::ControllerHarness;
 using test::device;
+using test::energy_mj;
 using test::result_of;
 using test::submission;
 using test::variant;
@@ -19,6 +20,13 @@ DeviceFacts board(const std::string& id, Micros latency = milliseconds(50)) {
 
 SendDispatch last_sent(const ControllerHarness& harness) {
   return harness.all<SendDispatch>().back();
+}
+
+// Where an attempt's own deadline is in question: nobody tries the task elsewhere before it.
+ControllerConfig without_hedges() {
+  ControllerConfig config;
+  config.hedges = false;
+  return config;
 }
 
 TEST(Controller, EngineError_IsTriedOnAnotherDevice) {
@@ -65,7 +73,7 @@ TEST(Controller, AttemptsMax_FailsWithTheCausesAndADeadLetter) {
 TEST(Controller, LostDispatch_DeviceBackWithinItsHeartbeats_IsFoundByTheAttemptsOwnDeadline) {
   // The device crashes with the dispatch and is back before anybody misses its heartbeats; the
   // broker thinks the dispatch was served. No deadline of the device sees it.
-  ControllerHarness harness(ControllerConfig{}, "fastest-finish");
+  ControllerHarness harness(without_hedges(), "fastest-finish");
   harness.lead_with({board("a"), board("b", milliseconds(60))});
   harness.submit(submission("t").deadline(seconds(10)));
   ASSERT_EQ(harness.last_dispatch().device, "a");
@@ -80,6 +88,62 @@ TEST(Controller, LostDispatch_DeviceBackWithinItsHeartbeats_IsFoundByTheAttempts
   EXPECT_EQ(harness.last_outcome().attempts[0].end, "no result in twice the predicted time");
 }
 
+TEST(Controller, DeviceIsLate_ItsTaskIsTriedElsewhereInsideTheDeadline) {
+  ControllerHarness harness;
+  harness.lead_with({device("a").serves(variant("n-fp32"), milliseconds(50), energy_mj(10)),
+                     device("b").serves(variant("n-fp32"), milliseconds(50), energy_mj(90))});
+  harness.submit(submission("t").deadline(milliseconds(300)));
+  const Dispatch first = harness.last_dispatch();
+  EXPECT_EQ(first.device, "a");
+  harness.advance(milliseconds(150));
+  const Dispatch second = harness.last_dispatch();
+  EXPECT_EQ(second.device, "b");
+  EXPECT_EQ(harness.controller().stats().hedged, 1U);
+  harness.result(result_of(second));
+  EXPECT_EQ(harness.last_outcome().kind, OutcomeKind::Completed);
+  EXPECT_EQ(harness.last_outcome().device, "b");
+  const DeliveryId late = harness.result(result_of(first));
+  harness.confirm_all();
+  EXPECT_EQ(harness.outcomes().size(), 1U);
+  EXPECT_TRUE(harness.acked(late));
+}
+
+TEST(Controller, DeviceIsLateAndNobodyElseIsInTime_ItsTaskIsLeftThere) {
+  ControllerHarness harness;
+  harness.lead_with({device("a").serves(variant("n-fp32"), milliseconds(50), energy_mj(10)),
+                     device("b").serves(variant("n-fp32"), milliseconds(250), energy_mj(90))});
+  harness.submit(submission("t").deadline(milliseconds(300)));
+  harness.advance(milliseconds(150));
+  EXPECT_EQ(harness.dispatches().size(), 1U);
+  harness.result(result_of(harness.last_dispatch()));
+  EXPECT_EQ(harness.last_outcome().device, "a");
+}
+
+TEST(Controller, LateDeviceFailsWhileItsTaskStandsInAnotherLine_TheTaskKeepsThatPlace) {
+  ControllerHarness harness;
+  harness.lead_with(
+      {device("a").window(1).serves(variant("n-fp32"), milliseconds(50), energy_mj(10)),
+       device("b")
+           .window(1)
+           .serves(variant("m-fp32"), milliseconds(200), energy_mj(90))
+           .serves(variant("n-fp32"), milliseconds(50), energy_mj(90))});
+  harness.submit(submission("other").model("m-fp32"));
+  const Dispatch other = harness.last_dispatch();
+  harness.submit(submission("t").deadline(milliseconds(600)));
+  const Dispatch first = harness.last_dispatch();
+  ASSERT_EQ(first.device, "a");
+  harness.advance(milliseconds(150));
+  EXPECT_EQ(harness.controller().stats().hedged, 1U);
+  harness.result(result_of(first, AttemptStatus::Error, "broken"));
+  EXPECT_EQ(harness.dispatches().size(), 2U);  // b is still busy
+  harness.advance(milliseconds(45));
+  harness.result(result_of(other));
+  EXPECT_EQ(harness.last_dispatch().attempt.task.id, "t");
+  EXPECT_EQ(harness.last_dispatch().device, "b");
+  harness.result(result_of(harness.last_dispatch()));
+  EXPECT_EQ(harness.last_outcome().key.id, "t");
+}
+
 TEST(Controller, AttemptTimesOut_ItsPlaceInTheWindowIsFreeAgain) {
   ControllerHarness harness;
   harness.lead_with({device("a").window(1).serves(variant("n-fp32"), milliseconds(50))});
@@ -90,7 +154,7 @@ TEST(Controller, AttemptTimesOut_ItsPlaceInTheWindowIsFreeAgain) {
 }
 
 TEST(Controller, ResultAfterItsAttemptTimedOut_StillCounts) {
-  ControllerHarness harness(ControllerConfig{}, "fastest-finish");
+  ControllerHarness harness(without_hedges(), "fastest-finish");
   harness.lead_with({board("a"), board("b", milliseconds(60))});
   harness.submit(submission("t"));
   const Dispatch first = harness.last_dispatch();
@@ -103,7 +167,7 @@ TEST(Controller, ResultAfterItsAttemptTimedOut_StillCounts) {
 }
 
 TEST(Controller, TwoResultsForOneTask_TheFirstStands) {
-  ControllerHarness harness(ControllerConfig{}, "fastest-finish");
+  ControllerHarness harness(without_hedges(), "fastest-finish");
   harness.lead_with({board("a"), board("b", milliseconds(60))});
   harness.submit(submission("t"));
   const Dispatch first = harness.last_dispatch();
@@ -138,7 +202,7 @@ TEST(Controller, DeviceQueueIsFull_TheTaskGoesElsewhere) {
 }
 
 TEST(Controller, DispatchOfUnknownFate_IsLeftToItsDeadline) {
-  ControllerHarness harness(ControllerConfig{}, "fastest-finish");
+  ControllerHarness harness(without_hedges(), "fastest-finish");
   harness.lead_with({board("a"), board("b")});
   harness.submit(submission("t"));
   harness.settle(last_sent(harness).id, PublishEnd::Unknown);

@@ -262,12 +262,13 @@ TEST(Controller, HelloAgainWithTheSameProfiles_KeepsWhatWasLearned) {
   AttemptResult slow = result_of(harness.last_dispatch());
   slow.compute = milliseconds(500);
   harness.result(slow);
-  const std::int64_t learned = (*harness.controller().fleet().find("a")->lanes[0].corrections)[0];
+  const std::int64_t learned =
+      harness.controller().fleet().find("a")->lanes[0].learned->correction(0);
   EXPECT_GT(learned, 1000);
   harness.hello(board("a"));
-  EXPECT_EQ((*harness.controller().fleet().find("a")->lanes[0].corrections)[0], learned);
+  EXPECT_EQ(harness.controller().fleet().find("a")->lanes[0].learned->correction(0), learned);
   harness.hello(board("a", milliseconds(70)));
-  EXPECT_EQ((*harness.controller().fleet().find("a")->lanes[0].corrections)[0], 1000);
+  EXPECT_EQ(harness.controller().fleet().find("a")->lanes[0].learned->correction(0), 1000);
 }
 
 TEST(Controller, NetworkDelay_IsLearnedFromResults) {
@@ -297,8 +298,8 @@ TEST(Controller, BatchBetweenTwoMeasuredSizes_IsNotTakenForSlowness) {
     harness.result(result);
   }
   EXPECT_NEAR(
-      static_cast<double>((*harness.controller().fleet().find("a")->lanes[0].corrections)[0]), 1000,
-      50);
+      static_cast<double>(harness.controller().fleet().find("a")->lanes[0].learned->correction(0)),
+      1000, 50);
 }
 
 }  // namespace

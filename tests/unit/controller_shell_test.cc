@@ -90,7 +90,7 @@ class ControllerShellTest : public ::testing::Test {
 
   LoopbackTransport transport_;
   test::ManualClock clock_;
-  Controller controller_{ControllerConfig{}, make_juggler_policy()};
+  Controller controller_{ControllerConfig{}, std::move(*make_policy("juggler"))};
   ControllerShell shell_{
       controller_,
       transport_,

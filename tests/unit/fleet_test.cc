@@ -14,49 +14,124 @@ using test::variant;
 
 Lane lane_with(std::vector<Micros> expected, Time head_since) {
   Lane lane;
-  lane.corrections = std::make_shared<const Corrections>(1, 1000);
   lane.head_since = head_since;
   for (const Micros one : expected) {
-    lane.in_flight.push_back({.attempt = {}, .expected = one});
+    lane.in_flight.push_back({.batch = 1, .open = 1, .mean = one});
   }
   return lane;
 }
 
-TEST(Lane, Idle_IsFreeNow) { EXPECT_EQ(lane_with({}, Time{0}).free_at(Time{50}), Time{50}); }
+TEST(Lane, Idle_HasNoBacklog) {
+  EXPECT_EQ(lane_with({}, Time{0}).backlog(Time{50}).mean, Micros{0});
+}
 
 TEST(Lane, Busy_IsFreeAfterWhatIsInFlight) {
-  EXPECT_EQ(lane_with({Micros{100}, Micros{30}}, Time{0}).free_at(Time{40}), Time{130});
+  EXPECT_EQ(lane_with({Micros{100}, Micros{30}}, Time{0}).backlog(Time{40}).mean, Micros{90});
 }
 
-TEST(Lane, HeadOverdue_CountsAsAboutToFinish) {
-  EXPECT_EQ(lane_with({Micros{100}, Micros{30}}, Time{0}).free_at(Time{500}), Time{530});
+TEST(Lane, HeadOverdue_IsExpectedToTakeAsLongAgainAsItIsLate) {
+  EXPECT_EQ(lane_with({Micros{100}, Micros{30}}, Time{0}).backlog(Time{150}).mean, Micros{80});
 }
 
-TEST(Lane, Correction_FollowsWhatIsMeasured) {
-  Lane lane = lane_with({}, Time{0});
+TEST(Lane, Backlog_AddsVariancesNotSpreads) {
+  Lane lane = lane_with({Micros{100}, Micros{100}}, Time{0});
+  lane.in_flight[0].spread = Micros{3};
+  lane.in_flight[1].spread = Micros{4};
+  EXPECT_EQ(lane.backlog(Time{0}).variance_us2, 25);
+  EXPECT_EQ(margin_of(25, 2000), Micros{10});
+}
+
+Member member(std::uint64_t task, std::int64_t due_us, int priority = 0) {
+  return {.task = task, .priority = priority, .due = Time{due_us}, .patient = true};
+}
+
+TEST(Lane, Line_IsInTheOrderInWhichBatchesRun) {
+  Lane lane;
+  lane.join(0, {.id = 1}, member(10, 500));
+  lane.join(0, {.id = 2}, member(11, 300));
+  ASSERT_EQ(lane.line->size(), 2U);
+  EXPECT_EQ((*lane.line)[0].id, 2U);
+  lane.join(1, {}, member(12, 100, 4));  // makes its batch the more urgent one
+  EXPECT_EQ((*lane.line)[0].id, 1U);
+  EXPECT_EQ((*lane.line)[0].tasks, 2);
+  EXPECT_EQ((*lane.line)[0].due, Time{100});
+  EXPECT_EQ((*lane.line)[0].priority, 4);
+  lane.leave(1, 12);
+  EXPECT_EQ((*lane.line)[1].due, Time{500});
+  EXPECT_EQ((*lane.line)[1].priority, 0);
+}
+
+TEST(Lane, LastTaskLeaves_TheBatchIsGone) {
+  Lane lane;
+  lane.join(0, {.id = 1}, member(10, 500));
+  lane.leave(1, 10);
+  EXPECT_TRUE(lane.line->empty());
+  EXPECT_TRUE(lane.members.empty());
+}
+
+TEST(Lane, Line_LeavesTheOldOneToWhoHoldsIt) {
+  Lane lane;
+  lane.join(0, {.id = 1}, member(10, 500));
+  const std::shared_ptr<const Line> kept = lane.line;
+  lane.join(1, {}, member(11, 400));
+  EXPECT_EQ(kept->front().tasks, 1);
+}
+
+TEST(LaneLearned, Correction_FollowsWhatIsMeasured) {
+  LaneLearned learned(2);
   for (int i = 0; i < 100; ++i) {
-    lane.correct(0, Micros{1000}, Micros{3000});
+    learned.add_time(0, Micros{1000}, Micros{3000});
   }
-  EXPECT_NEAR(static_cast<double>((*lane.corrections)[0]), 3000, 10);
+  EXPECT_NEAR(static_cast<double>(learned.correction(0)), 3000, 20);
 }
 
-TEST(Lane, OneOddResult_MovesTheCorrectionByAnEighthOfTenAtMost) {
-  Lane lane = lane_with({}, Time{0});
-  lane.correct(0, Micros{1000}, seconds(100));
-  EXPECT_EQ((*lane.corrections)[0], 1000 + 9000 / 8);
+TEST(LaneLearned, OneVariantsSlowness_CorrectsTheOthersToo) {
+  LaneLearned learned(2);
+  for (int i = 0; i < 10; ++i) {
+    learned.add_time(0, Micros{1000}, Micros{2500});
+  }
+  EXPECT_GT(learned.correction(1), 1800);
 }
 
-TEST(Lane, PredictionOfZero_DoesNotDivideByIt) {
-  Lane lane = lane_with({}, Time{0});
-  lane.correct(0, Micros{0}, Micros{0});
-  EXPECT_GE((*lane.corrections)[0], 0);
+TEST(LaneLearned, OneOddResult_MovesTheCorrectionByLittle) {
+  LaneLearned learned(1);
+  learned.add_time(0, Micros{1000}, seconds(100));
+  EXPECT_LT(learned.correction(0), 3000);
 }
 
-TEST(Lane, Correction_LeavesTheOldOnesToWhoHoldsThem) {
-  Lane lane = lane_with({}, Time{0});
-  const std::shared_ptr<const Corrections> kept = lane.corrections;
-  lane.correct(0, Micros{1000}, Micros{3000});
-  EXPECT_EQ((*kept)[0], 1000);
+TEST(LaneLearned, ThirdSurpriseInARow_IsBelieved) {
+  LaneLearned learned(1);
+  for (int i = 0; i < 8; ++i) {
+    learned.add_time(0, Micros{1000}, Micros{2500});
+  }
+  EXPECT_NEAR(static_cast<double>(learned.correction(0)), 2500, 250);
+}
+
+TEST(LaneLearned, PredictionOfZero_DoesNotDivideByIt) {
+  LaneLearned learned(1);
+  learned.add_time(0, Micros{0}, Micros{0});
+  EXPECT_GE(learned.correction(0), 0);
+}
+
+TEST(LaneLearned, NothingConfirmsIt_ItFades) {
+  LaneLearned learned(1);
+  for (int i = 0; i < 20; ++i) {
+    learned.add_time(0, Micros{1000}, Micros{3000});
+  }
+  for (int i = 0; i < 60; ++i) {
+    learned.fade();
+  }
+  EXPECT_NEAR(static_cast<double>(learned.correction(0)), 1000, 20);
+}
+
+TEST(ArrivalRate, Silence_IsNotTakenForAStream) {
+  ArrivalRate rate;
+  EXPECT_EQ(rate.gap_us(0), ArrivalRate::kNever);
+  for (int i = 0; i < 100; ++i) {
+    rate.arrived(i * 1000);
+  }
+  EXPECT_NEAR(static_cast<double>(rate.gap_us(99'500)), 1000, 40);
+  EXPECT_EQ(rate.gap_us(5'099'000), 5'000'000);
 }
 
 TEST(MovingMean, FirstSample_IsTheMean) {

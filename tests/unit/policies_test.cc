@@ -1,6 +1,6 @@
 // Every policy: what it prefers, how it breaks ties, when it waits and when it gives up.
 
-#include "core/policies/policy.h"
+#include "core/planner.h"
 
 #include <gtest/gtest.h>
 
@@ -23,7 +23,7 @@ constexpr Time kNow{1'000'000};
 class Scene {
  public:
   Scene(const std::string& policy, std::vector<DeviceFacts> devices)
-      : fleet(fleet_of(std::move(devices))), policy_(std::move(*make_policy(policy))) {}
+      : fleet(fleet_of(std::move(devices))), planner_(std::move(*make_policy(policy))) {}
 
   Decision decide() {
     const TaskView view{.number = ++tasks_,
@@ -32,18 +32,16 @@ class Scene {
                         .payload = task.payload.kind,
                         .priority = task.requirements.priority,
                         .deadline = kNow + remaining};
-    return policy_->plan(fleet, view, kNow, rng_);
+    return planner_.plan(fleet, view, kNow, rng_);
   }
   // "device/variant" of the placement, or how it was decided otherwise.
   std::string place() {
     const Decision decision = decide();
     if (const auto* placed = std::get_if<Place>(&decision)) {
-      return name(placed->candidate);
+      const bool busy = placed->candidate.verdict == Verdict::WindowFull;
+      return (busy ? "wait for " : "") + name(placed->candidate);
     }
-    if (const auto* wait = std::get_if<Wait>(&decision)) {
-      return wait->reserve.has_value() ? "wait for " + name(*wait->reserve) : "wait";
-    }
-    return "infeasible";
+    return std::holds_alternative<Wait>(decision) ? "wait" : "infeasible";
   }
   std::string reason() {
     const Decision decision = decide();
@@ -54,7 +52,8 @@ class Scene {
     Lane& lane = fleet.find(id)->lanes[0];
     lane.head_since = kNow;
     for (std::size_t i = 0; i < tasks; ++i) {
-      lane.in_flight.push_back({.attempt = {}, .expected = expected});
+      lane.in_flight.push_back(
+          {.batch = static_cast<std::int64_t>(i) + 1, .open = 1, .mean = expected});
     }
   }
 
@@ -67,7 +66,7 @@ class Scene {
     return fleet.devices[candidate.device].facts->id + "/" + profile_of(fleet, candidate).variant;
   }
 
-  std::unique_ptr<Policy> policy_;
+  Planner planner_;
   Rng rng_{1};
   std::uint64_t tasks_ = 0;
 };
@@ -80,15 +79,17 @@ std::vector<DeviceFacts> three() {
 }
 
 TEST(Policies, EachIsMadeByItsName) {
-  std::vector<std::string_view> names;
+  std::vector<std::string> names;
   for (const PolicyEntry& entry : policies()) {
     names.push_back(entry.name);
     EXPECT_FALSE(entry.about.empty());
     ASSERT_TRUE(make_policy(entry.name).has_value());
     EXPECT_EQ((*make_policy(entry.name))->name(), entry.name);
   }
-  EXPECT_EQ(names, (std::vector<std::string_view>{"juggler", "fastest-finish", "least-loaded",
-                                                  "most-accurate", "random", "round-robin"}));
+  EXPECT_EQ(names, (std::vector<std::string>{"juggler", "fastest-finish", "least-loaded",
+                                             "most-accurate", "random", "round-robin",
+                                             "juggler-no-energy", "juggler-no-variants",
+                                             "juggler-no-batching", "juggler-no-prices"}));
 }
 
 TEST(Policies, UnknownName_IsRefusedWithTheKnownOnes) {

@@ -54,8 +54,8 @@ TEST(TaskTable, Waiting_IsOrderedByPriorityThenDeadlineThenArrival) {
   const TaskNumber first = add("first", 0, Time{10});
   const TaskNumber second = add("second", 0, Time{10});
   const TaskNumber urgent = add("urgent", 9, Time{90});
-  EXPECT_EQ(table.waiting(10), (std::vector<TaskNumber>{urgent, first, second, late}));
-  EXPECT_EQ(table.waiting(2), (std::vector<TaskNumber>{urgent, first}));
+  EXPECT_EQ(table.in_no_line(10), (std::vector<TaskNumber>{urgent, first, second, late}));
+  EXPECT_EQ(table.in_no_line(2), (std::vector<TaskNumber>{urgent, first}));
 }
 
 TEST(TaskTable, Leave_TakesATaskOutOfTheLineOnly) {

@@ -108,6 +108,18 @@ TEST(WireHostile, EveryTruncation_IsRefusedOrDecodes) {
   }
 }
 
+TEST(WireHostile, ZeroByte_IsRefusedWhereverItStands) {
+  for (const Decoder& decoder : decoders()) {
+    const std::string& whole = *decoder.good.body;
+    for (const std::size_t at : {std::size_t{0}, std::size_t{2}, whole.size() - 1, whole.size()}) {
+      std::string body = whole;
+      body.insert(at, 1, '\0');
+      EXPECT_NE(decoder.error(with_body(decoder.good, body + "{")), "") << decoder.name << at;
+      EXPECT_NE(decoder.error(with_body(decoder.good, body)), "") << decoder.name << " " << at;
+    }
+  }
+}
+
 TEST(WireHostile, NamesThatAreNotUtf8InTheType_AreReportedSafely) {
   for (const Decoder& decoder : decoders()) {
     Envelope envelope = decoder.good;

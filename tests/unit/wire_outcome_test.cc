@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "support/builders.h"
 #include "support/json_edit.h"
 #include "wire/messages.h"
@@ -90,6 +92,36 @@ TEST(WireOutcome, TextThatIsNotUtf8_IsRepairedNotThrownAbout) {
   const json document = json::parse(wire::outcome_json(outcome), nullptr, false);
   ASSERT_FALSE(document.is_discarded());
   EXPECT_NE(document["reason"].get<std::string>().find("bytes"), std::string::npos);
+}
+
+TEST(WireOutcome, TextWithEveryEscape_ReadsBackAsItWas) {
+  std::string text = "caf\xc3\xa9 \xf0\x9f\x90\x88 / \\ \"";
+  for (char c = 1; c < 0x20; ++c) {
+    text.push_back(c);
+  }
+  text.append(1, '\0').append("\x7f end");
+  Outcome outcome = completed();
+  outcome.labels[0].name = text;
+  const std::string written = wire::outcome_json(outcome);
+  EXPECT_EQ(json::parse(written)["labels"][0]["label"], text);
+  EXPECT_EQ(wire::decode_outcome(wire::encode_outcome(outcome, "r", ""))->labels[0].name, text);
+}
+
+TEST(WireOutcome, Numbers_ReadBackExactly) {
+  Outcome outcome = completed();
+  for (const double score : {0.0, 1.0, 0.1, 1e-7, 0.0312345678901234, 1e22, 5e-324, -2.5}) {
+    outcome.labels[0].score = score;
+    const json label = json::parse(wire::outcome_json(outcome))["labels"][0];
+    EXPECT_TRUE(label["score"].is_number_float()) << score;
+    EXPECT_EQ(label["score"], score);
+    EXPECT_EQ(wire::decode_outcome(wire::encode_outcome(outcome, "r", ""))->labels[0].score, score);
+  }
+}
+
+TEST(WireOutcome, ScoreThatIsNoNumber_IsNull) {
+  Outcome outcome = completed();
+  outcome.labels[0].score = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_TRUE(json::parse(wire::outcome_json(outcome))["labels"][0]["score"].is_null());
 }
 
 TEST(WireOutcome, RequiredFieldMissing_IsRefusedByName) {

@@ -11,16 +11,12 @@ class FastestFinishPolicy final : public Policy {
   std::string_view name() const override { return "fastest-finish"; }
   std::string_view about() const override { return "earliest predicted finish"; }
 
-  Decision plan(const Fleet& fleet, const TaskView& task, Time now, Rng& /*rng*/) override {
-    const std::span<const Candidate> candidates = list_.of(fleet, task, now);
-    return decide(candidates,
-                  best_of(candidates, [](const Candidate& a,
-                                         const Candidate& b) { return a.finish < b.finish; }),
-                  task);
+  Decision plan(const Situation& situation, Rng& /*rng*/) override {
+    const std::span<const Candidate> candidates = situation.candidates;
+    return decide(situation, best_of(candidates, [](const Candidate& a, const Candidate& b) {
+                    return a.finish < b.finish;
+                  }));
   }
-
- private:
-  CandidateList list_;
 };
 
 }  // namespace

@@ -1,10 +1,14 @@
-// The `juggler` policy in its first form: meet the requirements at the least energy.
+// The `juggler` policy: meet the requirements at the least energy.
 //
 // Assumes profiles whose energies are comparable at the board's input.
-// Rule: of the candidates predicted to meet deadline, accuracy and energy limit, the one with the
-// least marginal energy; those whose energy nobody knows come after all others. A processor whose
-// window is full is waited for if the task would still be in time there.
+// Rule: of the candidates predicted to meet deadline, accuracy and energy limit, the one that costs
+// least: its share of the batch's energy, what the goal weighs beside it (latency, accuracy), and
+// the price of the processor's time, which is what that time is worth to tasks that could not have
+// it (core/prices.h). Batches are held back for company inside their deadlines. Candidates whose
+// energy nobody knows come after all others.
 // Ties: earlier finish, then higher accuracy, then ids.
+
+#include <algorithm>
 
 #include "core/policies/policy.h"
 
@@ -13,31 +17,64 @@ namespace {
 
 class JugglerPolicy final : public Policy {
  public:
-  std::string_view name() const override { return "juggler"; }
+  JugglerPolicy(std::string_view without, PolicyOptions options)
+      : name_(without.empty() ? "juggler" : "juggler-no-" + std::string(without)),
+        fixed_variant_(without == "variants") {
+    objective_.rates = rates_of(options.goal);
+    objective_.energy = without != "energy";
+    objective_.batching = without == "batching" ? Batching::Never : Batching::Planned;
+    objective_.prices = without != "prices";
+  }
+
+  std::string_view name() const override { return name_; }
   std::string_view about() const override {
     return "least energy among the placements that meet deadline, accuracy and energy limit";
   }
+  Objective objective() const override { return objective_; }
 
-  Decision plan(const Fleet& fleet, const TaskView& task, Time now, Rng& /*rng*/) override {
-    const std::span<const Candidate> candidates = list_.of(fleet, task, now);
-    const Candidate* chosen = best_of(candidates, [](const Candidate& a, const Candidate& b) {
-      if (a.energy.has_value() != b.energy.has_value()) {
-        return a.energy.has_value();
-      }
-      if (a.energy != b.energy) {
-        return *a.energy < *b.energy;
-      }
-      return a.finish != b.finish ? a.finish < b.finish : a.accuracy > b.accuracy;
-    });
-    return decide(candidates, chosen, task);
+  Decision plan(const Situation& situation, Rng& /*rng*/) override {
+    return decide(situation, fixed_variant_ ? best_of_most_accurate(situation)
+                                            : best_of(situation.candidates, cheaper));
   }
 
  private:
-  CandidateList list_;
+  static bool cheaper(const Candidate& a, const Candidate& b) {
+    if (a.energy.has_value() != b.energy.has_value()) {
+      return a.energy.has_value();
+    }
+    if (a.total_uj() != b.total_uj()) {
+      return a.total_uj() < b.total_uj();
+    }
+    return a.finish != b.finish ? a.finish < b.finish : a.accuracy > b.accuracy;
+  }
+
+  // The ablation: one variant for everybody, the most accurate that any processor serves.
+  static const Candidate* best_of_most_accurate(const Situation& situation) {
+    MilliPercent highest;
+    for (const Candidate& candidate : situation.candidates) {
+      if (choosable(candidate) || candidate.verdict == Verdict::QueueTooLong) {
+        highest = std::max(highest, candidate.accuracy);
+      }
+    }
+    const Candidate* best = nullptr;
+    for (const Candidate& candidate : situation.candidates) {
+      if (choosable(candidate) && candidate.accuracy == highest &&
+          (best == nullptr || cheaper(candidate, *best))) {
+        best = &candidate;
+      }
+    }
+    return best;
+  }
+
+  std::string name_;
+  bool fixed_variant_;
+  Objective objective_;
 };
 
 }  // namespace
 
-std::unique_ptr<Policy> make_juggler_policy() { return std::make_unique<JugglerPolicy>(); }
+std::unique_ptr<Policy> make_juggler_policy(std::string_view without, PolicyOptions options) {
+  return std::make_unique<JugglerPolicy>(without, options);
+}
 
 }  // namespace juggler

@@ -12,19 +12,12 @@ class MostAccuratePolicy final : public Policy {
     return "highest accuracy, then earliest predicted finish";
   }
 
-  Decision plan(const Fleet& fleet, const TaskView& task, Time now, Rng& /*rng*/) override {
-    const std::span<const Candidate> candidates = list_.of(fleet, task, now);
-    return decide(candidates,
-                  best_of(candidates,
-                          [](const Candidate& a, const Candidate& b) {
-                            return a.accuracy != b.accuracy ? a.accuracy > b.accuracy
-                                                            : a.finish < b.finish;
-                          }),
-                  task);
+  Decision plan(const Situation& situation, Rng& /*rng*/) override {
+    const std::span<const Candidate> candidates = situation.candidates;
+    return decide(situation, best_of(candidates, [](const Candidate& a, const Candidate& b) {
+                    return a.accuracy != b.accuracy ? a.accuracy > b.accuracy : a.finish < b.finish;
+                  }));
   }
-
- private:
-  CandidateList list_;
 };
 
 }  // namespace

@@ -4,20 +4,43 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 
 namespace juggler {
 namespace {
 
-using Maker = std::unique_ptr<Policy> (*)();
-constexpr std::array<Maker, 6> kMakers{make_juggler_policy,      make_fastest_finish_policy,
-                                       make_least_loaded_policy, make_most_accurate_policy,
-                                       make_random_policy,       make_round_robin_policy};
+struct Maker {
+  std::string_view name;  // of what it makes, or its prefix where it takes a parameter
+  std::unique_ptr<Policy> (*make)(PolicyOptions options);
+  bool ablation = false;
+};
+
+template <std::unique_ptr<Policy> (*make)()>
+std::unique_ptr<Policy> plain(PolicyOptions /*options*/) {
+  return make();
+}
+
+constexpr std::array<Maker, 10> kMakers{{
+    {"juggler", [](PolicyOptions options) { return make_juggler_policy("", options); }},
+    {"fastest-finish", plain<make_fastest_finish_policy>},
+    {"least-loaded", plain<make_least_loaded_policy>},
+    {"most-accurate", plain<make_most_accurate_policy>},
+    {"random", plain<make_random_policy>},
+    {"round-robin", plain<make_round_robin_policy>},
+    {"juggler-no-energy", [](PolicyOptions o) { return make_juggler_policy("energy", o); }, true},
+    {"juggler-no-variants", [](PolicyOptions o) { return make_juggler_policy("variants", o); },
+     true},
+    {"juggler-no-batching", [](PolicyOptions o) { return make_juggler_policy("batching", o); },
+     true},
+    {"juggler-no-prices", [](PolicyOptions o) { return make_juggler_policy("prices", o); }, true},
+}};
 
 // The temporary verdict that a waiting task is told: the one nearest to being served.
-const Candidate* nearest(std::span<const Candidate> candidates) {
+const Candidate* nearest_temporary(std::span<const Candidate> candidates) {
   const Candidate* best = nullptr;
   for (const Candidate& candidate : candidates) {
-    if (is_temporary(candidate.verdict) && (best == nullptr || candidate.verdict < best->verdict)) {
+    if (is_temporary(candidate.verdict) && candidate.verdict != Verdict::QueueTooLong &&
+        (best == nullptr || candidate.verdict < best->verdict)) {
       best = &candidate;
     }
   }
@@ -27,6 +50,13 @@ const Candidate* nearest(std::span<const Candidate> candidates) {
 std::string infeasible_reason(std::span<const Candidate> candidates, const TaskView& task) {
   if (candidates.empty()) {
     return fmt::format("no device serves model '{}' (see `juggler models`)", task.model);
+  }
+  const bool busy = std::any_of(candidates.begin(), candidates.end(), [](const Candidate& one) {
+    return one.verdict == Verdict::QueueTooLong;
+  });
+  if (busy) {
+    return "overload: every processor that could serve it in time has too much before it; try "
+           "again later, or allow more time or less accuracy";
   }
   // One line per reason, the most frequent first.
   std::vector<std::pair<Verdict, int>> counts;
@@ -52,37 +82,45 @@ std::string infeasible_reason(std::span<const Candidate> candidates, const TaskV
 
 }  // namespace
 
-Decision decide(std::span<const Candidate> candidates, const Candidate* chosen,
-                const TaskView& task) {
+const DeviceFacts& Situation::facts_of(const Candidate& candidate) const {
+  return *outlook.lanes[candidate.seen].facts;
+}
+
+const Processor& Situation::processor_of(const Candidate& candidate) const {
+  return facts_of(candidate).processors[candidate.lane];
+}
+
+const Variant& Situation::variant_of(const Candidate& candidate) const {
+  const LaneCosts& costs = *outlook.lanes[candidate.seen].costs;
+  return facts_of(candidate).variants[costs[candidate.profile].variant];
+}
+
+Decision decide(const Situation& situation, const Candidate* chosen) {
   if (chosen != nullptr) {
-    if (chosen->verdict == Verdict::Meets) {
-      return Place{*chosen};
-    }
-    return Wait{std::string(describe(chosen->verdict)), *chosen};
+    return Place{*chosen};
   }
-  if (const Candidate* waiting = nearest(candidates)) {
-    return Wait{std::string(describe(waiting->verdict)), std::nullopt};
+  if (const Candidate* waiting = nearest_temporary(situation.candidates)) {
+    return Wait{std::string(describe(waiting->verdict))};
   }
-  return Infeasible{infeasible_reason(candidates, task)};
+  return Infeasible{infeasible_reason(situation.candidates, situation.task)};
 }
 
 std::vector<PolicyEntry> policies() {
   std::vector<PolicyEntry> entries;
-  for (const Maker make : kMakers) {
-    const std::unique_ptr<Policy> policy = make();
-    entries.push_back({policy->name(), policy->about()});
+  for (const Maker& maker : kMakers) {
+    const std::unique_ptr<Policy> policy = maker.make({});
+    entries.push_back({std::string(policy->name()), std::string(policy->about()), maker.ablation});
   }
   return entries;
 }
 
-Result<std::unique_ptr<Policy>> make_policy(std::string_view name) {
+Result<std::unique_ptr<Policy>> make_policy(std::string_view name, PolicyOptions options) {
   std::string known;
-  for (const Maker make : kMakers) {
-    std::unique_ptr<Policy> policy = make();
-    if (policy->name() == name) {
-      return policy;
+  for (const Maker& maker : kMakers) {
+    if (maker.name == name) {
+      return maker.make(options);
     }
-    known += fmt::format("{}{}", known.empty() ? "" : ", ", policy->name());
+    known += fmt::format("{}{}", known.empty() ? "" : ", ", maker.name);
   }
   return fail(ErrorCode::NotFound,
               fmt::format("no policy is called '{}'; there are: {}", name, known));

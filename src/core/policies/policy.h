@@ -1,11 +1,13 @@
 #pragma once
 // The one seam between the controller and a rule of scheduling.
 //
-// A policy sees a snapshot of the fleet and one task and decides: Place, Wait (not now) or
-// Infeasible (never). The requirements are enforced before it chooses, by `enumerate`; a policy
-// only orders the candidates that meet them. The controller then reserves.
+// A policy sees one task with its judged candidates and decides: Place, Wait (not now) or
+// Infeasible (never). The requirements are enforced before it chooses, by Judge; a policy only
+// orders the candidates that meet them. The controller then reserves: the task stands in the
+// processor's line until its batch goes out.
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,6 +15,7 @@
 #include <vector>
 
 #include "core/candidates.h"
+#include "core/objective.h"
 #include "core/result.h"
 #include "core/rng.h"
 
@@ -22,10 +25,9 @@ struct Place {
   Candidate candidate;
 };
 
-// Not now. If the policy waits for one processor, the task counts in that processor's line.
+// Not now: something that can change by itself keeps every candidate away.
 struct Wait {
   std::string reason;
-  std::optional<Candidate> reserve;
 };
 
 struct Infeasible {
@@ -34,6 +36,19 @@ struct Infeasible {
 
 using Decision = std::variant<Place, Wait, Infeasible>;
 
+// What a decision is about. Valid during the call only.
+struct Situation {
+  const Fleet& fleet;
+  const Outlook& outlook;  // the processors, as the candidates were judged
+  std::span<const Candidate> candidates;
+  const TaskView& task;
+  Time now;
+
+  const DeviceFacts& facts_of(const Candidate& candidate) const;
+  const Processor& processor_of(const Candidate& candidate) const;
+  const Variant& variant_of(const Candidate& candidate) const;
+};
+
 class Policy {
  public:
   virtual ~Policy() = default;
@@ -41,19 +56,17 @@ class Policy {
   virtual std::string_view name() const = 0;
   virtual std::string_view about() const = 0;  // one line: the rule
 
+  // How the candidates are to be judged for it.
+  virtual Objective objective() const { return {}; }
+
   // Decides for one task. Deterministic in its arguments and the policy's own history.
-  virtual Decision plan(const Fleet& fleet, const TaskView& task, Time now, Rng& rng) = 0;
+  virtual Decision plan(const Situation& situation, Rng& rng) = 0;
 };
 
-// Whether a policy may choose this candidate, now or after waiting for its window.
-inline bool choosable(const Candidate& candidate) {
-  return candidate.verdict == Verdict::Meets || candidate.verdict == Verdict::WindowFull;
-}
-
-// A decision for the chosen candidate; none chosen: Wait or Infeasible with the reason most
-// candidates lost by.
-Decision decide(std::span<const Candidate> candidates, const Candidate* chosen,
-                const TaskView& task);
+// A decision for the chosen candidate. With none: Wait where a device may come back or memory
+// become free; Infeasible where every processor that could serve the task is too busy for its
+// deadline, or none could at all, with the reasons most candidates lost by.
+Decision decide(const Situation& situation, const Candidate* chosen);
 
 // The best choosable candidate by `better(a, b)`, ties to the earlier in the list (lowest ids).
 template <class Better>
@@ -68,16 +81,22 @@ const Candidate* best_of(std::span<const Candidate> candidates, Better better) {
 }
 
 struct PolicyEntry {
-  std::string_view name;
-  std::string_view about;
+  std::string name;
+  std::string about;
+  bool ablation = false;  // `juggler` with a part switched off, for evaluations
+};
+
+struct PolicyOptions {
+  Goal goal = Goal::Energy;  // of `juggler`; the baselines have their own
 };
 
 // Every policy there is, for listings.
 std::vector<PolicyEntry> policies();
-Result<std::unique_ptr<Policy>> make_policy(std::string_view name);
+// Some take a parameter: "single-variant:resnet18-fp32".
+Result<std::unique_ptr<Policy>> make_policy(std::string_view name, PolicyOptions options = {});
 
 // One per file.
-std::unique_ptr<Policy> make_juggler_policy();
+std::unique_ptr<Policy> make_juggler_policy(std::string_view without, PolicyOptions options);
 std::unique_ptr<Policy> make_round_robin_policy();
 std::unique_ptr<Policy> make_random_policy();
 std::unique_ptr<Policy> make_least_loaded_policy();

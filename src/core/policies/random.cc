@@ -13,8 +13,8 @@ class RandomPolicy final : public Policy {
     return "any placement that meets the requirements, by lot";
   }
 
-  Decision plan(const Fleet& fleet, const TaskView& task, Time now, Rng& rng) override {
-    const std::span<const Candidate> candidates = list_.of(fleet, task, now);
+  Decision plan(const Situation& situation, Rng& rng) override {
+    const std::span<const Candidate> candidates = situation.candidates;
     // Among those that can take it now; if there are none, among those worth waiting for.
     for (const Verdict wanted : {Verdict::Meets, Verdict::WindowFull}) {
       std::uint64_t count = 0;
@@ -24,15 +24,12 @@ class RandomPolicy final : public Policy {
       std::uint64_t lot = count == 0 ? 0 : rng.below(count);
       for (const Candidate& candidate : candidates) {
         if (candidate.verdict == wanted && lot-- == 0) {
-          return decide(candidates, &candidate, task);
+          return decide(situation, &candidate);
         }
       }
     }
-    return decide(candidates, nullptr, task);
+    return decide(situation, nullptr);
   }
-
- private:
-  CandidateList list_;
 };
 
 }  // namespace

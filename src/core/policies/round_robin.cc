@@ -33,22 +33,21 @@ class RoundRobinPolicy final : public Policy {
   std::string_view name() const override { return "round-robin"; }
   std::string_view about() const override { return "processors in turn"; }
 
-  Decision plan(const Fleet& fleet, const TaskView& task, Time now, Rng& /*rng*/) override {
-    const std::span<const Candidate> candidates = list_.of(fleet, task, now);
+  Decision plan(const Situation& situation, Rng& /*rng*/) override {
+    const std::span<const Candidate> candidates = situation.candidates;
     const Candidate* chosen = next_after(candidates, last_);
     if (chosen == nullptr) {
       chosen = next_after(candidates, std::nullopt);
     }
     if (chosen != nullptr) {
       last_ = LaneId{chosen->device, chosen->lane};
-      return decide(candidates, chosen, task);
+      return decide(situation, chosen);
     }
     // Every processor is busy: wait for the one that is free first.
-    return decide(candidates, best_of(candidates, by_finish), task);
+    return decide(situation, best_of(candidates, by_finish));
   }
 
  private:
-  CandidateList list_;
   std::optional<LaneId>
       last_;  // placed on last; a device that joins before it shifts the turn by one
 };

@@ -1,0 +1,279 @@
+#include <algorithm>
+
+#include "core/check.h"
+#include "core/controller.h"
+
+// This file: the line of open batches before each processor: when a batch goes out, and which tasks
+// have to look elsewhere.
+
+namespace juggler {
+namespace {
+
+// A batch is held back until it could still begin this late: its last possible start, less three
+// standard deviations of each batch that has to be in time, since a whole batch is at stake.
+constexpr std::int64_t kHoldZPermille = 3000;
+// Timers, the broker's own time; and a twentieth of the time there was, for what nobody foresees.
+constexpr Micros kHoldMargin = milliseconds(1);
+constexpr std::int64_t kHoldMarginPart = 20;
+
+// A batch is overdue when it is later than predicted by three standard deviations, by half of its
+// own time, and by what a hiccup of the host or the network may take.
+constexpr Micros kHiccup = milliseconds(20);
+
+// Company is expected if at least this part of a task should join in the time left.
+constexpr std::int64_t kJoinersMinPermille = 100;
+
+Lane* lane_of(Fleet& fleet, const std::string& device, std::size_t lane) {
+  DeviceState* state = fleet.find(device);
+  return state != nullptr && lane < state->lanes.size() ? &state->lanes[lane] : nullptr;
+}
+
+}  // namespace
+
+// Whether waiting for one more task until `until` is likely to be worth it.
+bool Controller::worth_holding(const Lane& lane, const OpenBatch& batch, Time until) const {
+  const ProfileCosts& costs = (*lane.costs)[batch.profile];
+  if (!batch.patient || batch.tasks >= costs.batch_max() || until <= now_) {
+    return false;
+  }
+  const std::int64_t gap = fleet_.arrivals.gap_us(now_.us);
+  const std::int64_t fill = lane.learned->profiles[batch.profile].fill_permille;
+  if ((until - now_).count * fill / gap < kJoinersMinPermille) {
+    return false;
+  }
+  const BatchCost& alone = costs.of(1);
+  const BatchCost& before = costs.of(batch.tasks);
+  const BatchCost& grown = costs.of(batch.tasks + 1);
+  if (!alone.energy.has_value() || !before.energy.has_value() || !grown.energy.has_value()) {
+    return grown.mean < before.mean + alone.mean;
+  }
+  // What each joiner saves, per time until the next is expected, against what the tasks' waiting is
+  // worth: uJ/us = W.
+  const Microjoules saved = *before.energy + *alone.energy - *grown.energy;
+  return saved > Microjoules{0} &&
+         saved.count * 1000 > planner_.objective().rates.holding_mw * batch.tasks * gap;
+}
+
+// When the batch at this position of the line goes out, if nothing else happens.
+Time Controller::release_of(const DeviceState& device, const Lane& lane,
+                            std::size_t position) const {
+  const OpenBatch& batch = (*lane.line)[position];
+  const Micros there = device.network() / 2;
+  const std::int64_t spread = device.network_spread().count;
+  Time until = timeline_.latest_start(position, kHoldZPermille) - there -
+               margin_of(spread * spread, kHoldZPermille) - kHoldMargin -
+               (batch.due - batch.opened) / kHoldMarginPart;
+  if (lane.price_mw > 0) {
+    // Its time is worth something to others: it is not left idle for company.
+    const Time free_at = now_ + lane.backlog(now_).mean;
+    until = std::min(until, free_at - there);
+  }
+  return worth_holding(lane, batch, until) ? until : now_;
+}
+
+// Lets a line go on: sends out what is to go now, and sets a timer for what is held back.
+void Controller::serve(const std::string& device_id, std::size_t lane_index) {
+  if (!leading_ || blocked_) {
+    return;
+  }
+  while (true) {
+    DeviceState* device = fleet_.find(device_id);
+    Lane* lane = lane_of(fleet_, device_id, lane_index);
+    if (lane == nullptr || lane->line->empty() || device->liveness != Liveness::Live) {
+      return;
+    }
+    const Processor& processor = device->facts->processors[lane_index];
+    if (lane->in_flight.size() >= static_cast<std::size_t>(processor.window_batches)) {
+      return;  // the next result comes here again
+    }
+    build_timeline(*device, *lane);
+    const std::optional<std::uint64_t> next = next_batch(*device, *lane);
+    if (!next.has_value()) {
+      return;
+    }
+    dispatch(device_id, lane_index, *next);
+  }
+}
+
+void Controller::build_timeline(const DeviceState& device, const Lane& lane) {
+  const Lane::Backlog backlog = lane.backlog(now_);
+  const std::int64_t spread = device.network_spread().count;
+  timeline_.build(lane, now_ + std::max(backlog.mean, device.network() / 2),
+                  backlog.variance_us2 + spread * spread, 0);
+}
+
+// The first batch in line that is to go now. One that may overtake an earlier one, which is held
+// back, does so only if that one still is in time after it. Sets the timer where none goes now.
+std::optional<std::uint64_t> Controller::next_batch(const DeviceState& device, Lane& lane) {
+  const Line& line = *lane.line;
+  Time wake = Time::never();
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    const Time release = release_of(device, lane, i);
+    if (release <= now_) {
+      const Micros takes = lane.expected(line[i].profile, line[i].tasks).mean;
+      const bool fits = i == 0 || now_ + takes + device.network() / 2 <=
+                                      timeline_.latest_start(0, kPlanZPermille);
+      return fits ? line[i].id : line.front().id;
+    }
+    wake = std::min(wake, release);
+  }
+  if (wake < lane.wake) {
+    const auto index = static_cast<std::size_t>(&lane - device.lanes.data());
+    lane.wake = wake;
+    timers_.set(wake, {.kind = ControllerTimer::Kind::Lane,
+                       .device = device.facts->id,
+                       .processor = device.facts->processors[index].id});
+  }
+  return std::nullopt;
+}
+
+// A lane's timer: its line goes on.
+void Controller::lane_due(const ControllerTimer& timer) {
+  DeviceState* device = fleet_.find(timer.device);
+  if (device == nullptr) {
+    return;
+  }
+  const std::vector<Processor>& processors = device->facts->processors;
+  for (std::size_t l = 0; l < processors.size(); ++l) {
+    if (processors[l].id == timer.processor) {
+      device->lanes[l].wake = Time::never();
+      send_away_late(timer.device, l);
+      serve(timer.device, l);
+      return;
+    }
+  }
+}
+
+// Something about a processor has changed: whoever is no longer predicted to be in time there looks
+// elsewhere, then the line goes on.
+void Controller::refresh(const std::string& device_id, const std::string& processor_id) {
+  DeviceState* device = fleet_.find(device_id);
+  if (device == nullptr) {
+    return;
+  }
+  const std::vector<Processor>& processors = device->facts->processors;
+  for (std::size_t l = 0; l < processors.size(); ++l) {
+    if (processors[l].id == processor_id) {
+      send_away_late(device_id, l);
+      serve(device_id, l);
+      break;
+    }
+  }
+  replan(config_.replans_max);
+}
+
+void Controller::refresh_all(const std::string& device_id) {
+  const DeviceState* device = fleet_.find(device_id);
+  const std::size_t lanes = device != nullptr ? device->lanes.size() : 0;
+  for (std::size_t l = 0; l < lanes; ++l) {
+    send_away_late(device_id, l);
+    serve(device_id, l);
+  }
+}
+
+// The tasks of a line that would miss their deadline by the mean prediction are planned anew.
+void Controller::send_away_late(const std::string& device_id, std::size_t lane_index) {
+  DeviceState* device = fleet_.find(device_id);
+  Lane* lane = lane_of(fleet_, device_id, lane_index);
+  if (lane == nullptr || lane->line->empty() || !leading_ || blocked_) {
+    return;
+  }
+  build_timeline(*device, *lane);
+  std::vector<TaskNumber> late;
+  for (std::size_t i = timeline_.first_late(); i < lane->line->size(); ++i) {
+    const Time end = timeline_.end_of(i);
+    for (const Member& member : lane->members_of((*lane->line)[i].id)) {
+      if (end > member.due) {
+        late.push_back(member.task);
+      }
+    }
+  }
+  for (const TaskNumber number : late) {
+    unplace(*tasks_.find(number));
+  }
+  plan_all(late);
+}
+
+// Sends a whole batch to its processor.
+void Controller::dispatch(const std::string& device_id, std::size_t lane_index,
+                          std::uint64_t batch) {
+  DeviceState& device = *fleet_.find(device_id);
+  Lane& lane = device.lanes[lane_index];
+  const auto entry = std::find_if(lane.line->begin(), lane.line->end(),
+                                  [&](const OpenBatch& open) { return open.id == batch; });
+  const OpenBatch open_batch = *entry;
+  const std::vector<Member> members = lane.take(batch);
+  const BatchCost expected = lane.expected(open_batch.profile, open_batch.tasks);
+  auto learned = std::make_shared<LaneLearned>(*lane.learned);
+  learned->add_fill(open_batch.profile, open_batch.tasks - 1, open_batch.hoped - 1);
+  lane.learned = std::move(learned);
+  const Time free_at = now_ + std::max(lane.backlog(now_).mean, device.network() / 2);
+  if (lane.in_flight.empty()) {
+    lane.head_since = now_ + device.network() / 2;
+  }
+  lane.in_flight.push_back({.batch = static_cast<std::int64_t>(batch),
+                            .profile = open_batch.profile,
+                            .open = open_batch.tasks,
+                            .mean = expected.mean,
+                            .spread = expected.spread});
+  const Time predicted = free_at + expected.mean + device.network() / 2;
+  if (config_.hedges) {
+    const std::int64_t spread = device.network_spread().count;
+    const Micros late =
+        margin_of(lane.backlog(now_).variance_us2 + spread * spread, kHoldZPermille);
+    timers_.set(predicted + late + expected.mean / 2 + kHiccup,
+                {.kind = ControllerTimer::Kind::Straggler,
+                 .device = device_id,
+                 .processor = device.facts->processors[lane_index].id,
+                 .batch = static_cast<std::int64_t>(batch)});
+  }
+  for (const Member& member : members) {
+    TaskRecord& record = *tasks_.find(member.task);
+    tasks_.leave_line(record);
+    tasks_.leave(record);
+    send_attempt(record, device, lane_index, lane.in_flight.back(), predicted);
+  }
+}
+
+// Sends one task of a batch.
+void Controller::send_attempt(TaskRecord& record, const DeviceState& device, std::size_t lane_index,
+                              const BatchInFlight& batch, Time predicted) {
+  JUGGLER_CHECK(device.liveness == Liveness::Live, "only live devices are given work");
+  const Processor& processor = device.facts->processors[lane_index];
+  const Profile& profile = processor.profiles[batch.profile];
+  const AttemptId id{record.submission.key, epoch_, static_cast<int>(record.attempts.size()) + 1};
+  record.phase = TaskPhase::InFlight;
+  record.attempts.push_back({.id = id,
+                             .device = device.facts->id,
+                             .processor = processor.id,
+                             .variant = profile.variant,
+                             .dispatched = now_,
+                             .batch = batch.batch,
+                             .end = {}});
+  // Every attempt has its own deadline: a dispatch can be lost inside a device that never fell
+  // silent for long enough to be called lost.
+  OpenAttempt& open_attempt = open_attempts_[id];
+  open_attempt = {
+      .device = device.facts->id,
+      .batch = batch.batch,
+      .task = record.number,
+      .patience = (std::min(predicted, record.deadline) - now_) * 2 + config_.attempt_grace};
+  follow(open_attempt, id);
+  stats_.dispatched += 1;
+  Dispatch message;
+  message.attempt = id;
+  message.device = device.facts->id;
+  message.processor = processor.id;
+  message.variant = profile.variant;
+  message.batch = batch.batch;
+  message.batch_size = batch.open;
+  message.budget = record.deadline - now_;
+  message.priority = record.submission.requirements.priority;
+  message.top_k = record.submission.requirements.top_k;
+  message.payload = record.submission.payload;
+  act(SendDispatch{
+      open({.kind = OpenPublish::Kind::Dispatch, .task = record.number, .attempt = id}),
+      std::move(message)});
+}
+
+}  // namespace juggler

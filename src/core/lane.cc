@@ -1,0 +1,137 @@
+#include "core/lane.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/check.h"
+
+namespace juggler {
+namespace {
+
+// A measured scatter counts from this many results on.
+constexpr std::int64_t kSamplesMin = 8;
+
+bool runs_before(const OpenBatch& a, const OpenBatch& b) {
+  if (a.priority != b.priority) {
+    return a.priority > b.priority;
+  }
+  return a.due != b.due ? a.due < b.due : a.id < b.id;
+}
+
+}  // namespace
+
+BatchCost corrected(const BatchCost& cost, const LaneLearned& learned, std::size_t profile) {
+  const std::int64_t permille = learned.correction(profile);
+  BatchCost real = cost;
+  real.mean = cost.mean * permille / 1000;
+  real.spread = cost.spread * permille / 1000;
+  const ProfileLearned& of_profile = learned.profiles[profile];
+  if (of_profile.samples >= kSamplesMin) {
+    real.spread = std::max(real.spread, real.mean * of_profile.spread_permille / 1000);
+  }
+  return real;
+}
+
+// The square root of IEEE 754 is exact on every machine, unlike the rest of a math library.
+Micros margin_of(std::int64_t variance_us2, std::int64_t z_permille) {
+  const double root = std::sqrt(static_cast<double>(variance_us2));
+  return {std::llround(root * static_cast<double>(z_permille) / 1000.0)};
+}
+
+BatchCost Lane::expected(std::size_t profile, int tasks) const {
+  return corrected((*costs)[profile].of(tasks), *learned, profile);
+}
+
+Lane::Backlog Lane::backlog(Time now) const {
+  Backlog sum;
+  for (std::size_t i = 0; i < in_flight.size(); ++i) {
+    const BatchInFlight& batch = in_flight[i];
+    Micros rest = batch.mean;
+    if (i == 0) {
+      // It may have run for a while. One that is overdue will probably take as long again as it is
+      // late: a device that has vanished is soon believed to be slow, long before it is silent.
+      const Micros left = head_since + batch.mean - now;
+      rest = std::max({left, batch.spread, Micros{0} - left});
+    }
+    sum.mean += rest;
+    sum.variance_us2 += batch.spread.count * batch.spread.count;
+  }
+  return sum;
+}
+
+std::uint64_t Lane::queued() const {
+  std::uint64_t tasks = 0;
+  for (const BatchInFlight& batch : in_flight) {
+    tasks += static_cast<std::uint64_t>(batch.open);
+  }
+  for (const OpenBatch& batch : *line) {
+    tasks += static_cast<std::uint64_t>(batch.tasks);
+  }
+  return tasks;
+}
+
+std::vector<Member>& Lane::members_at(std::uint64_t batch) {
+  const auto at = std::find_if(members.begin(), members.end(),
+                               [&](const auto& entry) { return entry.first == batch; });
+  JUGGLER_CHECK(at != members.end(), "an open batch has members");
+  return at->second;
+}
+
+const std::vector<Member>& Lane::members_of(std::uint64_t batch) const {
+  return const_cast<Lane*>(this)->members_at(batch);
+}
+
+void Lane::replace(std::uint64_t batch) {
+  auto changed = std::make_shared<Line>(*line);
+  const auto at = std::find_if(changed->begin(), changed->end(),
+                               [&](const OpenBatch& entry) { return entry.id == batch; });
+  JUGGLER_CHECK(at != changed->end(), "only open batches change");
+  OpenBatch entry = *at;
+  changed->erase(at);
+  const std::vector<Member>& of_batch = members_at(batch);
+  if (of_batch.empty()) {
+    members.erase(std::find_if(members.begin(), members.end(),
+                               [&](const auto& other) { return other.first == batch; }));
+  } else {
+    entry.tasks = static_cast<int>(of_batch.size());
+    entry.priority = of_batch.front().priority;
+    entry.due = of_batch.front().due;
+    entry.patient = true;
+    for (const Member& member : of_batch) {
+      entry.priority = std::max(entry.priority, member.priority);
+      entry.due = std::min(entry.due, member.due);
+      entry.patient = entry.patient && member.patient;
+    }
+    changed->insert(std::upper_bound(changed->begin(), changed->end(), entry, runs_before), entry);
+  }
+  line = std::move(changed);
+}
+
+void Lane::join(std::uint64_t batch, const OpenBatch& fresh, const Member& member) {
+  if (batch == 0) {
+    auto longer = std::make_shared<Line>(*line);
+    longer->push_back(fresh);
+    line = std::move(longer);
+    members.emplace_back(fresh.id, std::vector<Member>{member});
+    replace(fresh.id);
+    return;
+  }
+  members_at(batch).push_back(member);
+  replace(batch);
+}
+
+void Lane::leave(std::uint64_t batch, std::uint64_t task) {
+  std::vector<Member>& of_batch = members_at(batch);
+  of_batch.erase(std::find_if(of_batch.begin(), of_batch.end(),
+                              [&](const Member& member) { return member.task == task; }));
+  replace(batch);
+}
+
+std::vector<Member> Lane::take(std::uint64_t batch) {
+  std::vector<Member> taken;
+  std::swap(taken, members_at(batch));
+  replace(batch);
+  return taken;
+}
+
+}  // namespace juggler

@@ -1,0 +1,98 @@
+#pragma once
+// What the controller believes of one processor: the batches on it, the batches that wait for it,
+// what was learned of it and what its time is worth.
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/lane_costs.h"
+#include "core/lane_learning.h"
+#include "core/units.h"
+
+namespace juggler {
+
+// A batch on its way to, or on, a processor.
+struct BatchInFlight {
+  std::int64_t batch = 0;  // as in its dispatches
+  std::uint32_t profile = 0;
+  int open = 0;           // tasks whose results have not come
+  bool any_left = false;  // some have come
+  Micros mean{};          // predicted when it was dispatched
+  Micros spread{};
+};
+
+// A batch that waits in the controller for its processor and may still grow.
+struct OpenBatch {
+  std::uint64_t id = 0;
+  std::uint32_t profile = 0;
+  int tasks = 0;
+  int hoped = 1;     // tasks expected when it was opened
+  int priority = 0;  // the highest of its tasks'
+  Time due{};        // must have been computed by then: the earliest of its tasks
+  Time opened{};
+  bool patient = false;  // none of its tasks minds being held back while others can join
+};
+
+// In the order in which the batches will run: the most urgent first, then by due time, then id.
+using Line = std::vector<OpenBatch>;
+
+// A task of an open batch.
+struct Member {
+  std::uint64_t task = 0;  // the controller's own number
+  int priority = 0;
+  Time due;
+  bool patient = false;
+};
+
+struct Lane {
+  std::shared_ptr<const LaneCosts> costs;      // of its profiles
+  std::shared_ptr<const LaneLearned> learned;  // replaced, never changed: decisions keep them
+  std::shared_ptr<const Line> line;            // likewise; never null
+
+  std::deque<BatchInFlight> in_flight;  // in the order of dispatch
+  Time head_since;                      // when the first of them can have begun
+  // The tasks of the open batches, by batch id.
+  std::vector<std::pair<std::uint64_t, std::vector<Member>>> members;
+
+  // What a unit of its time is worth to the tasks that could not have it (core/prices.h).
+  std::int64_t price_mw = 0;
+  std::uint64_t completed = 0;
+  Time wake = Time::never();  // when its line has to be looked at again; a timer runs then
+
+  Lane() : line(std::make_shared<const Line>()) {}
+
+  // How long what is in flight still takes: the sum of the means and of the squared spreads.
+  struct Backlog {
+    Micros mean;
+    std::int64_t variance_us2 = 0;
+  };
+  Backlog backlog(Time now) const;
+
+  // Mean and spread of a batch, corrected by what was learned.
+  BatchCost expected(std::size_t profile, int tasks) const;
+  // Tasks in flight and in line.
+  std::uint64_t queued() const;
+
+  // Adds a task to an open batch (0: a new one with this id), which moves to its place in line.
+  void join(std::uint64_t batch, const OpenBatch& fresh, const Member& member);
+  // Takes a task out; an empty batch leaves the line.
+  void leave(std::uint64_t batch, std::uint64_t task);
+  // Takes a whole batch out of the line.
+  std::vector<Member> take(std::uint64_t batch);
+  const std::vector<Member>& members_of(std::uint64_t batch) const;
+
+ private:
+  std::vector<Member>& members_at(std::uint64_t batch);
+  void replace(std::uint64_t batch);  // works its entry of the line out anew from its members
+};
+
+// The corrected cost of a batch: what predictions use.
+BatchCost corrected(const BatchCost& cost, const LaneLearned& learned, std::size_t profile);
+
+// The finish at which a sum of times is predicted: z standard deviations above its mean.
+Micros margin_of(std::int64_t variance_us2, std::int64_t z_permille);
+
+}  // namespace juggler

@@ -1,0 +1,43 @@
+#include "core/lane_costs.h"
+
+#include <algorithm>
+
+#include "core/check.h"
+#include "core/profile_point.h"
+
+namespace juggler {
+namespace {
+
+constexpr std::int64_t kNormalP95Permille = 1645;
+
+BatchCost cost_of(const Profile& profile, int tasks, const ScopeConversion& to_board_input) {
+  const ProfilePoint point = point_at(profile, tasks);
+  BatchCost cost;
+  cost.mean = point.latency_mean;
+  cost.spread = (point.latency_p95 - point.latency_mean) * 1000 / kNormalP95Permille;
+  if (point.energy.has_value()) {
+    cost.energy = point.energy->value * to_board_input.factor_permille / 1000;
+    cost.energy_high = point.energy->high * to_board_input.factor_permille / 1000;
+  }
+  return cost;
+}
+
+}  // namespace
+
+LaneCosts costs_of(const DeviceFacts& facts, const Processor& processor) {
+  LaneCosts costs;
+  for (const Profile& profile : processor.profiles) {
+    const Variant* variant = facts.find_variant(profile.variant);
+    JUGGLER_CHECK(variant != nullptr, "validate() admitted a profile without its variant");
+    ProfileCosts entry;
+    entry.variant = static_cast<std::uint32_t>(variant - facts.variants.data());
+    const int batch_max = std::clamp(processor.batch_max, 1, kPlannedBatchMax);
+    for (int tasks = 1; tasks <= batch_max; ++tasks) {
+      entry.by_tasks.push_back(cost_of(profile, tasks, facts.to_board_input));
+    }
+    costs.push_back(std::move(entry));
+  }
+  return costs;
+}
+
+}  // namespace juggler

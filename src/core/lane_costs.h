@@ -1,0 +1,40 @@
+#pragma once
+// What each variant costs on one processor at each batch size, worked out once when a device says
+// hello, so that a decision only looks it up.
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "core/device.h"
+#include "core/units.h"
+
+namespace juggler {
+
+// Batches of more tasks than this are not planned.
+inline constexpr int kPlannedBatchMax = 64;
+
+// One batch: time by the profile, energy for decisions.
+struct BatchCost {
+  Micros mean;
+  Micros spread;                           // one standard deviation
+  std::optional<Microjoules> energy;       // above idle, at the board's input
+  std::optional<Microjoules> energy_high;  // upper end of its interval, at the board's input
+};
+
+struct ProfileCosts {
+  std::uint32_t variant = 0;        // position in DeviceFacts::variants
+  std::vector<BatchCost> by_tasks;  // [0] is one task; at least one entry
+
+  int batch_max() const { return static_cast<int>(by_tasks.size()); }
+  const BatchCost& of(int tasks) const { return by_tasks[static_cast<std::size_t>(tasks - 1)]; }
+};
+
+// One per profile of the processor, in its order.
+using LaneCosts = std::vector<ProfileCosts>;
+
+// requires  facts that validate() accepts
+// source    profiles: docs/profiles.md; spread = (p95 - mean) / 1.645, as of a normal distribution
+LaneCosts costs_of(const DeviceFacts& facts, const Processor& processor);
+
+}  // namespace juggler

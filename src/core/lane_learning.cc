@@ -1,0 +1,59 @@
+#include "core/lane_learning.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+namespace juggler {
+namespace {
+
+constexpr std::int64_t kFactorMin = 100;
+constexpr std::int64_t kFactorMax = 10'000;
+constexpr std::int64_t kSurprise = 250;    // permille off
+constexpr std::int64_t kSurprisesMax = 3;  // in a row, then results count for more
+
+std::int64_t bounded(std::int64_t permille) { return std::clamp(permille, kFactorMin, kFactorMax); }
+
+}  // namespace
+
+void LaneLearned::add_time(std::size_t profile, Micros predicted, Micros measured) {
+  ProfileLearned& learned = profiles[profile];
+  const std::int64_t sample =
+      bounded(measured.count * 1000 / std::max<std::int64_t>(predicted.count, 1));
+  const std::int64_t off = sample * 1000 / std::max<std::int64_t>(correction(profile), 1) - 1000;
+  if (std::abs(off) < kSurprise) {
+    surprises = 0;
+  } else if ((off > 0) == (surprises > 0)) {
+    surprises += off > 0 ? 1 : -1;
+  } else {
+    surprises = off > 0 ? 1 : -1;
+  }
+  const bool believe = std::abs(surprises) >= kSurprisesMax;
+  factor_permille = bounded(factor_permille + factor_permille * off / 1000 / (believe ? 2 : 8));
+  learned.residual_permille =
+      bounded(learned.residual_permille + learned.residual_permille * off / 1000 / 32);
+  // In both directions a surprise that is being learned is no scatter.
+  if (!believe) {
+    learned.spread_permille += (std::abs(off) * 5 / 4 - learned.spread_permille) / 16;
+  }
+  learned.samples += 1;
+}
+
+void LaneLearned::add_fill(std::size_t profile, std::int64_t joined, std::int64_t hoped) {
+  if (hoped <= 0) {
+    return;
+  }
+  ProfileLearned& learned = profiles[profile];
+  const std::int64_t sample = std::min<std::int64_t>(joined * 1000 / hoped, 1000);
+  learned.fill_permille += (sample - learned.fill_permille) / 8;
+}
+
+void LaneLearned::fade() {
+  factor_permille += (1000 - factor_permille) / 8;
+  surprises = 0;
+  for (ProfileLearned& learned : profiles) {
+    learned.residual_permille += (1000 - learned.residual_permille) / 8;
+    learned.fill_permille += (1000 - learned.fill_permille) / 8;
+  }
+}
+
+}  // namespace juggler

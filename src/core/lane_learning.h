@@ -1,0 +1,46 @@
+#pragma once
+// What results have taught about one processor, beside its profiles: how much slower it really is,
+// how much its times scatter, how full its batches become.
+
+#include <cstdint>
+#include <vector>
+
+#include "core/units.h"
+
+namespace juggler {
+
+struct ProfileLearned {
+  std::int64_t residual_permille = 1000;  // of this variant, beside the processor's factor
+  std::int64_t spread_permille = 0;       // standard deviation over mean, as measured
+  std::int64_t fill_permille = 1000;      // tasks that joined a batch over those hoped for
+  std::int64_t samples = 0;
+};
+
+// Two factors: one that all variants of the processor share (it throttles, somebody else computes
+// there), so that one variant's result corrects the others, and a slower one for each variant (its
+// profile is off). Values of one decision are kept by others: replaced, never changed in place.
+struct LaneLearned {
+  std::int64_t factor_permille = 1000;
+  std::int64_t surprises = 0;  // results in a row far off on one side; negative: too early
+  std::vector<ProfileLearned> profiles;
+
+  explicit LaneLearned(std::size_t profile_count = 0) : profiles(profile_count) {}
+
+  // Measured over predicted time of this profile, in permille.
+  std::int64_t correction(std::size_t profile) const {
+    return factor_permille * profiles[profile].residual_permille / 1000;
+  }
+
+  // Learns from one batch: what the profile says and what was measured.
+  //
+  // An eighth of each sample counts, and no more than a factor of ten either way; after three
+  // surprises in a row half of it, so that a device which throttles is believed within a few
+  // results while one odd result moves little.
+  void add_time(std::size_t profile, Micros predicted, Micros measured);
+  // A batch went out with `joined` tasks beside its first, where `hoped` were expected.
+  void add_fill(std::size_t profile, std::int64_t joined, std::int64_t hoped);
+  // Goes a step back to the profile, for want of results.
+  void fade();
+};
+
+}  // namespace juggler

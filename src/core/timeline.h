@@ -1,0 +1,68 @@
+#pragma once
+// When the batches in a processor's line will have been computed, how much later each could be, and
+// whether one more, or a larger one, still leaves all of them in time.
+
+#include <cstdint>
+#include <vector>
+
+#include "core/lane.h"
+#include "core/units.h"
+
+namespace juggler {
+
+// Predictions are made at this many standard deviations above the mean: the 99th percentile of a
+// normal distribution. A deadline is missed by the tail, not by the mean.
+inline constexpr std::int64_t kPlanZPermille = 2330;
+
+class Timeline {
+ public:
+  // What a batch would find: its end by the mean, the variance of that, and whether it and all that
+  // wait behind it are predicted to be in time.
+  struct Fit {
+    Time end;
+    std::int64_t variance_us2 = 0;
+    bool in_time = false;
+
+    Time end_late() const { return end + margin_of(variance_us2, kPlanZPermille); }
+  };
+
+  // From when the processor is free. Batches below `priority_min` are left out: they would be sent
+  // away for the task in question.
+  void build(const Lane& lane, Time free_at, std::int64_t variance_us2, int priority_min);
+  void build(const Line& line, const LaneCosts& costs, const LaneLearned& learned, Time free_at,
+             std::int64_t variance_us2, int priority_min);
+
+  // A new batch of that urgency that is due then.
+  Fit insert(int priority, Time due, const BatchCost& cost) const;
+  // One more task in the batch at this position of the line, which then costs `grown`.
+  Fit join(std::size_t position, int priority, Time due, const BatchCost& grown) const;
+
+  // The first position whose batch is predicted to miss its due time by the mean; the line's size
+  // if there is none.
+  std::size_t first_late() const;
+  Time end_of(std::size_t position) const { return slots_[position].end; }
+  // When the batch at this position has to begin at the latest, so that it and those behind it are
+  // in time: `z` standard deviations of each before its due time.
+  Time latest_start(std::size_t position, std::int64_t z_permille) const;
+
+ private:
+  struct Slot {
+    BatchCost cost;
+    int priority = 0;
+    Time due;
+    Time end;
+    std::int64_t variance_us2 = 0;  // of the end
+    Micros slack;                   // due less the late end
+    bool counts = true;
+  };
+  static bool goes_before(int priority, Time due, const Slot& slot);
+  Time start_before(std::size_t position) const;
+  std::int64_t variance_before(std::size_t position) const;
+  bool delay_fits(std::size_t from, std::size_t to, Micros delay) const;
+
+  Time free_at_;
+  std::int64_t variance_us2_ = 0;
+  std::vector<Slot> slots_;
+};
+
+}  // namespace juggler

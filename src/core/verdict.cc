@@ -1,0 +1,55 @@
+#include "core/verdict.h"
+
+#include <array>
+
+#include "core/check.h"
+
+namespace juggler {
+namespace {
+
+struct VerdictText {
+  Verdict verdict;
+  bool temporary;
+  std::string_view name;
+  std::string_view text;
+};
+
+constexpr std::array<VerdictText, 16> kVerdicts{{
+    {Verdict::Meets, true, "meets", "meets every requirement now"},
+    {Verdict::WindowFull, true, "window-full",
+     "its window is full; it would be in time after that"},
+    {Verdict::QueueTooLong, true, "queue-too-long", "what is before it takes too long"},
+    {Verdict::OtherModel, false, "other-model", "does not answer this model"},
+    {Verdict::SyntheticOnly, false, "synthetic-weights",
+     "synthetic weights, and the task did not ask for them"},
+    {Verdict::PayloadUnfit, false, "payload-unfit", "cannot take this kind of payload"},
+    {Verdict::BelowAccuracy, false, "below-accuracy", "accuracy is below the task's floor"},
+    {Verdict::EnergyOver, false, "energy-over", "may take more energy than the task allows"},
+    {Verdict::EnergyUnknown, false, "energy-unknown",
+     "its energy is unknown and the task limits energy"},
+    {Verdict::TooSlow, false, "too-slow", "the deadline leaves too little time, even when idle"},
+    {Verdict::MemoryShort, true, "memory-short", "does not fit into the memory that is free"},
+    {Verdict::AlreadyTried, false, "already-tried", "an attempt has failed on this device"},
+    {Verdict::DeviceSuspect, true, "device-suspect", "the device is silent"},
+    {Verdict::DeviceLost, true, "device-lost", "the device is lost"},
+    {Verdict::DeviceGone, false, "device-gone", "the device was lost and did not come back"},
+    {Verdict::DeviceDraining, false, "device-draining", "the device is leaving"},
+}};
+
+const VerdictText& text_of(Verdict verdict) {
+  for (const VerdictText& entry : kVerdicts) {
+    if (entry.verdict == verdict) {
+      return entry;
+    }
+  }
+  JUGGLER_CHECK(false, "every verdict has its text");
+  return kVerdicts[0];
+}
+
+}  // namespace
+
+std::string_view to_string(Verdict verdict) { return text_of(verdict).name; }
+std::string_view describe(Verdict verdict) { return text_of(verdict).text; }
+bool is_temporary(Verdict verdict) { return text_of(verdict).temporary; }
+
+}  // namespace juggler

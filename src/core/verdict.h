@@ -1,0 +1,32 @@
+#pragma once
+// Why a candidate can or cannot take a task.
+
+#include <string_view>
+
+namespace juggler {
+
+// In the order of the checks: the first that fails.
+enum class Verdict {
+  Meets,           // could take it now and is predicted to meet every requirement
+  WindowFull,      // would meet every requirement, after what is before it
+  QueueTooLong,    // not now: what is before it takes too long for the deadline
+  OtherModel,      // never: the variant does not answer this model
+  SyntheticOnly,   // never: its weights are synthetic and the task did not ask for such
+  PayloadUnfit,    // never: the variant cannot take this kind of payload
+  BelowAccuracy,   // never: below the task's floor
+  EnergyOver,      // never: the upper end of its energy interval is over the task's limit
+  EnergyUnknown,   // never: the task has a limit and nobody knows this energy
+  TooSlow,         // never: even an idle processor would miss the deadline
+  MemoryShort,     // not now: it does not fit into what is free
+  AlreadyTried,    // never: an attempt of this task has failed on this device
+  DeviceSuspect,   // not now
+  DeviceLost,      // not now
+  DeviceGone,      // never, as far as we know
+  DeviceDraining,  // never, as far as we know
+};
+
+std::string_view to_string(Verdict verdict);  // stable, for programs: "below-accuracy"
+std::string_view describe(Verdict verdict);   // for people
+bool is_temporary(Verdict verdict);           // may become Meets by waiting
+
+}  // namespace juggler
