@@ -10,40 +10,16 @@
 #include <utility>
 
 #include "bounds/linear.h"
+#include "bounds/ways.h"
 
 namespace juggler::bounds {
 namespace {
 
-constexpr double kSecond = 1e6;  // microseconds
 constexpr std::int64_t kFlowMinUhz = 1'000;
 
-// One way to serve one demand: seconds of processor time and energy per task.
-struct Way {
-  std::uint32_t demand = 0;
-  std::uint32_t group = 0;
-  std::uint32_t option = 0;
-  double seconds = 0.0;
-  double energy_uj = 0.0;
-  double kbits = 0.0;  // of payload over the group's link
-};
-
-double total_rate(std::span<const Demand> demands) {
-  double sum = 0.0;
-  for (const Demand& demand : demands) {
-    sum += demand.rate_hz;
-  }
-  return sum;
-}
-
 Result<void> check_input(std::span<const Demand> demands, const FluidTerms& terms) {
-  for (std::size_t d = 0; d < demands.size(); ++d) {
-    if (!(demands[d].rate_hz >= 0.0) || demands[d].rate_hz > 1e9) {
-      return fail(ErrorCode::InvalidArgument,
-                  fmt::format("demand {}: a rate must be 0 to 1e9 tasks/s", d + 1));
-    }
-  }
-  if (!(total_rate(demands) > 0.0)) {
-    return fail(ErrorCode::InvalidArgument, "no demand has a rate above 0: give one a rate");
+  if (Result<void> ok = check_rates(demands); !ok) {
+    return ok;
   }
   if (!(terms.drop_share >= 0.0 && terms.drop_share < 1.0) ||
       !(terms.utilisation_max > 0.0 && terms.utilisation_max <= 1.0)) {
@@ -51,56 +27,6 @@ Result<void> check_input(std::span<const Demand> demands, const FluidTerms& term
                 "the drop share must be in [0, 1), the utilisation in (0, 1]");
   }
   return {};
-}
-
-Error unknown_energy(const ProcessorGroup& group, const Option& option) {
-  return fail(ErrorCode::Unsupported,
-              fmt::format("no energy is known for {} on {}: give its profile a figure, or leave "
-                          "the device out of the bound",
-                          group.variant_of(option).id, describe(group)));
-}
-
-// All ways in which demand `d` may be served by `group`.
-std::vector<Way> ways_of(const ProcessorGroup& group, std::uint32_t g, const Demand& demand,
-                         std::uint32_t d) {
-  std::vector<Way> ways;
-  const double kbits = static_cast<double>(demand.payload.count) * 8.0 / 1000.0;
-  for (std::size_t o = 0; o < group.options.size(); ++o) {
-    const Option& option = group.options[o];
-    if (may_serve(group, option, demand.requirements)) {
-      ways.push_back({d, g, static_cast<std::uint32_t>(o),
-                      static_cast<double>(option.latency.count) / kSecond / option.batch,
-                      option.energy_uj / option.batch, kbits});
-    }
-  }
-  return ways;
-}
-
-// Keeps the ways on the lower left edge of (seconds, energy): no mixture of ways is worth more.
-void keep_hull(std::vector<Way>& ways) {
-  std::sort(ways.begin(), ways.end(), [](const Way& a, const Way& b) {
-    return std::tuple(a.seconds, a.energy_uj, a.option) <
-           std::tuple(b.seconds, b.energy_uj, b.option);
-  });
-  std::vector<Way> hull;
-  for (const Way& way : ways) {
-    if (!hull.empty() && way.energy_uj >= hull.back().energy_uj) {
-      continue;
-    }
-    // The last one goes if it lies above the line from the one before it to this one.
-    while (hull.size() >= 2) {
-      const Way& a = hull[hull.size() - 2];
-      const Way& b = hull.back();
-      const double turn = (b.seconds - a.seconds) * (way.energy_uj - a.energy_uj) -
-                          (way.seconds - a.seconds) * (b.energy_uj - a.energy_uj);
-      if (turn > 0.0) {
-        break;
-      }
-      hull.pop_back();
-    }
-    hull.push_back(way);
-  }
-  ways = std::move(hull);
 }
 
 // The rows and columns that both programmes share.
@@ -174,14 +100,13 @@ Error too_much(std::span<const ProcessorGroup> groups, std::span<const Demand> d
 
 std::int64_t rounded(double value) { return std::llround(value); }
 
-void report_use(const Programme& p, std::span<const ProcessorGroup> groups, double scale,
-                FluidResult& result) {
+void report_use(const Programme& p, std::span<const ProcessorGroup> groups, FluidResult& result) {
   const std::span<const double> values = p.lp.values();
   std::vector<double> busy(groups.size(), 0.0);
   for (std::size_t w = 0; w < p.ways.size(); ++w) {
     const Way& way = p.ways[w];
     busy[way.group] += values[w] * way.seconds;
-    const std::int64_t rate_uhz = rounded(values[w] / scale * 1e6);
+    const std::int64_t rate_uhz = rounded(values[w] * 1e6);
     if (rate_uhz >= kFlowMinUhz) {
       result.flows.push_back({way.demand, way.group, way.option, rate_uhz});
     }
@@ -268,7 +193,7 @@ Result<FluidResult> fluid_energy(std::span<const ProcessorGroup> groups,
       dual_power(all, group_prices, link_prices, drop_price, groups, demands, terms);
   result.power_uw = static_cast<std::int64_t>(std::floor(std::max(0.0, power)));
   result.scale_ppm = 1'000'000;
-  report_use(p, groups, 1.0, result);
+  report_use(p, groups, result);
   return result;
 }
 
@@ -307,7 +232,7 @@ Result<FluidResult> fluid_capacity(std::span<const ProcessorGroup> groups,
   FluidResult result;
   result.scale_ppm = rounded(factor * 1e6);
   result.price_uw.assign(groups.size(), 0);
-  report_use(p, groups, 1.0, result);
+  report_use(p, groups, result);
   return result;
 }
 

@@ -2,7 +2,9 @@
 // Random small instances for the bounds: fleets like real ones (a large fixed share, a slower and a
 // more frugal kind), and arrivals with deadlines of a few service times.
 
+#include <algorithm>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "bounds/hindsight.h"
