@@ -108,7 +108,11 @@ int policies_or_ours(const QueryFlags& flags) {
   Result<json> answer = ask(flags, "policies");
   if (!answer) {
     json list = json::array();
-    for (const PolicyEntry& policy : policies()) {
+    std::vector<PolicyEntry> known = policies();
+    for (PolicyEntry& policy : policies_with_parameter()) {
+      known.push_back(std::move(policy));
+    }
+    for (const PolicyEntry& policy : known) {
       list.push_back({{"name", policy.name}, {"about", policy.about}, {"active", false}});
     }
     answer = json{{"policies", std::move(list)}};

@@ -125,6 +125,13 @@ json policies_json(const Controller& controller) {
                     {"about", policy.about},
                     {"active", policy.name == controller.policy()}});
   }
+  const std::string_view active = controller.policy();
+  for (const PolicyEntry& policy : policies_with_parameter()) {
+    const std::string base = policy.name.substr(0, policy.name.find(':') + 1);
+    list.push_back({{"name", policy.name},
+                    {"about", policy.about},
+                    {"active", active.substr(0, base.size()) == base}});
+  }
   return {{"policies", std::move(list)}};
 }
 

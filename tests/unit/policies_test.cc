@@ -78,18 +78,31 @@ std::vector<DeviceFacts> three() {
           device("unknown").serves(variant("small-fp32", 70), milliseconds(10))};
 }
 
-TEST(Policies, EachIsMadeByItsName) {
+// Every policy by a name that makes it; those that take a variant get the one of "fast".
+std::vector<std::string> all_names() {
   std::vector<std::string> names;
   for (const PolicyEntry& entry : policies()) {
     names.push_back(entry.name);
-    EXPECT_FALSE(entry.about.empty());
-    ASSERT_TRUE(make_policy(entry.name).has_value());
-    EXPECT_EQ((*make_policy(entry.name))->name(), entry.name);
   }
-  EXPECT_EQ(names, (std::vector<std::string>{"juggler", "fastest-finish", "least-loaded",
-                                             "most-accurate", "random", "round-robin",
-                                             "juggler-no-energy", "juggler-no-variants",
-                                             "juggler-no-batching", "juggler-no-prices"}));
+  for (const PolicyEntry& entry : policies_with_parameter()) {
+    names.push_back(entry.name.substr(0, entry.name.find(':')) + ":big-fp32");
+  }
+  return names;
+}
+
+TEST(Policies, EachIsMadeByItsName) {
+  const std::vector<std::string> names = all_names();
+  for (const std::string& name : names) {
+    ASSERT_TRUE(make_policy(name).has_value()) << name;
+    EXPECT_EQ((*make_policy(name))->name(), name);
+    EXPECT_FALSE((*make_policy(name))->about().empty());
+  }
+  EXPECT_EQ(names,
+            (std::vector<std::string>{
+                "juggler", "ecore", "fastest-finish", "infaas", "least-energy", "least-loaded",
+                "loudva", "most-accurate", "power-of-two", "random", "round-robin",
+                "speed-weighted-round-robin", "juggler-no-energy", "juggler-no-variants",
+                "juggler-no-batching", "juggler-no-prices", "single-variant:big-fp32"}));
 }
 
 TEST(Policies, UnknownName_IsRefusedWithTheKnownOnes) {
@@ -97,33 +110,40 @@ TEST(Policies, UnknownName_IsRefusedWithTheKnownOnes) {
   ASSERT_FALSE(made.has_value());
   EXPECT_EQ(made.error().code, ErrorCode::NotFound);
   EXPECT_NE(made.error().message.find("round-robin"), std::string::npos);
+  EXPECT_NE(made.error().message.find("single-variant:VARIANT"), std::string::npos);
+}
+
+TEST(Policies, ParameterMissing_IsRefused) {
+  EXPECT_FALSE(make_policy("single-variant").has_value());
+  EXPECT_FALSE(make_policy("single-variant:").has_value());
+  EXPECT_FALSE(make_policy("random:3").has_value());
 }
 
 TEST(Policies, EveryPolicy_KeepsTheRequirements) {
-  for (const PolicyEntry& entry : policies()) {
-    Scene scene(std::string(entry.name), three());
+  for (const std::string& name : all_names()) {
+    Scene scene(name, three());
     scene.task = submission("t").min_accuracy(75).max_energy_mj(400);
     for (int i = 0; i < 20; ++i) {
-      EXPECT_EQ(scene.place(), "fast/big-fp32") << entry.name;
+      EXPECT_EQ(scene.place(), "fast/big-fp32") << name;
     }
   }
 }
 
 TEST(Policies, EveryPolicy_WaitsForTheWindowOfTheOnlyDeviceThatWillDo) {
-  for (const PolicyEntry& entry : policies()) {
-    Scene scene(std::string(entry.name), three());
+  for (const std::string& name : all_names()) {
+    Scene scene(name, three());
     scene.task = submission("t").min_accuracy(75);
     scene.fill("fast", 2);
-    EXPECT_EQ(scene.place(), "wait for fast/big-fp32") << entry.name;
+    EXPECT_EQ(scene.place(), "wait for fast/big-fp32") << name;
   }
 }
 
 TEST(Policies, EveryPolicy_GivesUpWhereNothingCanEverDo) {
-  for (const PolicyEntry& entry : policies()) {
-    Scene scene(std::string(entry.name), three());
+  for (const std::string& name : all_names()) {
+    Scene scene(name, three());
     scene.task = submission("t").min_accuracy(90);
-    EXPECT_EQ(scene.place(), "infeasible") << entry.name;
-    EXPECT_NE(scene.reason().find("accuracy is below"), std::string::npos) << entry.name;
+    EXPECT_EQ(scene.place(), "infeasible") << name;
+    EXPECT_NE(scene.reason().find("accuracy is below"), std::string::npos) << name;
   }
 }
 
@@ -278,6 +298,121 @@ TEST(RandomPolicy, SameSeed_SameChoices) {
   Scene b("random", three());
   for (int i = 0; i < 50; ++i) {
     EXPECT_EQ(a.place(), b.place());
+  }
+}
+
+TEST(LeastEnergyPolicy, TakesTheLeastEnergyWhateverElse_UnknownLast) {
+  Scene scene("least-energy", three());
+  EXPECT_EQ(scene.place(), "frugal/small-fp32");
+  scene.remaining = milliseconds(60);
+  EXPECT_EQ(scene.place(), "fast/big-fp32");
+  scene.remaining = milliseconds(15);
+  EXPECT_EQ(scene.place(), "unknown/small-fp32");
+}
+
+TEST(EcorePolicy, TakesTheLeastEnergyAmongTheNearlyMostAccurate) {
+  const auto placed = [](double second_accuracy) {
+    return Scene("ecore",
+                 {device("a").serves(variant("best-fp32", 80), milliseconds(20), energy_mj(300)),
+                  device("b").serves(variant("near-fp32", second_accuracy), milliseconds(20),
+                                     energy_mj(100)),
+                  device("c").serves(variant("far-fp32", 60), milliseconds(20), energy_mj(10))})
+        .place();
+  };
+  EXPECT_EQ(placed(78), "b/near-fp32");
+  EXPECT_EQ(placed(77.9), "a/best-fp32");
+}
+
+TEST(LoudvaPolicy, TakesTheLeastEnergyThatKeepsTheDeadlineWithItsMargin) {
+  // The frugal device finishes after 103 ms: in time by 129 ms less a fifth, not by 128 ms.
+  Scene scene("loudva", three());
+  scene.remaining = milliseconds(129);
+  EXPECT_EQ(scene.place(), "frugal/small-fp32");
+  scene.remaining = milliseconds(128);
+  EXPECT_EQ(scene.place(), "fast/big-fp32");
+}
+
+TEST(LoudvaPolicy, NothingKeepsTheMargin_TakesTheEarliest) {
+  Scene scene("loudva",
+              {device("frugal").serves(variant("n-fp32"), milliseconds(100), energy_mj(1)),
+               device("quick").serves(variant("n-fp32"), milliseconds(95), energy_mj(9))});
+  scene.remaining = milliseconds(110);
+  EXPECT_EQ(scene.place(), "quick/n-fp32");
+}
+
+TEST(InfaasPolicy, TakesTheCheapestVariantOnItsLeastLoadedProcessor) {
+  Scene scene("infaas", {device("a").serves(variant("n-fp32"), milliseconds(20), energy_mj(50)),
+                         device("b").serves(variant("n-fp32"), milliseconds(20), energy_mj(50)),
+                         device("c").serves(variant("n-fp32"), milliseconds(10), energy_mj(60))});
+  EXPECT_EQ(scene.place(), "a/n-fp32");
+  scene.fill("a", 1);
+  EXPECT_EQ(scene.place(), "b/n-fp32");
+}
+
+TEST(InfaasPolicy, CheapestIsOverloaded_TakesTheNextCheapest) {
+  Scene scene("infaas", three());
+  scene.fill("frugal", 2);
+  EXPECT_EQ(scene.place(), "fast/big-fp32");
+}
+
+TEST(SingleVariantPolicy, TakesOnlyItsVariantWhereverItFinishesFirst) {
+  Scene scene("single-variant:small-fp32", three());
+  EXPECT_EQ(scene.place(), "unknown/small-fp32");
+  scene.fill("unknown", 2, milliseconds(200));
+  EXPECT_EQ(scene.place(), "frugal/small-fp32");
+}
+
+TEST(SingleVariantPolicy, FloorAboveItsVariant_IsInfeasible) {
+  Scene scene("single-variant:small-fp32", three());
+  scene.task = submission("t").min_accuracy(75);
+  EXPECT_EQ(scene.place(), "infeasible");
+  EXPECT_NE(scene.reason().find("2 of 2 candidates: accuracy"), std::string::npos);
+}
+
+TEST(SingleVariantPolicy, NobodyHoldsIt_SaysSo) {
+  Scene scene("single-variant:other-fp32", three());
+  EXPECT_EQ(scene.reason(), "no device serves variant 'other-fp32'");
+}
+
+TEST(PowerOfTwoPolicy, TakesTheLessLoadedOfTwoByLot) {
+  Scene scene("power-of-two", three());
+  scene.fill("fast", 1);
+  std::map<std::string, int> counts;
+  for (int i = 0; i < 3000; ++i) {
+    counts[scene.place()] += 1;
+  }
+  // Two of three: the loaded one never wins, the other two share evenly.
+  EXPECT_EQ(counts.count("fast/big-fp32"), 0U);
+  EXPECT_NEAR(counts["frugal/small-fp32"], 1500, 150);
+  EXPECT_NEAR(counts["unknown/small-fp32"], 1500, 150);
+}
+
+TEST(PowerOfTwoPolicy, RoomNow_GoesBeforeAFullWindow) {
+  Scene scene("power-of-two", three());
+  scene.fill("fast", 2);
+  scene.fill("frugal", 2);
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(scene.place(), "unknown/small-fp32");
+  }
+}
+
+TEST(SpeedWeightedRoundRobinPolicy, TakesEachAsOftenAsItIsFast) {
+  // 20, 100 and 10 ms: 50, 10 and 100 tasks per second.
+  Scene scene("speed-weighted-round-robin", three());
+  std::map<std::string, int> counts;
+  for (int i = 0; i < 1600; ++i) {
+    counts[scene.place()] += 1;
+  }
+  EXPECT_NEAR(counts["fast/big-fp32"], 500, 2);
+  EXPECT_NEAR(counts["frugal/small-fp32"], 100, 2);
+  EXPECT_NEAR(counts["unknown/small-fp32"], 1000, 2);
+}
+
+TEST(SpeedWeightedRoundRobinPolicy, FullProcessor_LosesItsTurn) {
+  Scene scene("speed-weighted-round-robin", three());
+  scene.fill("unknown", 2);
+  for (int i = 0; i < 12; ++i) {
+    EXPECT_NE(scene.place(), "unknown/small-fp32");
   }
 }
 

@@ -10,9 +10,16 @@ namespace juggler {
 namespace {
 
 struct Maker {
-  std::string_view name;  // of what it makes, or its prefix where it takes a parameter
+  std::string_view name;  // of what it makes
   std::unique_ptr<Policy> (*make)(PolicyOptions options);
   bool ablation = false;
+};
+
+// One that takes a parameter, after its name and a colon.
+struct ParameterMaker {
+  std::string_view name;
+  std::string_view parameter;
+  std::unique_ptr<Policy> (*make)(std::string_view parameter);
 };
 
 template <std::unique_ptr<Policy> (*make)()>
@@ -20,19 +27,29 @@ std::unique_ptr<Policy> plain(PolicyOptions /*options*/) {
   return make();
 }
 
-constexpr std::array<Maker, 10> kMakers{{
+constexpr std::array<Maker, 16> kMakers{{
     {"juggler", [](PolicyOptions options) { return make_juggler_policy("", options); }},
+    {"ecore", plain<make_ecore_policy>},
     {"fastest-finish", plain<make_fastest_finish_policy>},
+    {"infaas", plain<make_infaas_policy>},
+    {"least-energy", plain<make_least_energy_policy>},
     {"least-loaded", plain<make_least_loaded_policy>},
+    {"loudva", plain<make_loudva_policy>},
     {"most-accurate", plain<make_most_accurate_policy>},
+    {"power-of-two", plain<make_power_of_two_policy>},
     {"random", plain<make_random_policy>},
     {"round-robin", plain<make_round_robin_policy>},
+    {"speed-weighted-round-robin", plain<make_speed_weighted_round_robin_policy>},
     {"juggler-no-energy", [](PolicyOptions o) { return make_juggler_policy("energy", o); }, true},
     {"juggler-no-variants", [](PolicyOptions o) { return make_juggler_policy("variants", o); },
      true},
     {"juggler-no-batching", [](PolicyOptions o) { return make_juggler_policy("batching", o); },
      true},
     {"juggler-no-prices", [](PolicyOptions o) { return make_juggler_policy("prices", o); }, true},
+}};
+
+constexpr std::array<ParameterMaker, 1> kParameterMakers{{
+    {"single-variant", "VARIANT", make_single_variant_policy},
 }};
 
 // The temporary verdict that a waiting task is told: the one nearest to being served.
@@ -105,11 +122,27 @@ Decision decide(const Situation& situation, const Candidate* chosen) {
   return Infeasible{infeasible_reason(situation.candidates, situation.task)};
 }
 
+bool less_energy(const Candidate& a, const Candidate& b) {
+  if (a.energy.has_value() != b.energy.has_value()) {
+    return a.energy.has_value();
+  }
+  return a.energy != b.energy ? a.energy < b.energy : a.finish < b.finish;
+}
+
 std::vector<PolicyEntry> policies() {
   std::vector<PolicyEntry> entries;
   for (const Maker& maker : kMakers) {
     const std::unique_ptr<Policy> policy = maker.make({});
     entries.push_back({std::string(policy->name()), std::string(policy->about()), maker.ablation});
+  }
+  return entries;
+}
+
+std::vector<PolicyEntry> policies_with_parameter() {
+  std::vector<PolicyEntry> entries;
+  for (const ParameterMaker& maker : kParameterMakers) {
+    entries.push_back({fmt::format("{}:{}", maker.name, maker.parameter),
+                       std::string(maker.make(maker.parameter)->about())});
   }
   return entries;
 }
@@ -121,6 +154,14 @@ Result<std::unique_ptr<Policy>> make_policy(std::string_view name, PolicyOptions
       return maker.make(options);
     }
     known += fmt::format("{}{}", known.empty() ? "" : ", ", maker.name);
+  }
+  const std::size_t colon = name.find(':');
+  for (const ParameterMaker& maker : kParameterMakers) {
+    const bool given = colon != std::string_view::npos && colon + 1 < name.size();
+    if (given && name.substr(0, colon) == maker.name) {
+      return maker.make(name.substr(colon + 1));
+    }
+    known += fmt::format(", {}:{}", maker.name, maker.parameter);
   }
   return fail(ErrorCode::NotFound,
               fmt::format("no policy is called '{}'; there are: {}", name, known));

@@ -80,6 +80,10 @@ const Candidate* best_of(std::span<const Candidate> candidates, Better better) {
   return best;
 }
 
+// The order of rules that count nothing but energy: placements whose energy nobody knows come last;
+// ties to the earlier finish.
+bool less_energy(const Candidate& a, const Candidate& b);
+
 struct PolicyEntry {
   std::string name;
   std::string about;
@@ -90,9 +94,11 @@ struct PolicyOptions {
   Goal goal = Goal::Energy;  // of `juggler`; the baselines have their own
 };
 
-// Every policy there is, for listings.
+// Every policy that is made by its name alone.
 std::vector<PolicyEntry> policies();
-// Some take a parameter: "single-variant:resnet18-fp32".
+// Those that take a parameter after their name and a colon, for listings: "single-variant:VARIANT".
+std::vector<PolicyEntry> policies_with_parameter();
+// "juggler", "single-variant:resnet18-fp32".
 Result<std::unique_ptr<Policy>> make_policy(std::string_view name, PolicyOptions options = {});
 
 // One per file.
@@ -102,5 +108,13 @@ std::unique_ptr<Policy> make_random_policy();
 std::unique_ptr<Policy> make_least_loaded_policy();
 std::unique_ptr<Policy> make_fastest_finish_policy();
 std::unique_ptr<Policy> make_most_accurate_policy();
+std::unique_ptr<Policy> make_power_of_two_policy();
+std::unique_ptr<Policy> make_speed_weighted_round_robin_policy();
+std::unique_ptr<Policy> make_least_energy_policy();
+std::unique_ptr<Policy> make_ecore_policy();
+std::unique_ptr<Policy> make_loudva_policy();
+std::unique_ptr<Policy> make_infaas_policy();
+// A variant, or a network with all its precisions.
+std::unique_ptr<Policy> make_single_variant_policy(std::string_view variant);
 
 }  // namespace juggler
