@@ -32,11 +32,11 @@ bool same_batch(const Dispatch& a, const Dispatch& b) {
 Consumer::Consumer(ConsumerConfig config, DeviceFacts facts)
     : config_(config), facts_(std::move(facts)), lanes_(facts_.processors.size()) {}
 
-void Consumer::step(Time now, const ConsumerEvent& event, std::vector<ConsumerAction>& actions) {
+void Consumer::step(Time now, ConsumerEvent event, std::vector<ConsumerAction>& actions) {
   JUGGLER_CHECK(now >= now_, "time does not run backwards");
   now_ = now;
   actions_ = &actions;
-  std::visit([this](const auto& e) { on(e); }, event);
+  std::visit([this](auto& e) { on(e); }, event);
   leave_if_done();
   actions_ = nullptr;
 }
@@ -135,27 +135,28 @@ std::string Consumer::refusal(const Dispatch& dispatch) const {
   return fmt::format("there is no processor '{}'", dispatch.processor);
 }
 
-void Consumer::on(const DispatchArrived& event) {
+void Consumer::on(DispatchArrived& event) {
   stats_.received += 1;
   if (recognise(event)) {
     actions_->emplace_back(DropPayload{event.dispatch.payload.handle});
     return;
   }
-  Job job{.dispatch = event.dispatch,
+  const Time expires = now_ + event.dispatch.budget;
+  Job job{.dispatch = std::move(event.dispatch),
           .delivery = event.delivery,
           .redelivered = event.redelivered,
           .received = now_,
           .started = now_,
-          .expires = now_ + event.dispatch.budget};
-  if (std::string reason = refusal(event.dispatch); !reason.empty()) {
+          .expires = expires};
+  if (std::string reason = refusal(job.dispatch); !reason.empty()) {
     stats_.refused += 1;
     AttemptResult refused = result_for(job, AttemptStatus::Refused, std::move(reason));
     finish(std::move(job), std::move(refused));
     return;
   }
-  epoch_ = std::max(epoch_, event.dispatch.attempt.epoch);
+  epoch_ = std::max(epoch_, job.dispatch.attempt.epoch);
   for (std::size_t l = 0; l < lanes_.size(); ++l) {
-    if (facts_.processors[l].id == event.dispatch.processor) {
+    if (facts_.processors[l].id == job.dispatch.processor) {
       lanes_[l].waiting.push_back(std::move(job));
       start_next(l);
       return;
@@ -288,7 +289,7 @@ AttemptResult Consumer::result_for(const Job& job, AttemptStatus status, std::st
   return result;
 }
 
-void Consumer::on(const BatchFinished& event) {
+void Consumer::on(BatchFinished& event) {
   for (std::size_t l = 0; l < lanes_.size(); ++l) {
     Lane& lane = lanes_[l];
     if (!lane.running.has_value() || lane.running->id != event.batch) {
@@ -300,9 +301,9 @@ void Consumer::on(const BatchFinished& event) {
     start_next(l);  // the processor first, the paperwork beside it
     const std::optional<EnergyFigure> energy = share(event.report.energy, jobs.size());
     for (std::size_t i = 0; i < jobs.size(); ++i) {
-      const EngineOutput& output = event.report.outputs[i];
-      AttemptResult result = result_for(jobs[i], output.status, output.reason);
-      result.labels = output.labels;
+      EngineOutput& output = event.report.outputs[i];
+      AttemptResult result = result_for(jobs[i], output.status, std::move(output.reason));
+      result.labels = std::move(output.labels);
       result.synthetic_labels = output.synthetic_labels;
       result.compute = event.report.compute;
       // Loading a network counts as waiting: the controller takes what is left for the network's.
@@ -318,12 +319,13 @@ void Consumer::on(const BatchFinished& event) {
 
 void Consumer::finish(Job job, AttemptResult result) {
   actions_->emplace_back(DropPayload{job.dispatch.payload.handle});
-  const AttemptId id = job.dispatch.attempt;
-  SentResult& sent = results_[id];
-  sent.result = std::move(result);
-  sent.delivery = job.delivery;
-  results_order_.push_back(id);
-  send(sent);
+  const auto at =
+      results_
+          .insert_or_assign(std::move(job.dispatch.attempt),
+                            SentResult{.result = std::move(result), .delivery = job.delivery})
+          .first;
+  results_order_.push_back(at->first);
+  send(at->second);
   forget_old_results();
 }
 
@@ -332,7 +334,7 @@ void Consumer::send(SentResult& sent) {
     return;  // LinkUp sends it
   }
   sent.publish = ++last_publish_;
-  publishes_.emplace(sent.publish, sent.result.attempt);
+  publishes_.emplace(sent.publish, sent.result->attempt);
   actions_->emplace_back(SendResult{sent.publish, sent.result});
 }
 

@@ -41,7 +41,7 @@ class Consumer {
   Consumer(ConsumerConfig config, DeviceFacts facts);
 
   // Takes one event and appends what is to be done, in order.
-  void step(Time now, const ConsumerEvent& event, std::vector<ConsumerAction>& actions);
+  void step(Time now, ConsumerEvent event, std::vector<ConsumerAction>& actions);
   // When step() wants a Tick at the latest.
   Time next_timer() const;
 
@@ -68,7 +68,7 @@ class Consumer {
   };
   // A result on its way: kept until the broker has it.
   struct SentResult {
-    AttemptResult result;
+    Shared<AttemptResult> result;
     std::optional<DeliveryId> delivery;  // of its dispatch, acked after the confirm
     PublishId publish = 0;               // 0: not under way
     bool confirmed = false;
@@ -76,8 +76,8 @@ class Consumer {
 
   void on(const LinkUp& event);
   void on(const LinkDown& event);
-  void on(const DispatchArrived& event);
-  void on(const BatchFinished& event);
+  void on(DispatchArrived& event);
+  void on(BatchFinished& event);
   void on(const HelloAsked& event);
   void on(const HostSampled& event);
   void on(const DrainAsked& event);

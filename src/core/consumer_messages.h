@@ -9,6 +9,7 @@
 
 #include "core/controller_messages.h"
 #include "core/handles.h"
+#include "core/shared.h"
 #include "core/task.h"
 #include "core/units.h"
 
@@ -68,7 +69,7 @@ struct StartBatch {
 };
 struct SendResult {
   PublishId id = 0;
-  AttemptResult result;
+  Shared<AttemptResult> result;
 };
 struct SendHello {};
 struct SendHeartbeat {

@@ -44,12 +44,11 @@ Controller::Controller(ControllerConfig config, std::unique_ptr<Policy> policy)
       answered_(config_.answered_max),
       decisions_(config_.decisions_max, config_.decision_lanes_max) {}
 
-void Controller::step(Time now, const ControllerEvent& event,
-                      std::vector<ControllerAction>& actions) {
+void Controller::step(Time now, ControllerEvent event, std::vector<ControllerAction>& actions) {
   JUGGLER_CHECK(now >= now_, "time does not run backwards");
   now_ = now;
   actions_ = &actions;
-  std::visit([this](const auto& e) { on(e); }, event);
+  std::visit([this](auto& e) { on(e); }, event);
   actions_ = nullptr;
 }
 
@@ -119,7 +118,7 @@ void Controller::on(const BrokerBlocked& event) {
   }
 }
 
-void Controller::on(const Submitted& event) { submit(event); }
+void Controller::on(Submitted& event) { submit(event); }
 
 void Controller::on(const HelloArrived& event) {
   if (fleet_.find(event.facts.id) == nullptr && fleet_.devices.size() >= config_.devices_max) {
@@ -163,19 +162,19 @@ void Controller::on(const HeartbeatArrived& event) {
   }
 }
 
-void Controller::on(const DecidedRead& event) {
+void Controller::on(DecidedRead& event) {
   // After a reconnect what this controller decided itself is read too; it knows it already.
   if (TaskRecord* record = tasks_.find(event.outcome.key)) {
     if (record->phase != TaskPhase::Answering) {
       take_decided(*record, event.outcome);
     }
   } else if (answered_.find(event.outcome.key) == nullptr) {
-    answered_.remember(event.outcome);
+    answered_.remember(std::move(event.outcome));
   }
 }
 
-void Controller::on(const ResultArrived& event) {
-  const AttemptResult& result = event.result;
+void Controller::on(ResultArrived& event) {
+  AttemptResult& result = event.result;
   const bool first_of_batch = leave_lane(result.attempt);
   TaskRecord* record = tasks_.find(result.attempt.task);
   if (record == nullptr) {
@@ -225,7 +224,7 @@ void Controller::on(const PublishSettled& event) {
   if (at == publishes_.end()) {
     return;
   }
-  const OpenPublish publish = at->second;
+  const OpenPublish publish = std::move(at->second);
   publishes_.erase(at);
   settled(publish, event.end);
 }

@@ -80,7 +80,7 @@ class Controller {
   Controller(ControllerConfig config, std::unique_ptr<Policy> policy);
 
   // Takes one event and appends what is to be done, in order.
-  void step(Time now, const ControllerEvent& event, std::vector<ControllerAction>& actions);
+  void step(Time now, ControllerEvent event, std::vector<ControllerAction>& actions);
 
   // When step() wants a Tick at the latest.
   Time next_timer() const { return timers_.next(); }
@@ -122,11 +122,11 @@ class Controller {
   void on(const LeadBegun& event);
   void on(const LeadEnded& event);
   void on(const BrokerBlocked& event);
-  void on(const Submitted& event);
-  void on(const ResultArrived& event);
+  void on(Submitted& event);
+  void on(ResultArrived& event);
   void on(const HelloArrived& event);
   void on(const HeartbeatArrived& event);
-  void on(const DecidedRead& event);
+  void on(DecidedRead& event);
   void on(const PublishSettled& event);
   void on(const Tick& event);
   void run_timer(const ControllerTimer& timer);
@@ -167,7 +167,7 @@ class Controller {
   void attempt_timed_out(const ControllerTimer& timer);
   void batch_overdue(const ControllerTimer& timer);
   void hedge(TaskRecord& record, const std::string& straggler);
-  void completed(TaskRecord& record, const AttemptResult& result);
+  void completed(TaskRecord& record, AttemptResult& result);  // takes its labels
   void keep_orphan(const ResultArrived& event);
   void learn(const AttemptResult& result, const Attempt& attempt, bool first_of_batch);
   void adopt(const Heartbeat& heartbeat);
@@ -176,10 +176,10 @@ class Controller {
   void device_lost(const DeviceState& device);
 
   // Answering, in controller_answering.cc.
-  void submit(const Submitted& event);
+  void submit(Submitted& task);
   void attach(TaskRecord& record, const Submitted& event);
   void refuse(const Submitted& event, const std::string& reason, bool dead_letter);
-  void repeat(const Submitted& event, const Outcome& outcome);
+  void repeat(const Submitted& event, const Shared<Outcome>& outcome);
   void answer(TaskRecord& record, OutcomeKind kind, std::string reason);
   void answer(TaskRecord& record, Outcome outcome);
   void send_answer(TaskRecord& record);

@@ -17,9 +17,8 @@ PublishId Controller::open(OpenPublish publish) {
   return id;
 }
 
-void Controller::submit(const Submitted& event) {
+void Controller::submit(Submitted& task) {
   stats_.submitted += 1;
-  Submitted task = event;
   TaskKey& key = task.submission.key;
   const bool taken = tasks_.find(key) != nullptr || answered_.find(key) != nullptr;
   if (!task.refusal.empty() && (taken || !task.id_given)) {
@@ -38,7 +37,7 @@ void Controller::submit(const Submitted& event) {
     attach(*live, task);
     return;
   }
-  if (const Outcome* given = answered_.find(task.submission.key)) {
+  if (const Shared<Outcome>* given = answered_.find(task.submission.key)) {
     repeat(task, *given);
     return;
   }
@@ -77,13 +76,13 @@ void Controller::submit(const Submitted& event) {
   }
 
   TaskRecord record;
-  record.submission = task.submission;
   record.requesters.push_back(
-      {event.delivery, task.submission.reply_to, task.submission.correlation_id});
+      {task.delivery, task.submission.reply_to, task.submission.correlation_id});
+  record.submission = std::move(task.submission);
   record.received = now_;
   record.deadline = now_ + deadline;
   record.deadline_stated = deadline_stated;
-  record.dispatch_from = event.submission.redelivered ? led_since_ + config_.adopt_wait : now_;
+  record.dispatch_from = record.submission.redelivered ? led_since_ + config_.adopt_wait : now_;
   TaskRecord& live = tasks_.insert(std::move(record));
   live.deadline_timer =
       timers_.set(live.deadline, {.kind = ControllerTimer::Kind::Deadline, .task = live.number});
@@ -92,7 +91,7 @@ void Controller::submit(const Submitted& event) {
 
   const auto orphan = orphans_.find(live.submission.key);
   if (orphan != orphans_.end() && orphan->second.result.status == AttemptStatus::Ok) {
-    const Orphan found = orphan->second;
+    Orphan found = std::move(orphan->second);
     orphans_.erase(orphan);
     live.results.push_back(found.delivery);
     completed(live, found.result);
@@ -138,7 +137,7 @@ void Controller::refuse(const Submitted& event, const std::string& reason, bool 
 }
 
 // The same task again after it was answered: never run again.
-void Controller::repeat(const Submitted& event, const Outcome& outcome) {
+void Controller::repeat(const Submitted& event, const Shared<Outcome>& outcome) {
   stats_.repeated += 1;
   TaskRecord record;
   record.submission = event.submission;
@@ -214,7 +213,7 @@ void Controller::take_decided(TaskRecord& record, const Outcome& outcome) {
 // An answered task needs its payload no more, unless a copy of it goes to the dead letters.
 void Controller::drop_payload(TaskRecord& record) {
   const bool dead_letter_due = record.outcome.has_value() &&
-                               record.outcome->kind == OutcomeKind::Failed && !record.dead_kept;
+                               (*record.outcome)->kind == OutcomeKind::Failed && !record.dead_kept;
   if (record.payload_kept && !dead_letter_due) {
     act(DropPayload{record.submission.payload.handle});
     tasks_.drop_payload(record);
@@ -229,7 +228,7 @@ void Controller::send_answer(TaskRecord& record) {
     act(SendDecided{open({.kind = OpenPublish::Kind::Decided, .task = record.number}),
                     *record.outcome});
   }
-  if (record.outcome->kind == OutcomeKind::Failed && !record.dead_kept) {
+  if ((*record.outcome)->kind == OutcomeKind::Failed && !record.dead_kept) {
     record.publishes_open += 1;
     act(SendDead{open({.kind = OpenPublish::Kind::Dead, .task = record.number}), *record.outcome,
                  record.submission.payload});
@@ -306,7 +305,7 @@ void Controller::all_settled(TaskRecord& record) {
   std::vector<Requester>& requesters = record.requesters;
   const auto answered = [](const Requester& requester) { return requester.answered; };
   const bool kept = (!record.record_decided || record.decided_kept) &&
-                    (record.outcome->kind != OutcomeKind::Failed || record.dead_kept);
+                    ((*record.outcome)->kind != OutcomeKind::Failed || record.dead_kept);
   if (kept && std::all_of(requesters.begin(), requesters.end(), answered)) {
     close(record);
     return;

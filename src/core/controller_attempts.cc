@@ -241,7 +241,7 @@ void Controller::learn(const AttemptResult& result, const Attempt& attempt, bool
   }
 }
 
-void Controller::completed(TaskRecord& record, const AttemptResult& result) {
+void Controller::completed(TaskRecord& record, AttemptResult& result) {
   Time dispatched = now_;
   record.stands = result.attempt;
   for (Attempt& attempt : record.attempts) {
@@ -253,7 +253,7 @@ void Controller::completed(TaskRecord& record, const AttemptResult& result) {
   }
   Outcome outcome;
   outcome.kind = OutcomeKind::Completed;
-  outcome.labels = result.labels;
+  outcome.labels = std::move(result.labels);
   outcome.device = result.device;
   outcome.processor = result.processor;
   outcome.variant = result.variant;

@@ -10,6 +10,7 @@
 
 #include "core/device.h"
 #include "core/handles.h"
+#include "core/shared.h"
 #include "core/task.h"
 #include "core/units.h"
 
@@ -78,19 +79,19 @@ struct SendDispatch {
 // An outcome to whoever asked. With no (reachable) reply queue it goes to `juggler.unrouted`.
 struct SendOutcome {
   PublishId id = 0;
-  Outcome outcome;
+  Shared<Outcome> outcome;
   std::string reply_to;  // empty: to `juggler.unrouted`
   std::string correlation_id;
 };
 // An outcome that no result stands for, kept in the broker for the next leader.
 struct SendDecided {
   PublishId id = 0;
-  Outcome outcome;
+  Shared<Outcome> outcome;
 };
 // A failed task's payload and causes, for the dead-letter queue.
 struct SendDead {
   PublishId id = 0;
-  Outcome outcome;
+  Shared<Outcome> outcome;
   PayloadRef payload;
 };
 struct AskHello {
@@ -110,7 +111,7 @@ struct DropPayload {
 };
 // For the log and the table of recent tasks.
 struct TaskAnswered {
-  Outcome outcome;
+  Shared<Outcome> outcome;
 };
 
 using ControllerAction =

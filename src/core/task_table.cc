@@ -91,19 +91,19 @@ std::vector<TaskNumber> TaskTable::in_no_line(std::size_t max) const {
   return numbers;
 }
 
-void AnsweredMemory::remember(const Outcome& outcome) {
-  const auto [at, added] = outcomes_.insert_or_assign(outcome.key, outcome);
+void AnsweredMemory::remember(Shared<Outcome> outcome) {
+  const auto [at, added] = outcomes_.insert_or_assign(outcome->key, outcome);
   if (!added) {
     return;
   }
-  order_.push_back(at->first);
+  order_.push_back(at);
   while (order_.size() > outcomes_max_) {
     outcomes_.erase(order_.front());
     order_.pop_front();
   }
 }
 
-const Outcome* AnsweredMemory::find(const TaskKey& key) const {
+const Shared<Outcome>* AnsweredMemory::find(const TaskKey& key) const {
   const auto at = outcomes_.find(key);
   return at == outcomes_.end() ? nullptr : &at->second;
 }
@@ -111,7 +111,7 @@ const Outcome* AnsweredMemory::find(const TaskKey& key) const {
 std::vector<const Outcome*> AnsweredMemory::recent(std::size_t max) const {
   std::vector<const Outcome*> recent;
   for (auto at = order_.rbegin(); at != order_.rend() && recent.size() < max; ++at) {
-    recent.push_back(&outcomes_.find(*at)->second);
+    recent.push_back(&*(*at)->second);
   }
   return recent;
 }

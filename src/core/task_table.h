@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/handles.h"
+#include "core/shared.h"
 #include "core/task.h"
 #include "core/timers.h"
 #include "core/units.h"
@@ -80,7 +81,7 @@ struct TaskRecord {
   ControllerTimers::Id deadline_timer;
 
   // While answering.
-  std::optional<Outcome> outcome;
+  std::optional<Shared<Outcome>> outcome;
   std::optional<AttemptId> stands;  // the attempt whose result the outcome is
   std::vector<DeliveryId> results;  // that result, acked last
   int publishes_open = 0;
@@ -140,16 +141,20 @@ class TaskTable {
 class AnsweredMemory {
  public:
   explicit AnsweredMemory(std::size_t outcomes_max) : outcomes_max_(outcomes_max) {}
+  // Moved, never copied: the order points into the outcomes.
+  AnsweredMemory(AnsweredMemory&&) = default;
+  AnsweredMemory& operator=(AnsweredMemory&&) = default;
 
-  void remember(const Outcome& outcome);
-  const Outcome* find(const TaskKey& key) const;
+  void remember(Shared<Outcome> outcome);
+  const Shared<Outcome>* find(const TaskKey& key) const;
   // The last `max` outcomes, newest first.
   std::vector<const Outcome*> recent(std::size_t max) const;
 
  private:
   std::size_t outcomes_max_;
-  std::map<TaskKey, Outcome> outcomes_;
-  std::deque<TaskKey> order_;
+  using Outcomes = std::map<TaskKey, Shared<Outcome>>;
+  Outcomes outcomes_;
+  std::deque<Outcomes::iterator> order_;  // oldest first
 };
 
 }  // namespace juggler

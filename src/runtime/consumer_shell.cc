@@ -53,11 +53,11 @@ void ConsumerShell::drain() {
   }
 }
 
-void ConsumerShell::step(const ConsumerEvent& event) {
+void ConsumerShell::step(ConsumerEvent event) {
   std::vector<ConsumerAction> actions;
   std::swap(actions, actions_);
   actions.clear();
-  consumer_.step(clock_.now(), event, actions);
+  consumer_.step(clock_.now(), std::move(event), actions);
   for (ConsumerAction& action : actions) {
     perform(action);
   }
@@ -128,7 +128,7 @@ void ConsumerShell::perform(ConsumerAction& action) {
     }
     executor_.start(std::move(job));
   } else if (auto* result = std::get_if<SendResult>(&action)) {
-    transport_.publish(result->id, wire::encode_result(result->result));
+    transport_.publish(result->id, wire::encode_result(*result->result));
   } else if (std::holds_alternative<SendHello>(action)) {
     transport_.publish(++last_aside_, wire::encode_hello(consumer_.facts()));
   } else if (auto* beat = std::get_if<SendHeartbeat>(&action)) {

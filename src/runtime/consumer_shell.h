@@ -40,7 +40,7 @@ class ConsumerShell {
   void handle(const TransportBlocked& event);
   void handle(const TransportDelivery& event);
   void handle(const TransportSettled& event);
-  void step(const ConsumerEvent& event);
+  void step(ConsumerEvent event);
   void perform(ConsumerAction& action);
 
   Consumer& consumer_;

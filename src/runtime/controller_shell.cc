@@ -50,9 +50,9 @@ void ControllerShell::turn(Micros wait_max) {
   }
 }
 
-void ControllerShell::step(const ControllerEvent& event) {
+void ControllerShell::step(ControllerEvent event) {
   actions_.clear();
-  controller_.step(clock_.now(), event, actions_);
+  controller_.step(clock_.now(), std::move(event), actions_);
   for (ControllerAction& action : actions_) {
     perform(action);
   }
@@ -215,12 +215,12 @@ void ControllerShell::perform(ControllerAction& action) {
         dispatch->id,
         wire::encode_dispatch(dispatch->dispatch, payload(dispatch->dispatch.payload.handle)));
   } else if (auto* outcome = std::get_if<SendOutcome>(&action)) {
-    transport_.publish(outcome->id, wire::encode_outcome(outcome->outcome, outcome->reply_to,
+    transport_.publish(outcome->id, wire::encode_outcome(*outcome->outcome, outcome->reply_to,
                                                          outcome->correlation_id));
   } else if (auto* decided = std::get_if<SendDecided>(&action)) {
-    transport_.publish(decided->id, wire::encode_decided(decided->outcome));
+    transport_.publish(decided->id, wire::encode_decided(*decided->outcome));
   } else if (auto* dead = std::get_if<SendDead>(&action)) {
-    transport_.publish(dead->id, wire::encode_dead(dead->outcome, payload(dead->payload.handle)));
+    transport_.publish(dead->id, wire::encode_dead(*dead->outcome, payload(dead->payload.handle)));
   } else if (auto* ask = std::get_if<AskHello>(&action)) {
     send_aside(wire::encode_control(ask->device, wire::ControlKind::Hello));
   } else if (auto* enrol = std::get_if<Enrol>(&action)) {
@@ -234,7 +234,7 @@ void ControllerShell::perform(ControllerAction& action) {
     payloads_.erase(drop->handle);
   } else if (auto* answered = std::get_if<TaskAnswered>(&action)) {
     if (options_.answered) {
-      options_.answered(answered->outcome);
+      options_.answered(*answered->outcome);
     }
   }
 }

@@ -53,7 +53,7 @@ class ControllerShell {
   void from_device(const TransportDelivery& delivery);
   void malformed(const TransportDelivery& delivery, const Error& error);
 
-  void step(const ControllerEvent& event);
+  void step(ControllerEvent event);
   void perform(ControllerAction& action);
   wire::Body payload(std::uint64_t handle) const;
   void send_aside(wire::Envelope envelope);

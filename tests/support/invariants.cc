@@ -182,30 +182,30 @@ void InvariantChecker::see(const ControllerAction& action, const ControllerEvent
     publishes_[dispatch->id] = {PublishBook::Kind::Dispatch, dispatch->dispatch.attempt.task};
     check_dispatch(dispatch->dispatch, controller);
   } else if (const auto* outcome = std::get_if<SendOutcome>(&action)) {
-    publishes_[outcome->id] = {PublishBook::Kind::Outcome, outcome->outcome.key,
+    publishes_[outcome->id] = {PublishBook::Kind::Outcome, outcome->outcome->key,
                                !outcome->reply_to.empty()};
     check_outcome(outcome->outcome);
   } else if (const auto* decided = std::get_if<SendDecided>(&action)) {
-    publishes_[decided->id] = {PublishBook::Kind::Decided, decided->outcome.key};
+    publishes_[decided->id] = {PublishBook::Kind::Decided, decided->outcome->key};
     check_outcome(decided->outcome);
   } else if (const auto* dead = std::get_if<SendDead>(&action)) {
-    publishes_[dead->id] = {PublishBook::Kind::Dead, dead->outcome.key};
+    publishes_[dead->id] = {PublishBook::Kind::Dead, dead->outcome->key};
     check_outcome(dead->outcome);
   } else if (const auto* answered = std::get_if<TaskAnswered>(&action)) {
     check_outcome(answered->outcome);
-    TaskBook& book = tasks_[answered->outcome.key];
+    TaskBook& book = tasks_[answered->outcome->key];
     if (const auto* result = std::get_if<ResultArrived>(&event)) {
       book.stands = result->result.attempt;
-    } else if (answered->outcome.kind == OutcomeKind::Completed) {
+    } else if (answered->outcome->kind == OutcomeKind::Completed) {
       // From a result that came before its task.
       for (const auto& [attempt, seen] : book.results) {
-        if (seen.status == AttemptStatus::Ok && seen.device == answered->outcome.device) {
+        if (seen.status == AttemptStatus::Ok && seen.device == answered->outcome->device) {
           book.stands = attempt;
         }
       }
     }
     for (auto at = attempts_.begin(); at != attempts_.end();) {
-      at = at->first.task == answered->outcome.key ? attempts_.erase(at) : std::next(at);
+      at = at->first.task == answered->outcome->key ? attempts_.erase(at) : std::next(at);
     }
   } else if (const auto* ack = std::get_if<AckDelivery>(&action)) {
     check_ack(ack->delivery);

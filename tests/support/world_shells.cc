@@ -24,17 +24,22 @@ ControllerEvent stripped(ControllerEvent event) {
   return event;
 }
 
+Outcome stripped(Outcome outcome) {
+  strip(outcome.key);
+  return outcome;
+}
+
 ControllerAction stripped(ControllerAction action) {
   if (auto* dispatch = std::get_if<SendDispatch>(&action)) {
     strip(dispatch->dispatch.attempt.task);
   } else if (auto* outcome = std::get_if<SendOutcome>(&action)) {
-    strip(outcome->outcome.key);
+    outcome->outcome = stripped(*outcome->outcome);
   } else if (auto* decided = std::get_if<SendDecided>(&action)) {
-    strip(decided->outcome.key);
+    decided->outcome = stripped(*decided->outcome);
   } else if (auto* dead = std::get_if<SendDead>(&action)) {
-    strip(dead->outcome.key);
+    dead->outcome = stripped(*dead->outcome);
   } else if (auto* answered = std::get_if<TaskAnswered>(&action)) {
-    strip(answered->outcome.key);
+    answered->outcome = stripped(*answered->outcome);
   }
   return action;
 }

@@ -78,7 +78,7 @@ TEST(Consumer, LinkBack_SendsWhatWasComputedMeanwhile) {
   harness.clear();
   harness.link_up();
   ASSERT_EQ(harness.all<SendResult>().size(), 1U);
-  EXPECT_EQ(harness.all<SendResult>()[0].result.attempt.task.id, "a");
+  EXPECT_EQ(harness.all<SendResult>()[0].result->attempt.task.id, "a");
 }
 
 TEST(Consumer, AckOfAVoidDelivery_IsNeverSent) {

@@ -65,14 +65,14 @@ TEST(Consumer, Result_SaysWhatRanAndHowLong) {
   harness.finish();
   const std::vector<SendResult> sent = harness.all<SendResult>();
   ASSERT_EQ(sent.size(), 2U);
-  EXPECT_EQ(sent[0].result.status, AttemptStatus::Ok);
-  EXPECT_EQ(sent[0].result.attempt.task.id, "a");
-  EXPECT_EQ(sent[0].result.device, "d");
+  EXPECT_EQ(sent[0].result->status, AttemptStatus::Ok);
+  EXPECT_EQ(sent[0].result->attempt.task.id, "a");
+  EXPECT_EQ(sent[0].result->device, "d");
   // What it was on the device beside computing: here, loading its network.
-  EXPECT_EQ(sent[0].result.queued, milliseconds(35));
-  EXPECT_EQ(sent[0].result.compute, milliseconds(5));
-  EXPECT_EQ(sent[1].result.queued, milliseconds(35));
-  EXPECT_EQ(sent[0].result.labels.size(), 1U);
+  EXPECT_EQ(sent[0].result->queued, milliseconds(35));
+  EXPECT_EQ(sent[0].result->compute, milliseconds(5));
+  EXPECT_EQ(sent[1].result->queued, milliseconds(35));
+  EXPECT_EQ(sent[0].result->labels.size(), 1U);
 }
 
 TEST(Consumer, DispatchIsAckedOnlyAfterItsResultWasConfirmed) {
@@ -163,12 +163,12 @@ TEST(Consumer, Batch_SharesItsEnergyAmongItsTasks) {
   harness.step(BatchFinished{3, report});
   const std::vector<SendResult> sent = harness.all<SendResult>();
   ASSERT_EQ(sent.size(), 3U);
-  EXPECT_EQ(sent[1].result.energy->value, Microjoules{50'000});
-  EXPECT_EQ(sent[1].result.energy->high, Microjoules{55'000});
-  EXPECT_EQ(sent[1].result.batch_size, 2);
-  EXPECT_EQ(sent[1].result.status, AttemptStatus::Ok);
-  EXPECT_EQ(sent[2].result.status, AttemptStatus::Error);
-  EXPECT_EQ(sent[2].result.reason, "odd");
+  EXPECT_EQ(sent[1].result->energy->value, Microjoules{50'000});
+  EXPECT_EQ(sent[1].result->energy->high, Microjoules{55'000});
+  EXPECT_EQ(sent[1].result->batch_size, 2);
+  EXPECT_EQ(sent[1].result->status, AttemptStatus::Ok);
+  EXPECT_EQ(sent[2].result->status, AttemptStatus::Error);
+  EXPECT_EQ(sent[2].result->reason, "odd");
 }
 
 TEST(Consumer, WaitedTooLong_IsReportedExpiredAndNotRun) {
@@ -195,9 +195,9 @@ TEST(Consumer, UnknownProcessorOrVariant_IsRefused) {
   harness.dispatch(dispatch);
   const std::vector<SendResult> sent = harness.all<SendResult>();
   ASSERT_EQ(sent.size(), 2U);
-  EXPECT_EQ(sent[0].result.status, AttemptStatus::Refused);
-  EXPECT_NE(sent[0].result.reason.find("gpu7"), std::string::npos);
-  EXPECT_NE(sent[1].result.reason.find("unheard-of"), std::string::npos);
+  EXPECT_EQ(sent[0].result->status, AttemptStatus::Refused);
+  EXPECT_NE(sent[0].result->reason.find("gpu7"), std::string::npos);
+  EXPECT_NE(sent[1].result->reason.find("unheard-of"), std::string::npos);
   EXPECT_TRUE(harness.all<StartBatch>().empty());
   EXPECT_EQ(harness.all<DropPayload>().size(), 2U);
 }
@@ -211,8 +211,8 @@ TEST(Consumer, QueueIsFull_IsRefused) {
     harness.dispatch(id);
   }
   ASSERT_EQ(harness.all<SendResult>().size(), 1U);
-  EXPECT_EQ(harness.all<SendResult>()[0].result.attempt.task.id, "c");
-  EXPECT_EQ(harness.all<SendResult>()[0].result.status, AttemptStatus::Refused);
+  EXPECT_EQ(harness.all<SendResult>()[0].result->attempt.task.id, "c");
+  EXPECT_EQ(harness.all<SendResult>()[0].result->status, AttemptStatus::Refused);
 }
 
 TEST(Consumer, StaleEpoch_IsRefused) {
@@ -224,8 +224,8 @@ TEST(Consumer, StaleEpoch_IsRefused) {
   dispatch.attempt.epoch = 4;
   harness.dispatch(dispatch);
   ASSERT_EQ(harness.all<SendResult>().size(), 1U);
-  EXPECT_EQ(harness.all<SendResult>()[0].result.attempt.task.id, "old");
-  EXPECT_NE(harness.all<SendResult>()[0].result.reason.find("stale epoch"), std::string::npos);
+  EXPECT_EQ(harness.all<SendResult>()[0].result->attempt.task.id, "old");
+  EXPECT_NE(harness.all<SendResult>()[0].result->reason.find("stale epoch"), std::string::npos);
 }
 
 TEST(Consumer, Payload_IsKeptUntilItsTaskIsDone) {
@@ -243,9 +243,9 @@ TEST(Consumer, EngineErrorAndBadPayload_AreReportedAsSuch) {
   harness.dispatch("b");
   harness.finish(AttemptStatus::BadPayload, "torn");
   const std::vector<SendResult> sent = harness.all<SendResult>();
-  EXPECT_EQ(sent[0].result.status, AttemptStatus::Error);
-  EXPECT_EQ(sent[0].result.reason, "cuda");
-  EXPECT_EQ(sent[1].result.status, AttemptStatus::BadPayload);
+  EXPECT_EQ(sent[0].result->status, AttemptStatus::Error);
+  EXPECT_EQ(sent[0].result->reason, "cuda");
+  EXPECT_EQ(sent[1].result->status, AttemptStatus::BadPayload);
   EXPECT_EQ(harness.consumer().stats().failed, 2U);
 }
 
@@ -289,8 +289,8 @@ TEST(Consumer, Draining_TakesNothingNew) {
   harness.step(DrainAsked{});
   harness.dispatch("late");
   ASSERT_EQ(harness.all<SendResult>().size(), 1U);
-  EXPECT_EQ(harness.all<SendResult>()[0].result.attempt.task.id, "late");
-  EXPECT_EQ(harness.all<SendResult>()[0].result.status, AttemptStatus::Refused);
+  EXPECT_EQ(harness.all<SendResult>()[0].result->attempt.task.id, "late");
+  EXPECT_EQ(harness.all<SendResult>()[0].result->status, AttemptStatus::Refused);
 }
 
 }  // namespace

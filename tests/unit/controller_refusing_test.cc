@@ -52,9 +52,9 @@ TEST(Controller, MalformedUnderTheIdOfALiveTask_IsToldSoAndThatTaskLeftAlone) {
   const DeliveryId delivery = harness.submit(malformed(submission("t").correlation("c"), "junk"));
   ASSERT_EQ(harness.all<SendOutcome>().size(), 1U);
   const SendOutcome refusal = harness.all<SendOutcome>().back();
-  EXPECT_EQ(refusal.outcome.kind, OutcomeKind::Rejected);
-  EXPECT_EQ(refusal.outcome.reason, "junk");
-  EXPECT_EQ(refusal.outcome.key.id.rfind("t-malformed-", 0), 0U);
+  EXPECT_EQ(refusal.outcome->kind, OutcomeKind::Rejected);
+  EXPECT_EQ(refusal.outcome->reason, "junk");
+  EXPECT_EQ(refusal.outcome->key.id.rfind("t-malformed-", 0), 0U);
   EXPECT_EQ(refusal.correlation_id, "c");
   harness.confirm_all();
   EXPECT_TRUE(harness.rejected(delivery));
