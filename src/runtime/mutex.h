@@ -8,6 +8,7 @@
 #else
 #define JUGGLER_THREAD_ANNOTATION(x)
 #endif
+#define JUGGLER_NO_THREAD_ANALYSIS JUGGLER_THREAD_ANNOTATION(no_thread_safety_analysis)
 #define GUARDED_BY(x) JUGGLER_THREAD_ANNOTATION(guarded_by(x))
 
 namespace juggler {
@@ -16,6 +17,8 @@ class JUGGLER_THREAD_ANNOTATION(capability("mutex")) Mutex {
  public:
   void lock() JUGGLER_THREAD_ANNOTATION(acquire_capability()) { mutex_.lock(); }
   void unlock() JUGGLER_THREAD_ANNOTATION(release_capability()) { mutex_.unlock(); }
+  // For a condition variable, in a function that the analysis leaves out.
+  std::mutex& native() { return mutex_; }
 
  private:
   std::mutex mutex_;

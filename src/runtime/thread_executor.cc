@@ -28,8 +28,7 @@ ThreadExecutor::ThreadExecutor(std::map<std::string, std::unique_ptr<InferenceEn
     lane->engine = std::move(engine);
     Lane& reference = *lane;
     lanes_.emplace(processor, std::move(lane));
-    reference.thread =
-        std::jthread([this, &reference](const std::stop_token& stop) { run(reference, stop); });
+    reference.thread = std::jthread([this, &reference] { run(reference); });
   }
 }
 
@@ -40,7 +39,11 @@ ThreadExecutor::~ThreadExecutor() {
 
 void ThreadExecutor::stop() {
   for (auto& [processor, lane] : lanes_) {
-    lane->thread.request_stop();
+    {
+      const MutexLock lock(lane->mutex);
+      lane->stopping = true;
+    }
+    lane->ready.notify_one();
   }
 }
 
@@ -62,27 +65,29 @@ void ThreadExecutor::collect(std::vector<BatchDone>& done) {
   done_.clear();
 }
 
-void ThreadExecutor::run(Lane& lane, const std::stop_token& stop) {
-  while (true) {
-    BatchJob job;
-    {
-      // A std::unique_lock, because a condition variable needs one; clang's analysis ends here.
-      std::unique_lock lock(lane.mutex);
-      if (!lane.ready.wait(lock, stop, [&lane] { return !lane.jobs.empty(); }) ||
-          stop.stop_requested()) {
-        return;
-      }
-      job = std::move(lane.jobs.front());
-      lane.jobs.pop_front();
-    }
+// A std::unique_lock, because a condition variable needs one; clang's analysis ends here.
+std::optional<BatchJob> ThreadExecutor::next(Lane& lane) JUGGLER_NO_THREAD_ANALYSIS {
+  std::unique_lock lock(lane.mutex.native());
+  lane.ready.wait(
+      lock, [&lane]() JUGGLER_NO_THREAD_ANALYSIS { return lane.stopping || !lane.jobs.empty(); });
+  if (lane.stopping) {
+    return std::nullopt;
+  }
+  BatchJob job = std::move(lane.jobs.front());
+  lane.jobs.pop_front();
+  return job;
+}
+
+void ThreadExecutor::run(Lane& lane) {
+  while (std::optional<BatchJob> job = next(lane)) {
     BatchDone done;
-    done.id = job.id;
-    if (const Result<void> loaded = lane.engine->load(job.variant); loaded) {
-      done.report = lane.engine->run(job.variant, job.inputs);
+    done.id = job->id;
+    if (const Result<void> loaded = lane.engine->load(job->variant); loaded) {
+      done.report = lane.engine->run(job->variant, job->inputs);
     } else {
-      done.report = failed_report(job, loaded.error().message);
+      done.report = failed_report(*job, loaded.error().message);
     }
-    JUGGLER_CHECK(done.report.outputs.size() == job.inputs.size(), "one output per input");
+    JUGGLER_CHECK(done.report.outputs.size() == job->inputs.size(), "one output per input");
     {
       const MutexLock lock(done_mutex_);
       done_.push_back(std::move(done));

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -35,11 +36,15 @@ class ThreadExecutor final : public Executor {
   struct Lane {
     std::unique_ptr<InferenceEngine> engine;
     Mutex mutex;
-    std::condition_variable_any ready;
+    // Not the _any kind with a stop token: that one costs four system calls a batch instead of two.
+    std::condition_variable ready;
     std::deque<BatchJob> jobs GUARDED_BY(mutex);
+    bool stopping GUARDED_BY(mutex) = false;
     std::jthread thread;  // last: it uses the others
   };
-  void run(Lane& lane, const std::stop_token& stop);
+  void run(Lane& lane);
+  // The next batch, once there is one; none any more when it is to stop.
+  static std::optional<BatchJob> next(Lane& lane);
 
   std::function<void()> finished_;
   Mutex done_mutex_;
