@@ -25,7 +25,7 @@ help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 	@echo
 	@echo '  make run RUN_ARGS="--demo var/photos"    other arguments for juggler up'
-	@echo '  First call: up to 8 minutes on 2 cores and about 350 MB to download. Later calls: seconds.'
+	@echo '  First call: about 5 minutes on 2 cores with a fast network and about 350 MB to download. Later calls: seconds.'
 
 run: build models ## Set up, build, and classify photographs with a fleet of twins
 	@$(WITH_ORT) $(JUGGLER) up --home var $(RUN_ARGS)
