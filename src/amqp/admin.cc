@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "amqp/topology.h"
+#include "core/device.h"
 #include "spdlog/spdlog.h"
 
 namespace juggler::amqp {
@@ -16,7 +17,7 @@ Admin::~Admin() {
 }
 
 void Admin::enrol(const std::string& device) {
-  if (!is_device_id(device)) {
+  if (!valid_device_id(device)) {
     spdlog::warn("broker: a device asked to join under an impossible name; ignored");
     return;
   }

@@ -17,6 +17,7 @@
 #include "amqp/node_files.h"
 #include "amqp/notify_socket.h"
 #include "amqp/topology.h"
+#include "core/device.h"
 #include "fmt/format.h"
 
 namespace juggler::amqp {
@@ -96,7 +97,7 @@ Result<NodePorts> choose_ports(const PrivateBrokerOptions& options, const NodePo
 }
 
 Result<void> check_device(const std::string& device) {
-  if (!is_device_id(device) || device == kControllerUser || device == kSubmitterUser) {
+  if (!valid_device_id(device) || device == kControllerUser || device == kSubmitterUser) {
     return fail(ErrorCode::InvalidArgument,
                 fmt::format("'{}' cannot name a device: lower-case letters, digits and hyphens, at "
                             "most 64, and neither 'controller' nor 'submitter'",

@@ -83,7 +83,8 @@ inline constexpr std::size_t kProfilePointsMax = 16;
 // Checks ids, order, bounds and the sanity of every figure of a hello.
 Result<void> validate(const DeviceFacts& facts);
 
-// Device ids are routing keys and queue names: `[a-z0-9-]{1,63}`.
+// Device ids are routing keys and queue names: `[a-z0-9-]{1,63}`. A dot would break routing keys
+// and topic permissions.
 bool valid_device_id(std::string_view id);
 
 std::string_view to_string(ProcessorKind kind);

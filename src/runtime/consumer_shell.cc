@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/check.h"
+#include "runtime/topology.h"
 #include "wire/messages.h"
 
 namespace juggler {
@@ -22,7 +23,7 @@ ConsumerShell::ConsumerShell(Consumer& consumer, Transport& transport, Executor&
       executor_(executor),
       clock_(clock),
       options_(std::move(options)),
-      control_queue_("juggler.device." + consumer.facts().id + ".control"),
+      control_queue_(device_control_queue(consumer.facts().id)),
       last_aside_(kAsideFirst) {}
 
 void ConsumerShell::turn(Micros wait_max) {

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "wire/messages.h"
 
 namespace juggler {
@@ -80,12 +78,6 @@ std::string device_queue(std::string_view device) {
 
 std::string device_control_queue(std::string_view device) {
   return fmt::format("juggler.device.{}.control", device);
-}
-
-bool is_device_id(std::string_view id) {
-  return !id.empty() && id.size() <= 64 && std::all_of(id.begin(), id.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-  });
 }
 
 }  // namespace juggler

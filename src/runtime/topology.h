@@ -50,7 +50,5 @@ Topology device_topology(const std::string& device);
 
 std::string device_queue(std::string_view device);
 std::string device_control_queue(std::string_view device);
-// Lower-case letters, digits and hyphens: a dot would break routing keys and topic permissions.
-bool is_device_id(std::string_view id);
 
 }  // namespace juggler

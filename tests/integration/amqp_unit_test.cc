@@ -324,15 +324,7 @@ TEST(FrameReader, Junk_IsAnErrorNeverACrash) {
   }
 }
 
-// --- names and the node's users
-
-TEST(Topology, DeviceIds_AreSafeInRoutingKeys) {
-  EXPECT_TRUE(is_device_id("edge-01"));
-  for (const char* id : {"", "Edge", "a.b", "a b", "a*", "a/b", "ä"}) {
-    EXPECT_FALSE(is_device_id(id)) << id;
-  }
-  EXPECT_FALSE(is_device_id(std::string(65, 'a')));
-}
+// --- the node's users
 
 TEST(Definitions, PasswordHash_IsRabbitMqs) {
   // The example of RabbitMQ's documentation on passwords: test12, salt 908DC60A.

@@ -196,5 +196,14 @@ TEST(DeviceFacts, FindVariant_FindsByIdOnly) {
   EXPECT_EQ(facts.find_variant("zzz"), nullptr);
 }
 
+TEST(DeviceId, IsSafeInRoutingKeysAndQueueNames) {
+  EXPECT_TRUE(valid_device_id("edge-01"));
+  for (const char* id : {"", "Edge", "a.b", "a b", "a*", "a/b", "ä"}) {
+    EXPECT_FALSE(valid_device_id(id)) << id;
+  }
+  EXPECT_TRUE(valid_device_id(std::string(63, 'a')));
+  EXPECT_FALSE(valid_device_id(std::string(64, 'a')));
+}
+
 }  // namespace
 }  // namespace juggler
