@@ -76,13 +76,22 @@ void Consumer::on(const LinkDown& /*event*/) {
   }
 }
 
+// The newest delivery of an attempt stands for it. An earlier one on this connection has done its
+// part: left unacknowledged, it would hold a place of the window for as long as the connection.
+void Consumer::take_over(std::optional<DeliveryId>& held, DeliveryId delivery) {
+  if (held.has_value()) {
+    actions_->emplace_back(AckDelivery{*held});
+  }
+  held = delivery;
+}
+
 // Whether this attempt is here already, waiting, running or answered; then it is not run again.
 bool Consumer::recognise(const DispatchArrived& event) {
   const AttemptId& id = event.dispatch.attempt;
   const auto answered = results_.find(id);
   if (answered != results_.end()) {
     stats_.repeated += 1;
-    answered->second.delivery = event.delivery;
+    take_over(answered->second.delivery, event.delivery);
     answered->second.confirmed = false;  // this delivery's ack waits for a confirm of its own
     if (answered->second.publish == 0) {
       send(answered->second);
@@ -93,13 +102,13 @@ bool Consumer::recognise(const DispatchArrived& event) {
   for (Lane& lane : lanes_) {
     const auto waiting = std::find_if(lane.waiting.begin(), lane.waiting.end(), same);
     if (waiting != lane.waiting.end()) {
-      waiting->delivery = event.delivery;
+      take_over(waiting->delivery, event.delivery);
       return true;
     }
     if (lane.running.has_value()) {
       const auto running = std::find_if(lane.running->jobs.begin(), lane.running->jobs.end(), same);
       if (running != lane.running->jobs.end()) {
-        running->delivery = event.delivery;
+        take_over(running->delivery, event.delivery);
         return true;
       }
     }

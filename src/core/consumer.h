@@ -84,6 +84,7 @@ class Consumer {
   void on(const PublishSettled& event);
   void on(const Tick& event);
 
+  void take_over(std::optional<DeliveryId>& held, DeliveryId delivery);
   bool recognise(const DispatchArrived& event);
   std::string refusal(const Dispatch& dispatch) const;
   void start_next(std::size_t lane);

@@ -107,6 +107,26 @@ TEST(Consumer, RedeliveredWhileItRuns_IsNotRunTwice) {
   EXPECT_TRUE(harness.acked(again));
 }
 
+// Left unacknowledged, the first copies would hold places of the window for good.
+TEST(Consumer, TheSameAttemptTwiceOnOneConnection_BothAreAcked) {
+  ConsumerHarness harness(board());
+  harness.link_up();
+  const DeliveryId running = harness.dispatch("a");
+  const DeliveryId running_again = harness.dispatch("a");
+  const DeliveryId waiting = harness.dispatch("b");
+  const DeliveryId waiting_again = harness.dispatch("b");
+  harness.finish();
+  const DeliveryId answered_again = harness.dispatch("a");
+  harness.confirm_results();
+  harness.finish();
+  harness.confirm_results();
+  for (const DeliveryId delivery :
+       {running, running_again, waiting, waiting_again, answered_again}) {
+    EXPECT_TRUE(harness.acked(delivery)) << delivery.tag;
+  }
+  EXPECT_EQ(harness.all<StartBatch>().size(), 2U);
+}
+
 TEST(Consumer, RedeliveredWhileItWaits_IsNotRunTwice) {
   ConsumerHarness harness(board());
   harness.link_up();
