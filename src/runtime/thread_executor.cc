@@ -1,5 +1,6 @@
 #include "runtime/thread_executor.h"
 
+#include <new>
 #include <utility>
 
 #include "core/check.h"
@@ -7,7 +8,7 @@
 namespace juggler {
 namespace {
 
-// A batch whose variant cannot be loaded: every task of it fails here and may succeed elsewhere.
+// A batch that could not be run: every task of it fails here and may succeed elsewhere.
 BatchReport failed_report(const BatchJob& job, const std::string& reason) {
   BatchReport report;
   report.outputs.resize(job.inputs.size());
@@ -16,6 +17,19 @@ BatchReport failed_report(const BatchJob& job, const std::string& reason) {
     output.reason = reason;
   }
   return report;
+}
+
+// Memory for one batch is a matter of that batch: a picture or a network too many must not end the
+// program, as it would if the exception left the thread.
+BatchReport report_of(InferenceEngine& engine, const BatchJob& job) {
+  try {
+    if (const Result<void> loaded = engine.load(job.variant); !loaded) {
+      return failed_report(job, loaded.error().message);
+    }
+    return engine.run(job.variant, job.inputs);
+  } catch (const std::bad_alloc&) {
+    return failed_report(job, job.variant + ": not enough memory");
+  }
 }
 
 }  // namespace
@@ -82,11 +96,7 @@ void ThreadExecutor::run(Lane& lane) {
   while (std::optional<BatchJob> job = next(lane)) {
     BatchDone done;
     done.id = job->id;
-    if (const Result<void> loaded = lane.engine->load(job->variant); loaded) {
-      done.report = lane.engine->run(job->variant, job->inputs);
-    } else {
-      done.report = failed_report(*job, loaded.error().message);
-    }
+    done.report = report_of(*lane.engine, *job);
     JUGGLER_CHECK(done.report.outputs.size() == job->inputs.size(), "one output per input");
     {
       const MutexLock lock(done_mutex_);

@@ -4,7 +4,9 @@
 
 #include <atomic>
 #include <latch>
+#include <new>
 #include <semaphore>
+#include <utility>
 
 #include "support/runtime_fakes.h"
 
@@ -46,6 +48,27 @@ class GatedEngine final : public InferenceEngine {
   std::atomic<int>& runs_;
 };
 
+// Has no memory for its first batch.
+class HungryEngine final : public InferenceEngine {
+ public:
+  Result<void> load(const std::string& /*variant*/) override { return {}; }
+  void unload(const std::string& /*variant*/) override {}
+  BatchReport run(const std::string& /*variant*/, std::span<const EngineInput> inputs) override {
+    if (std::exchange(first_, false)) {
+      throw std::bad_alloc();
+    }
+    BatchReport report;
+    report.outputs.resize(inputs.size());
+    for (EngineOutput& output : report.outputs) {
+      output.status = AttemptStatus::Ok;
+    }
+    return report;
+  }
+
+ private:
+  bool first_ = true;
+};
+
 // Collects until `count` batches have come.
 std::vector<BatchDone> wait_for(ThreadExecutor& executor, std::counting_semaphore<>& finished,
                                 std::size_t count) {
@@ -82,6 +105,19 @@ TEST(ThreadExecutor, VariantThatCannotBeLoaded_FailsEachTaskOfItsBatch) {
   const std::vector<BatchDone> done = wait_for(executor, finished, 1);
   EXPECT_EQ(done[0].report.outputs[0].status, AttemptStatus::Error);
   EXPECT_EQ(done[0].report.outputs[0].reason, "broken-fp32: not a model");
+}
+
+TEST(ThreadExecutor, NotEnoughMemoryForABatch_FailsItAndTheNextRuns) {
+  std::counting_semaphore<> finished(0);
+  Engines engines;
+  engines.emplace("cpu0", std::make_unique<HungryEngine>());
+  ThreadExecutor executor(std::move(engines), [&finished] { finished.release(); });
+  executor.start(job(1));
+  executor.start(job(2));
+  const std::vector<BatchDone> done = wait_for(executor, finished, 2);
+  EXPECT_EQ(done[0].report.outputs[0].status, AttemptStatus::Error);
+  EXPECT_EQ(done[0].report.outputs[0].reason, "n-fp32: not enough memory");
+  EXPECT_EQ(done[1].report.outputs[0].status, AttemptStatus::Ok);
 }
 
 TEST(ThreadExecutor, BusyProcessor_DoesNotBlockAnother) {
