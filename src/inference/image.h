@@ -35,6 +35,12 @@ struct ImageHeader {
 //         truncated or broken header; TooLarge: more pixels than the limits above.
 Result<ImageHeader> read_header(std::string_view bytes);
 
+// Whether a picture whose header was read is there up to its end. It decodes nothing: damage inside
+// goes unseen.
+//
+// errors  Corrupt: truncated
+Result<void> check_end(std::string_view bytes, PayloadKind kind);
+
 // Pixels, height x width x 3 bytes. Keeps its memory for the next picture, up to a limit.
 class Picture {
  public:

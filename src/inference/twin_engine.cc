@@ -13,6 +13,7 @@
 #include "core/profile_point.h"
 #include "core/rng.h"
 #include "files/sha256.h"
+#include "inference/image.h"
 #include "inference/payload_check.h"
 
 namespace juggler {
@@ -91,6 +92,13 @@ EngineOutput TwinEngine::answer(const std::string& variant, const EngineInput& i
   const CatalogueVariant* entry = options_.catalogue.find(variant);
   if (Result<void> ok = check_payload(input, entry != nullptr ? &entry->input : nullptr); !ok) {
     return bad_payload(ok.error().message);
+  }
+  // What a board would find out by decoding. A truncated picture is the common case and cheap to
+  // see; decoding for the rest would cost a machine with many twins more than all else they do.
+  if (input.payload.kind == PayloadKind::Jpeg || input.payload.kind == PayloadKind::Png) {
+    if (Result<void> whole = check_end(*input.bytes, input.payload.kind); !whole) {
+      return bad_payload(whole.error().message);
+    }
   }
   EngineOutput output;
   output.status = AttemptStatus::Ok;

@@ -1,5 +1,6 @@
-// Fuzzes what reads pictures from strangers: the header reader and both decoders. Whatever they
-// accept must have the size that the header says, or one shrunk from it.
+// Fuzzes what reads pictures from strangers: the header reader, the look for the end,
+// and both decoders. Whatever they accept must have the size that the header says, or one shrunk
+// from it, and an end.
 
 #include <cstddef>
 #include <cstdint>
@@ -31,6 +32,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   for (const int shorter_px_needed : {0, 8}) {
     if (juggler::decode_picture(bytes, shorter_px_needed, picture)) {
+      JUGGLER_CHECK(juggler::check_end(bytes, header->kind), "decoded, but has no end");
       JUGGLER_CHECK(picture.width() > 0 && picture.width() <= header->width, "decoded width");
       JUGGLER_CHECK(picture.height() > 0 && picture.height() <= header->height, "decoded height");
       JUGGLER_CHECK(shorter_px_needed > 0 || picture.width() == header->width, "whole width");

@@ -223,6 +223,32 @@ TEST(PictureDecode, TruncatedAnywhere_IsAnErrorNotAGreyHalf) {
   }
 }
 
+TEST(PictureEnd, WholePictures_HaveOne) {
+  EXPECT_TRUE(check_end(test::detailed_jpeg(96, 80), PayloadKind::Jpeg));
+  EXPECT_TRUE(check_end(test::detailed_jpeg(96, 80, true), PayloadKind::Jpeg));
+  EXPECT_TRUE(check_end(test::detailed_jpeg(96, 80) + "what cameras append", PayloadKind::Jpeg));
+  EXPECT_TRUE(check_end(test::plain_png(96, 80, 1, 2, 3), PayloadKind::Png));
+}
+
+TEST(PictureEnd, TruncatedAnywhereBehindTheHeader_HasNone) {
+  const std::string jpeg = test::detailed_jpeg(96, 80);
+  const std::string png = test::plain_png(96, 80, 1, 2, 3);
+  for (std::size_t size = 33; size < jpeg.size(); ++size) {
+    EXPECT_FALSE(check_end(jpeg.substr(0, size), PayloadKind::Jpeg)) << size;
+  }
+  for (std::size_t size = 33; size < png.size(); ++size) {
+    EXPECT_FALSE(check_end(png.substr(0, size), PayloadKind::Png)) << size;
+  }
+}
+
+TEST(PictureEnd, EndOfAThumbnail_IsNotTheEndOfThePicture) {
+  const std::string jpeg = test::detailed_jpeg(96, 80);
+  const std::string segment("\xff\xe1\x00\x06\xff\xd9\xff\xd9", 8);
+  const std::string with_thumbnail = jpeg.substr(0, 2) + segment + jpeg.substr(2);
+  EXPECT_TRUE(check_end(with_thumbnail, PayloadKind::Jpeg));
+  EXPECT_FALSE(check_end(with_thumbnail.substr(0, jpeg.size() / 2), PayloadKind::Jpeg));
+}
+
 TEST(PictureDecode, DamagedBody_IsAnError) {
   std::string png = test::plain_png(64, 64, 5, 6, 7);
   png[png.size() / 2] = static_cast<char>(png[png.size() / 2] ^ 0x55);

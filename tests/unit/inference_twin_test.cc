@@ -126,6 +126,21 @@ TEST(Twin, BadPayload_FailsAloneAndTakesNoTime) {
   EXPECT_FALSE(none.energy.has_value());
 }
 
+TEST(Twin, TruncatedPicture_IsRefusedAsABoardWouldRefuseIt) {
+  const auto engine = twin();
+  const std::string jpeg = test::detailed_jpeg(64, 64);
+  const std::string png = test::plain_png(64, 64, 1, 2, 3);
+  const std::vector<EngineInput> inputs{
+      picture_input(jpeg, PayloadKind::Jpeg),
+      picture_input(jpeg.substr(0, jpeg.size() / 2), PayloadKind::Jpeg),
+      picture_input(png.substr(0, png.size() - 6))};
+  const BatchReport report = engine->run("tiny-fp32", inputs);
+  EXPECT_EQ(report.outputs[0].status, AttemptStatus::Ok);
+  EXPECT_EQ(report.outputs[1].status, AttemptStatus::BadPayload);
+  EXPECT_EQ(report.outputs[1].reason, "JPEG cannot be decoded: truncated");
+  EXPECT_EQ(report.outputs[2].status, AttemptStatus::BadPayload);
+}
+
 TEST(Twin, TensorOfAnotherSize_IsABadPayload) {
   const auto engine = twin();
   const std::vector<EngineInput> inputs{
