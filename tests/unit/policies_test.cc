@@ -15,6 +15,7 @@ using test::device;
 using test::energy_mj;
 using test::fleet_of;
 using test::submission;
+using test::synthetic;
 using test::variant;
 
 constexpr Time kNow{1'000'000};
@@ -158,6 +159,17 @@ TEST(Policies, OnlyALostDeviceWouldDo_Waits) {
   scene.fleet.find("fast")->liveness = Liveness::Lost;
   EXPECT_EQ(scene.place(), "wait");
   EXPECT_EQ(scene.reason(), "the device is lost");
+}
+
+TEST(Policies, Infeasible_NamesWhatWasNotAskedForLast) {
+  Scene scene("juggler", {device("a")
+                              .serves(synthetic("s1-fp32"), milliseconds(50))
+                              .serves(synthetic("s2-fp32"), milliseconds(50))
+                              .serves(variant("v-fp32", 70), milliseconds(50))});
+  scene.task = submission("t").min_accuracy(90);
+  const std::string reason = scene.reason();
+  EXPECT_LT(reason.find("1 of 3 candidates: accuracy is below"), reason.find("2 of 3"));
+  EXPECT_NE(reason.find("2 of 3 candidates: synthetic"), std::string::npos) << reason;
 }
 
 TEST(Policies, Infeasible_NamesTheMostFrequentReasonFirst) {

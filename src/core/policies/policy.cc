@@ -75,7 +75,7 @@ std::string infeasible_reason(std::span<const Candidate> candidates, const TaskV
     return "overload: every processor that could serve it in time has too much before it; try "
            "again later, or allow more time or less accuracy";
   }
-  // One line per reason, the most frequent first.
+  // One line per reason, the most frequent first; but what nobody asked for last.
   std::vector<std::pair<Verdict, int>> counts;
   for (const Candidate& candidate : candidates) {
     const auto at = std::find_if(counts.begin(), counts.end(), [&](const auto& count) {
@@ -87,8 +87,11 @@ std::string infeasible_reason(std::span<const Candidate> candidates, const TaskV
       at->second += 1;
     }
   }
-  std::stable_sort(counts.begin(), counts.end(),
-                   [](const auto& a, const auto& b) { return a.second > b.second; });
+  std::stable_sort(counts.begin(), counts.end(), [](const auto& a, const auto& b) {
+    const bool a_wanted = a.first != Verdict::SyntheticOnly;
+    const bool b_wanted = b.first != Verdict::SyntheticOnly;
+    return std::pair(a_wanted, a.second) > std::pair(b_wanted, b.second);
+  });
   std::string reason = "no device can meet the requirements:";
   for (const auto& [verdict, count] : counts) {
     reason += fmt::format(" {} of {} candidates: {};", count, candidates.size(), describe(verdict));
