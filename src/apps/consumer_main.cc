@@ -10,6 +10,7 @@
 
 #include "amqp/session.h"
 #include "apps/flags.h"
+#include "apps/incarnation.h"
 #include "apps/label_command.h"
 #include "apps/stop_signals.h"
 #include "apps/version.h"
@@ -92,7 +93,7 @@ Result<int> threads_of(const std::string& text) {
 Result<LocalDevice> open_device(const ConsumerFlags& flags) {
   const std::filesystem::path home = home_folder(flags.broker.home);
   SystemClock clock;
-  const DeviceIdentity identity{flags.id, clock.unix_seconds()};
+  const DeviceIdentity identity{flags.id, next_incarnation(home, flags.id, clock.unix_seconds())};
   if (flags.engine == "noop") {
     return open_noop_device({.identity = identity, .window_batches = 16, .batch_max = 1});
   }
