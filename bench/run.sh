@@ -7,10 +7,10 @@
 set -eu
 cd "$(dirname "$0")/.."
 mkdir -p build
-cmake --preset bench >build/bench.log 2>&1 && cmake --build build/bench >>build/bench.log 2>&1 || {
+if ! { cmake --preset bench && cmake --build build/bench; } >build/bench.log 2>&1; then
   echo "the benchmarks do not build: see build/bench.log" >&2
   exit 1
-}
+fi
 
 status=0
 run() {
@@ -28,6 +28,8 @@ run "Decode, preprocess, and the engine against a bare ONNX Runtime loop" \
   build/bench/bench/juggler-bench-inference --home var --photos var/photos
 run "One task's path, without a broker" build/bench/bench/juggler-bench-task-path \
   --json bench/results/task-path.json
+run "End to end over the broker, ResNet50, against a bare ONNX Runtime loop" \
+  python3 bench/end_to_end.py --juggler build/bench "$@"
 run "plan() for one task" build/bench/bench/juggler-bench-plan --json bench/results/plan.json
 
 exit "$status"
