@@ -33,10 +33,20 @@ void DecisionLog::record(Planner& planner, const TaskView& task, const TaskKey& 
   entry.decision = decision;
   std::swap(entry.outlook, planner.outlook());
   lanes_kept_ += entry.outlook.lanes.size();
+  order_.erase(entry.turn);
+  entry.turn = ++last_turn_;
+  order_.emplace(entry.turn, task.number);
   while (entries_.size() > decisions_max_ || (lanes_kept_ > lanes_max_ && entries_.size() > 1)) {
-    lanes_kept_ -= entries_.begin()->second.outlook.lanes.size();
-    entries_.erase(entries_.begin());
+    forget_oldest();
   }
+}
+
+// The oldest decision, not the oldest task: one that waits for long is decided again and again.
+void DecisionLog::forget_oldest() {
+  const auto oldest = entries_.find(order_.begin()->second);
+  lanes_kept_ -= oldest->second.outlook.lanes.size();
+  entries_.erase(oldest);
+  order_.erase(order_.begin());
 }
 
 std::optional<Explanation> DecisionLog::explain(std::string_view task_id) const {

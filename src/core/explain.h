@@ -71,12 +71,17 @@ class DecisionLog {
     Objective objective;
     Decision decision;
     Outlook outlook;
+    std::uint64_t turn = 0;  // when it was decided, among all decisions
   };
+
+  void forget_oldest();
 
   std::size_t decisions_max_;
   std::size_t lanes_max_;  // a larger fleet is kept for fewer decisions: see record()
   std::size_t lanes_kept_ = 0;
-  std::map<std::uint64_t, Entry> entries_;  // by task number
+  std::map<std::uint64_t, Entry> entries_;        // by task number
+  std::map<std::uint64_t, std::uint64_t> order_;  // task numbers by turn: the oldest decision first
+  std::uint64_t last_turn_ = 0;
 };
 
 }  // namespace juggler

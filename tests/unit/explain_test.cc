@@ -77,6 +77,22 @@ TEST(Explain, KeepsTheLastDecisionsOnly) {
   EXPECT_TRUE(harness.controller().decisions().explain("c").has_value());
 }
 
+TEST(Explain, TaskThatIsDecidedAgain_IsKeptBeforeYoungerOnes) {
+  ControllerConfig config;
+  config.decisions_max = 2;
+  ControllerHarness harness(config);
+  harness.lead_with({frugal()});
+  harness.silence("frugal");
+  harness.advance(seconds(6));  // lost: who comes now waits
+  harness.submit(submission("first").priority(0));
+  harness.submit(submission("second").min_accuracy(99));
+  harness.heartbeat("frugal");  // the first is decided again
+  harness.submit(submission("third").min_accuracy(99));
+  EXPECT_TRUE(harness.controller().decisions().explain("first").has_value());
+  EXPECT_FALSE(harness.controller().decisions().explain("second").has_value());
+  EXPECT_TRUE(harness.controller().decisions().explain("third").has_value());
+}
+
 TEST(Explain, LargeFleet_KeepsFewerDecisionsButTheLast) {
   ControllerConfig config;
   config.decision_lanes_max = 3;
