@@ -160,7 +160,7 @@ void Consumer::on(DispatchArrived& event) {
   if (std::string reason = refusal(job.dispatch); !reason.empty()) {
     stats_.refused += 1;
     AttemptResult refused = result_for(job, AttemptStatus::Refused, std::move(reason));
-    finish(std::move(job), std::move(refused));
+    finish(job, std::move(refused));
     return;
   }
   epoch_ = std::max(epoch_, job.dispatch.attempt.epoch);
@@ -224,7 +224,7 @@ void Consumer::drop_expired(Lane& lane) {
     stats_.expired += 1;
     AttemptResult expired =
         result_for(job, AttemptStatus::Expired, "its deadline passed while it waited");
-    finish(std::move(job), std::move(expired));
+    finish(job, std::move(expired));
   }
 }
 
@@ -320,13 +320,13 @@ void Consumer::on(BatchFinished& event) {
       result.batch_size = static_cast<int>(jobs.size());
       result.energy = energy;
       (output.status == AttemptStatus::Ok ? stats_.completed : stats_.failed) += 1;
-      finish(std::move(jobs[i]), std::move(result));
+      finish(jobs[i], std::move(result));
     }
     return;
   }
 }
 
-void Consumer::finish(Job job, AttemptResult result) {
+void Consumer::finish(const Job& job, AttemptResult result) {
   actions_->emplace_back(DropPayload{job.dispatch.payload.handle});
   const auto at =
       results_

@@ -93,7 +93,7 @@ class Consumer {
   std::vector<Job> take_batch(std::size_t lane);
   Micros predicted(const Processor& processor, const std::string& variant, int batch) const;
   AttemptResult result_for(const Job& job, AttemptStatus status, std::string reason) const;
-  void finish(Job job, AttemptResult result);
+  void finish(const Job& job, AttemptResult result);
   void send(SentResult& sent);
   void forget_old_results();
   void beat();

@@ -177,6 +177,8 @@ class Controller {
 
   // Answering, in controller_answering.cc.
   void submit(Submitted& task);
+  std::string refusal_of(const Submission& task, Micros deadline) const;
+  void accept(Submitted& task);
   void attach(TaskRecord& record, const Submitted& event);
   void refuse(const Submitted& event, const std::string& reason, bool dead_letter);
   void repeat(const Submitted& event, const Shared<Outcome>& outcome);

@@ -41,6 +41,31 @@ void Controller::submit(Submitted& task) {
     repeat(task, *given);
     return;
   }
+  accept(task);
+}
+
+// Why a task is refused though it is well formed; empty if it is taken.
+std::string Controller::refusal_of(const Submission& task, Micros deadline) const {
+  if (task.payload.size > kPayloadMax) {
+    return fmt::format(
+        "the payload has {} bytes; at most {} (8 MiB) are taken: send a smaller picture, networks "
+        "see about 260 x 260 pixels of it",
+        task.payload.size.count, kPayloadMax.count);
+  }
+  if (deadline > config_.deadline_max) {
+    return fmt::format("a deadline of {} ms is longer than the {} ms this controller allows",
+                       deadline.count / 1000, config_.deadline_max.count / 1000);
+  }
+  if (tasks_.size() >= config_.tasks_max ||
+      tasks_.payload_bytes() + task.payload.size > config_.tasks_bytes_max) {
+    return fmt::format("overload: {} tasks with {} MiB are being served; try again later",
+                       tasks_.size(), tasks_.payload_bytes().count >> 20U);
+  }
+  return {};
+}
+
+// A task that is new here. What it leaves out takes the defaults.
+void Controller::accept(Submitted& task) {
   Requirements& wanted = task.submission.requirements;
   if (!wanted.min_accuracy.has_value()) {
     wanted.min_accuracy = config_.min_accuracy;
@@ -51,27 +76,8 @@ void Controller::submit(Submitted& task) {
   const bool deadline_stated = wanted.deadline.has_value();
   const Micros deadline = wanted.deadline.value_or(config_.deadline);
   wanted.deadline = deadline;
-  if (task.submission.payload.size > kPayloadMax) {
-    refuse(task,
-           fmt::format("the payload has {} bytes; at most {} (8 MiB) are taken: send a smaller "
-                       "picture, networks see about 260 x 260 pixels of it",
-                       task.submission.payload.size.count, kPayloadMax.count),
-           false);
-    return;
-  }
-  if (deadline > config_.deadline_max) {
-    refuse(task,
-           fmt::format("a deadline of {} ms is longer than the {} ms this controller allows",
-                       deadline.count / 1000, config_.deadline_max.count / 1000),
-           false);
-    return;
-  }
-  if (tasks_.size() >= config_.tasks_max ||
-      tasks_.payload_bytes() + task.submission.payload.size > config_.tasks_bytes_max) {
-    refuse(task,
-           fmt::format("overload: {} tasks with {} MiB are being served; try again later",
-                       tasks_.size(), tasks_.payload_bytes().count >> 20U),
-           false);
+  if (const std::string reason = refusal_of(task.submission, deadline); !reason.empty()) {
+    refuse(task, reason, false);
     return;
   }
 
