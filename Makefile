@@ -34,7 +34,7 @@ test: onnxruntime models ## Set up, build and run all tests; ctest's summary com
 	@$(SETUP) packages test
 	@$(WITH_ORT) cmake --workflow --preset dev
 
-# The longer checks. CI has time for a part of them: `make check`.
+# The longer checks. CI should have time for a part of them: `make check`.
 CHECKED := unit|property|broker
 # TSan needs memory where the kernel's randomness may have put something else (vm.mmap_rnd_bits above
 # 28): without randomness, it runs everywhere that allows setarch.
@@ -65,7 +65,7 @@ tidy: ## Lint TIDY (src) with clang-tidy: files or folders
 # Without broker and programs, which cost most of the time.
 QUICK := unit_core unit_wire unit_runtime property_world
 QUICK_TESTS := ^(unit_core|unit_wire|unit_runtime|property_world)$$
-check: onnxruntime ## The part of sanitize, floor, fuzz and tidy that CI has time for
+check: onnxruntime ## A part of sanitize, floor, fuzz and tidy, meant for CI
 	@$(SETUP) packages test packages check
 	@$(WITH_ORT) for s in asan gcc11; do \
 	  cmake --preset $$s && cmake --build build/$$s --target $(QUICK) && \
