@@ -110,7 +110,8 @@ bool Judge::fit(const Scene& scene, std::size_t profile, Candidate& candidate) c
       continue;
     }
     const BatchCost grown = scene.expected(profile, batch.tasks + 1);
-    const Timeline::Fit found = timeline_.join(i, scene.task.priority, candidate.due, grown);
+    const BatchCost in_the_end = scene.expected(profile, std::max(batch.hoped, batch.tasks + 1));
+    const Timeline::Fit found = timeline_.join(i, scene.task.priority, candidate.due, in_the_end);
     if (found.in_time) {
       candidate.batch = batch.id;
       candidate.tasks = batch.tasks + 1;
@@ -125,24 +126,42 @@ bool Judge::fit(const Scene& scene, std::size_t profile, Candidate& candidate) c
 }
 
 bool Judge::open_batch(const Scene& scene, std::size_t profile, Candidate& candidate) const {
-  const BatchCost alone = scene.expected(profile, 1);
-  const Timeline::Fit found = timeline_.insert(scene.task.priority, candidate.due, alone);
-  candidate.latency = alone.mean + margin_of(alone.spread.count * alone.spread.count, 1645);
-  candidate.finish = found.end_late() + (scene.lane.network - scene.lane.network / 2);
-  if (scene.objective.batching == Batching::Planned) {
-    // Others can join until it goes out: while it stands in line, and while it can be held back.
-    Micros open_for = found.end - alone.mean - scene.now;
-    if (scene.patient() && found.in_time) {
-      open_for += candidate.due - found.end_late();
+  const Micros back = scene.lane.network - scene.lane.network / 2;
+  int tasks = company(scene, profile, candidate);
+  while (true) {
+    const BatchCost batch = scene.expected(profile, tasks);
+    const Timeline::Fit found =
+        timeline_.insert(scene.task.priority, candidate.due,
+                         scene.lane.price_mw > 0 ? batch : scene.expected(profile, 1));
+    if (!found.in_time && tasks > 1) {
+      tasks /= 2;  // there is room for a smaller one, perhaps
+      continue;
     }
-    const std::int64_t joiners = std::max<std::int64_t>(open_for.count, 0) /
-                                 scene.outlook.arrival_gap_us *
-                                 scene.lane.learned->profiles[profile].fill_permille / 1000;
-    candidate.hoped =
-        static_cast<int>(std::min<std::int64_t>(1 + joiners, scene.costs(profile).batch_max()));
+    const BatchCost alone = scene.expected(profile, 1);
+    candidate.latency = alone.mean + margin_of(alone.spread.count * alone.spread.count, 1645);
+    candidate.finish = found.end_late() + back;
+    candidate.hoped = tasks;
+    share_of_opening(batch, tasks, candidate);
+    return found.in_time;
   }
-  share_of_opening(scene.expected(profile, candidate.hoped), candidate.hoped, candidate);
-  return found.in_time;
+}
+
+// How many tasks a batch is expected to have that this task opens: others can join while it stands
+// in line, and while it can be held back.
+int Judge::company(const Scene& scene, std::size_t profile, const Candidate& candidate) const {
+  if (scene.objective.batching != Batching::Planned) {
+    return 1;
+  }
+  const Timeline::Fit alone =
+      timeline_.insert(scene.task.priority, candidate.due, scene.expected(profile, 1));
+  Micros open_for = alone.end - scene.expected(profile, 1).mean - scene.now;
+  if (scene.patient() && alone.in_time) {
+    open_for += candidate.due - alone.end_late();
+  }
+  const std::int64_t joiners = std::max<std::int64_t>(open_for.count, 0) /
+                               scene.outlook.arrival_gap_us *
+                               scene.lane.learned->profiles[profile].fill_permille / 1000;
+  return static_cast<int>(std::min<std::int64_t>(1 + joiners, scene.costs(profile).batch_max()));
 }
 
 Candidate Judge::judge_one(const Scene& scene, std::size_t profile) const {
@@ -199,7 +218,9 @@ void Judge::judge(const Outlook& outlook, const TaskView& task, const Objective&
   candidates.clear();
   const int priority_min = outlook.over_lower_priorities ? task.priority : 0;
   for (const LaneOutlook& lane : outlook.lanes) {
-    timeline_.build(*lane.line, *lane.costs, *lane.learned, lane.free_at, lane.variance_us2,
+    // Where time is scarce, room is kept for those who will join the open batches.
+    const auto size = lane.price_mw > 0 ? Timeline::Size::AsHoped : Timeline::Size::AsItIs;
+    timeline_.build(*lane.line, *lane.costs, *lane.learned, size, lane.free_at, lane.variance_us2,
                     priority_min);
     const Scene scene{lane, outlook, task, objective, now};
     for (std::size_t p = 0; p < lane.costs->size(); ++p) {

@@ -109,6 +109,7 @@ class Judge {
   Candidate judge_one(const Scene& scene, std::size_t profile) const;
   bool fit(const Scene& scene, std::size_t profile, Candidate& candidate) const;
   bool open_batch(const Scene& scene, std::size_t profile, Candidate& candidate) const;
+  int company(const Scene& scene, std::size_t profile, const Candidate& candidate) const;
 
   Timeline timeline_;
 };

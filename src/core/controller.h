@@ -18,6 +18,7 @@
 #include "core/explain.h"
 #include "core/fleet.h"
 #include "core/planner.h"
+#include "core/prices.h"
 #include "core/rng.h"
 #include "core/task_table.h"
 
@@ -201,6 +202,7 @@ class Controller {
 
   ControllerConfig config_;
   Planner planner_;
+  DemandBook demand_;
   Rng policy_rng_;
   Fleet fleet_;
   TaskTable tasks_;

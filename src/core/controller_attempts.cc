@@ -347,7 +347,10 @@ void Controller::check_liveness() {
         std::find_if(fleet_.devices.begin(), fleet_.devices.end(),
                      [&](const DeviceState& device) { return device.facts->id == id; }));
   }
-  fade_prices(fleet_);
+  if (planner_.objective().prices) {
+    demand_.update(kLivenessPeriod);
+    set_prices(demand_, fleet_);
+  }
   replan(tasks_.waiting_size());
 }
 

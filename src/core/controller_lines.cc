@@ -47,11 +47,15 @@ bool Controller::worth_holding(const Lane& lane, const OpenBatch& batch, Time un
   if (!alone.energy.has_value() || !before.energy.has_value() || !grown.energy.has_value()) {
     return grown.mean < before.mean + alone.mean;
   }
-  // What each joiner saves, per time until the next is expected, against what the tasks' waiting is
-  // worth: uJ/us = W.
-  const Microjoules saved = *before.energy + *alone.energy - *grown.energy;
-  return saved > Microjoules{0} &&
-         saved.count * 1000 > planner_.objective().rates.holding_mw * batch.tasks * gap;
+  // What each joiner saves, in energy and in time that has a price, per time until the next is
+  // expected, against what the tasks' waiting is worth, and the processor's time where it would be
+  // idle meanwhile: uJ/us = W.
+  const Microjoules energy = *before.energy + *alone.energy - *grown.energy;
+  const Micros time = before.mean + alone.mean - grown.mean;
+  const std::int64_t saved_uj = energy.count + lane.price_mw * time.count / 1000;
+  const std::int64_t idle_mw = lane.in_flight.empty() ? lane.price_mw : 0;
+  const std::int64_t waiting_mw = planner_.objective().rates.holding_mw * batch.tasks + idle_mw;
+  return saved_uj > 0 && saved_uj * 1000 > waiting_mw * gap;
 }
 
 // When the batch at this position of the line goes out, if nothing else happens.
@@ -63,11 +67,6 @@ Time Controller::release_of(const DeviceState& device, const Lane& lane,
   Time until = timeline_.latest_start(position, kHoldZPermille) - there -
                margin_of(spread * spread, kHoldZPermille) - kHoldMargin -
                (batch.due - batch.opened) / kHoldMarginPart;
-  if (lane.price_mw > 0) {
-    // Its time is worth something to others: it is not left idle for company.
-    const Time free_at = now_ + lane.backlog(now_).mean;
-    until = std::min(until, free_at - there);
-  }
   return worth_holding(lane, batch, until) ? until : now_;
 }
 
@@ -98,7 +97,8 @@ void Controller::serve(const std::string& device_id, std::size_t lane_index) {
 void Controller::build_timeline(const DeviceState& device, const Lane& lane) {
   const Lane::Backlog backlog = lane.backlog(now_);
   const std::int64_t spread = device.network_spread().count;
-  timeline_.build(lane, now_ + std::max(backlog.mean, device.network() / 2),
+  timeline_.build(*lane.line, *lane.costs, *lane.learned, Timeline::Size::AsItIs,
+                  now_ + std::max(backlog.mean, device.network() / 2),
                   backlog.variance_us2 + spread * spread, 0);
 }
 
@@ -205,7 +205,7 @@ void Controller::dispatch(const std::string& device_id, std::size_t lane_index,
   const std::vector<Member> members = lane.take(batch);
   const BatchCost expected = lane.expected(open_batch.profile, open_batch.tasks);
   auto learned = std::make_shared<LaneLearned>(*lane.learned);
-  learned->add_fill(open_batch.profile, open_batch.tasks - 1, open_batch.hoped - 1);
+  learned->add_batch(open_batch.profile, open_batch.tasks, open_batch.hoped);
   lane.learned = std::move(learned);
   const Time free_at = now_ + std::max(lane.backlog(now_).mean, device.network() / 2);
   if (lane.in_flight.empty()) {

@@ -4,7 +4,6 @@
 
 #include "core/check.h"
 #include "core/controller.h"
-#include "core/prices.h"
 
 // This file: which task goes into which line, and which wait for none. When a line's batches go out
 // is in controller_lines.cc.
@@ -31,10 +30,6 @@ Decision Controller::decide_for(TaskRecord& record) {
     // Better the same device again than none.
     view.devices_failed = nullptr;
     decision = planner_.plan(fleet_, view, now_, policy_rng_);
-  }
-  if (planner_.objective().prices) {
-    const auto* chosen = std::get_if<Place>(&decision);
-    learn_prices(planner_.candidates(), chosen != nullptr ? &chosen->candidate : nullptr, fleet_);
   }
   decisions_.record(planner_, view, record.submission.key, record.received, now_, decision);
   return decision;

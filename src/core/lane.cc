@@ -94,6 +94,7 @@ void Lane::replace(std::uint64_t batch) {
                                [&](const auto& other) { return other.first == batch; }));
   } else {
     entry.tasks = static_cast<int>(of_batch.size());
+    entry.hoped = std::max(entry.hoped, entry.tasks);
     entry.priority = of_batch.front().priority;
     entry.due = of_batch.front().due;
     entry.patient = true;

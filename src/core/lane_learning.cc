@@ -38,13 +38,16 @@ void LaneLearned::add_time(std::size_t profile, Micros predicted, Micros measure
   learned.samples += 1;
 }
 
-void LaneLearned::add_fill(std::size_t profile, std::int64_t joined, std::int64_t hoped) {
-  if (hoped <= 0) {
-    return;
-  }
+void LaneLearned::add_batch(std::size_t profile, std::int64_t tasks, std::int64_t hoped) {
   ProfileLearned& learned = profiles[profile];
-  const std::int64_t sample = std::min<std::int64_t>(joined * 1000 / hoped, 1000);
-  learned.fill_permille += (sample - learned.fill_permille) / 8;
+  if (learned.batch_permille == 0) {
+    learned.batch_permille = tasks * 1000;
+  }
+  learned.batch_permille += (tasks * 1000 - learned.batch_permille) / 8;
+  if (hoped > 1) {
+    const std::int64_t sample = std::min<std::int64_t>((tasks - 1) * 1000 / (hoped - 1), 1000);
+    learned.fill_permille += (sample - learned.fill_permille) / 8;
+  }
 }
 
 void LaneLearned::fade() {

@@ -13,6 +13,7 @@ struct ProfileLearned {
   std::int64_t residual_permille = 1000;  // of this variant, beside the processor's factor
   std::int64_t spread_permille = 0;       // standard deviation over mean, as measured
   std::int64_t fill_permille = 1000;      // tasks that joined a batch over those hoped for
+  std::int64_t batch_permille = 0;        // tasks per batch, as batches went out; 0: none did
   std::int64_t samples = 0;
 };
 
@@ -37,8 +38,8 @@ struct LaneLearned {
   // surprises in a row half of it, so that a device which throttles is believed within a few
   // results while one odd result moves little.
   void add_time(std::size_t profile, Micros predicted, Micros measured);
-  // A batch went out with `joined` tasks beside its first, where `hoped` were expected.
-  void add_fill(std::size_t profile, std::int64_t joined, std::int64_t hoped);
+  // A batch went out with so many tasks, where `hoped` were expected.
+  void add_batch(std::size_t profile, std::int64_t tasks, std::int64_t hoped);
   // Goes a step back to the profile, for want of results.
   void fade();
 };

@@ -4,12 +4,8 @@
 
 namespace juggler {
 
-void Timeline::build(const Lane& lane, Time free_at, std::int64_t variance_us2, int priority_min) {
-  build(*lane.line, *lane.costs, *lane.learned, free_at, variance_us2, priority_min);
-}
-
 void Timeline::build(const Line& line, const LaneCosts& costs, const LaneLearned& learned,
-                     Time free_at, std::int64_t variance_us2, int priority_min) {
+                     Size size, Time free_at, std::int64_t variance_us2, int priority_min) {
   free_at_ = free_at;
   variance_us2_ = variance_us2;
   slots_.clear();
@@ -20,7 +16,8 @@ void Timeline::build(const Line& line, const LaneCosts& costs, const LaneLearned
     slot.priority = batch.priority;
     slot.due = batch.due;
     if (slot.counts) {
-      slot.cost = corrected(costs[batch.profile].of(batch.tasks), learned, batch.profile);
+      const int tasks = size == Size::AsHoped ? batch.hoped : batch.tasks;
+      slot.cost = corrected(costs[batch.profile].of(tasks), learned, batch.profile);
       end = end + slot.cost.mean;
       variance_us2 += slot.cost.spread.count * slot.cost.spread.count;
     }

@@ -28,9 +28,11 @@ class Timeline {
 
   // From when the processor is free. Batches below `priority_min` are left out: they would be sent
   // away for the task in question.
-  void build(const Lane& lane, Time free_at, std::int64_t variance_us2, int priority_min);
-  void build(const Line& line, const LaneCosts& costs, const LaneLearned& learned, Time free_at,
-             std::int64_t variance_us2, int priority_min);
+  // An open batch counts as it is, or as large as it is hoped to become: room for those who will
+  // join is kept, or a busy line would fill up with small batches.
+  enum class Size { AsItIs, AsHoped };
+  void build(const Line& line, const LaneCosts& costs, const LaneLearned& learned, Size size,
+             Time free_at, std::int64_t variance_us2, int priority_min);
 
   // A new batch of that urgency that is due then.
   Fit insert(int priority, Time due, const BatchCost& cost) const;
