@@ -55,10 +55,17 @@ void ConsumerShell::drain() {
 }
 
 void ConsumerShell::step(ConsumerEvent event) {
+  const Time now = clock_.now();
   std::vector<ConsumerAction> actions;
   std::swap(actions, actions_);
   actions.clear();
-  consumer_.step(clock_.now(), std::move(event), actions);
+  if (ConsumerObserver* observer = options_.observer) {
+    observer->before(now, event);
+    consumer_.step(now, ConsumerEvent(event), actions);
+    observer->after(now, event, actions);
+  } else {
+    consumer_.step(now, std::move(event), actions);
+  }
   for (ConsumerAction& action : actions) {
     perform(action);
   }

@@ -11,12 +11,16 @@
 #include "core/consumer.h"
 #include "runtime/clock.h"
 #include "runtime/engine.h"
+#include "runtime/observer.h"
 #include "runtime/transport.h"
 
 namespace juggler {
 
+using ConsumerObserver = StepObserver<ConsumerEvent, ConsumerAction>;
+
 struct ConsumerShellOptions {
   std::function<HostSample()> sample_host;  // before each heartbeat; may be empty
+  ConsumerObserver* observer = nullptr;     // outlives the shell; may be null
 };
 
 class ConsumerShell {

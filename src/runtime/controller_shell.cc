@@ -51,8 +51,15 @@ void ControllerShell::turn(Micros wait_max) {
 }
 
 void ControllerShell::step(ControllerEvent event) {
+  const Time now = clock_.now();
   actions_.clear();
-  controller_.step(clock_.now(), std::move(event), actions_);
+  if (ControllerObserver* observer = options_.observer) {
+    observer->before(now, event);
+    controller_.step(now, ControllerEvent(event), actions_);
+    observer->after(now, event, actions_);
+  } else {
+    controller_.step(now, std::move(event), actions_);
+  }
   for (ControllerAction& action : actions_) {
     perform(action);
   }

@@ -10,6 +10,7 @@
 
 #include "core/controller.h"
 #include "runtime/clock.h"
+#include "runtime/observer.h"
 #include "runtime/transport.h"
 
 namespace juggler {
@@ -19,12 +20,15 @@ struct PictureSize {
   int height = 0;
 };
 
+using ControllerObserver = StepObserver<ControllerEvent, ControllerAction>;
+
 struct ControllerShellOptions {
   // Reads a picture's header, so that a bad picture is refused before it costs any device time.
   std::function<Result<PictureSize>(PayloadKind kind, std::string_view bytes)> read_picture;
   // Called for every outcome as it is given; may be empty.
   std::function<void(const Outcome&)> answered;
   std::string version;
+  ControllerObserver* observer = nullptr;  // outlives the shell; may be null
 };
 
 struct ShellStats {
