@@ -25,8 +25,8 @@ std::optional<std::int64_t> parse_epoch(const wire::Envelope& message) {
   return whole && value > 0 && value < kEpochMax ? std::optional(value) : std::nullopt;
 }
 
-tl::expected<std::int64_t, CallFailure> take_epoch(Connection& connection, std::uint16_t channel,
-                                                   std::int64_t unix_seconds) {
+tl::expected<TakenEpoch, CallFailure> take_epoch(Connection& connection, std::uint16_t channel,
+                                                 std::int64_t unix_seconds) {
   std::int64_t highest = 0;
   std::vector<std::uint64_t> read;
   for (int reads = 0; reads < kReadMax; ++reads) {
@@ -67,7 +67,7 @@ tl::expected<std::int64_t, CallFailure> take_epoch(Connection& connection, std::
       return tl::unexpected(CallFailure{0, sent.error().message});
     }
   }
-  return epoch;
+  return TakenEpoch{epoch, highest};
 }
 
 }  // namespace juggler::amqp

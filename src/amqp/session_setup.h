@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "amqp/connection.h"
+#include "amqp/epoch.h"
 #include "amqp/session.h"
 
 namespace juggler::amqp {
@@ -43,7 +44,7 @@ class SessionSetup {
   bool cancelled(const std::string& consumer);
   void side_channel_closed() { side_open_ = false; }
 
-  std::int64_t epoch() const { return epoch_; }
+  const TakenEpoch& epoch() const { return epoch_; }
   const std::string& reply_queue() const { return names_.reply_queue; }
   // The sequence number of the session's first publish.
   std::uint64_t first_publish() const { return spec_.take_epoch ? 2 : 1; }
@@ -78,7 +79,7 @@ class SessionSetup {
   Time wake_at_;
   bool side_open_ = false;
   bool announced_ = false;
-  std::int64_t epoch_ = 0;
+  TakenEpoch epoch_;
 };
 
 }  // namespace juggler::amqp

@@ -181,7 +181,8 @@ void AmqpTransport::advance_session(Time now) {
   announced_ = true;
   ladder_.succeeded(now);
   confirms_.restart(session_->first_publish());
-  events_.push_back(TransportConnected{incarnation_, session_->epoch(), session_->reply_queue()});
+  events_.push_back(TransportConnected{incarnation_, session_->epoch().epoch,
+                                       session_->reply_queue(), session_->epoch().previous});
 }
 
 void AmqpTransport::receive(Time now) {

@@ -13,9 +13,9 @@
 #include "amqp/admin.h"
 #include "amqp/confirms.h"
 #include "amqp/connection.h"
-#include "runtime/retry_ladder.h"
 #include "amqp/session.h"
 #include "amqp/session_setup.h"
+#include "runtime/retry_ladder.h"
 #include "runtime/transport.h"
 
 namespace juggler::amqp {

@@ -53,6 +53,9 @@ void Controller::step(Time now, ControllerEvent event, std::vector<ControllerAct
 }
 
 void Controller::on(const LeadBegun& event) {
+  if (event.predecessor != 0 && epoch_ != 0 && event.predecessor != epoch_) {
+    forget_live_tasks();
+  }
   leading_ = true;
   blocked_ = false;
   epoch_ = event.epoch;
@@ -86,6 +89,27 @@ void Controller::on(const LeadBegun& event) {
     send_answer(*tasks_.find(number));
   }
   replan(tasks_.waiting_size());
+}
+
+// Somebody else has led since: what became of these tasks is for the broker to say. It delivers
+// again what is still open, with the results and decisions that stand; an outcome that was decided
+// here and never sent might contradict the one that was given.
+void Controller::forget_live_tasks() {
+  std::vector<TaskNumber> numbers;
+  for (const auto& [number, record] : tasks_.all()) {
+    numbers.push_back(number);
+  }
+  for (const TaskNumber number : numbers) {
+    TaskRecord& record = *tasks_.find(number);
+    unplace(record);
+    timers_.cancel(record.deadline_timer);
+    for (const Attempt& attempt : record.attempts) {
+      leave_lane(attempt.id);
+    }
+    record.dead_kept = true;  // nothing needs its payload any more
+    drop_payload(record);
+    tasks_.erase(number);
+  }
 }
 
 void Controller::on(const LeadEnded& /*event*/) {

@@ -132,6 +132,8 @@ class Controller {
   void on(const Tick& event);
   void run_timer(const ControllerTimer& timer);
 
+  void forget_live_tasks();
+
   // Which task goes where, in controller_placing.cc.
   TaskView view_of(const TaskRecord& record) const;
   Decision decide_for(TaskRecord& record);

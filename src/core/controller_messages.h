@@ -33,6 +33,7 @@ struct Heartbeat {
 // This controller leads from now on, over a new connection.
 struct LeadBegun {
   std::int64_t epoch = 0;
+  std::int64_t predecessor = 0;  // the epoch of whoever led last; 0: nobody knows
 };
 // The connection is gone: every delivery is void.
 struct LeadEnded {};

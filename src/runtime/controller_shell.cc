@@ -67,7 +67,7 @@ void ControllerShell::step(ControllerEvent event) {
 
 void ControllerShell::handle(const TransportConnected& event) {
   spdlog::info("leading, epoch {}", event.epoch);
-  step(LeadBegun{event.epoch});
+  step(LeadBegun{event.epoch, event.previous_epoch});
 }
 
 void ControllerShell::handle(const TransportDisconnected& event) {

@@ -11,7 +11,7 @@ void LoopbackTransport::deliver(std::string queue, wire::Envelope envelope, bool
 }
 
 void LoopbackTransport::connect(std::int64_t epoch) {
-  events_.push_back(TransportConnected{++incarnation_, epoch, "loopback-replies"});
+  events_.push_back(TransportConnected{++incarnation_, epoch, "loopback-replies", 0});
 }
 
 void LoopbackTransport::disconnect(std::string reason) {

@@ -18,6 +18,7 @@ struct TransportConnected {
   std::uint64_t incarnation = 0;
   std::int64_t epoch = 0;   // greater than every earlier leader's; 0 where the session takes none
   std::string reply_queue;  // the session's own exclusive queue; empty where it has none
+  std::int64_t previous_epoch = 0;  // the last leader's; 0 where there was none, or none is taken
 };
 
 struct TransportDisconnected {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/check.h"
+#include "sim/clock.h"
 
 // This file: connections and their sessions, confirms, and what ends a connection. Where messages
 // go is in broker_messages.cc.
@@ -18,11 +19,11 @@ namespace {
 constexpr std::uint64_t kWakeConfirms = 0;
 constexpr std::uint64_t kWakeExpiry = 1;
 constexpr std::uint64_t kWakeWatch = 2;
+constexpr std::uint64_t kWakeAbandoned = 3;
 constexpr unsigned kWakeBits = 2;
 
 // Two heartbeats of 5 s, as sessions ask for: docs/protocol.md#connecting.
 constexpr Micros kSilenceMax = seconds(10);
-constexpr std::int64_t kUnixStart = 1'700'000'000;
 
 }  // namespace
 
@@ -148,8 +149,12 @@ void Broker::step(BrokerConnection& connection, const Frame& frame) {
       return;
     }
     case StepKind::Announce: {
-      const std::int64_t epoch = connection.plan->take_epoch ? take_epoch() : 0;
-      answer(connection, index, StepAnswer::Announced, static_cast<std::uint64_t>(epoch));
+      std::pair<std::int64_t, std::int64_t> epoch;
+      if (connection.plan->take_epoch) {
+        epoch = take_epoch();
+      }
+      answer(connection, index, StepAnswer::Announced, static_cast<std::uint64_t>(epoch.first),
+             std::to_string(epoch.second));
       return;
     }
   }
@@ -218,7 +223,7 @@ void Broker::browse(BrokerConnection& connection, std::uint16_t index, Queue& qu
   }
 }
 
-std::int64_t Broker::take_epoch() {
+std::pair<std::int64_t, std::int64_t> Broker::take_epoch() {
   const QueueIndex at = declare_queue({.name = kEpochQueue, .arguments = {}}, 0);
   Queue& queue = queues_[at];
   std::int64_t highest = 0;
@@ -236,7 +241,7 @@ std::int64_t Broker::take_epoch() {
   record.body = wire::make_body(std::to_string(epoch));
   put(at, Content(std::move(record)), /*persistent=*/true);
   queue.ready.back().on_disk = agenda_.now();  // the session waited for its confirm
-  return epoch;
+  return {epoch, highest};
 }
 
 void Broker::confirm(BrokerConnection& connection, std::uint64_t number, bool accepted,
@@ -341,6 +346,18 @@ void Broker::cut_all(const std::string& reason) {
   }
 }
 
+void Broker::cut(BrokerPort& port, const std::string& reason) {
+  std::vector<std::uint64_t> cut;
+  for (const auto& [number, connection] : connections_) {
+    if (connection->port == &port) {
+      cut.push_back(number);
+    }
+  }
+  for (const std::uint64_t number : cut) {
+    drop(number, reason, /*tell=*/true);
+  }
+}
+
 void Broker::stop() {
   cut_all("the broker has stopped");
   running_ = false;
@@ -385,6 +402,10 @@ void Broker::block(bool blocked) {
   }
 }
 
+void Broker::abandoned(std::uint64_t connection) {
+  agenda_.at(agenda_.now() + kSilenceMax, *this, connection << kWakeBits | kWakeAbandoned);
+}
+
 void Broker::watch(BrokerPort& port) {
   for (std::size_t i = 0; i < ports_.size(); ++i) {
     if (ports_[i].get() == &port) {
@@ -402,20 +423,14 @@ void Broker::wake(std::uint64_t what) {
     case kWakeExpiry:
       expire(static_cast<QueueIndex>(number));
       return;
+    case kWakeAbandoned:
+      drop(number, "missed heartbeats", /*tell=*/false);
+      return;
     default: {
       BrokerPort& port = *ports_[number];
       const Pipe& up = port.link().up;
-      if (!up.is_cut() || agenda_.now() - up.cut_since() < kSilenceMax) {
-        return;
-      }
-      std::vector<std::uint64_t> silent;
-      for (const auto& [id, connection] : connections_) {
-        if (connection->port == &port) {
-          silent.push_back(id);
-        }
-      }
-      for (const std::uint64_t id : silent) {
-        drop(id, "missed heartbeats", /*tell=*/true);
+      if (up.is_cut() && agenda_.now() - up.cut_since() >= kSilenceMax) {
+        cut(port, "missed heartbeats");
       }
     }
   }

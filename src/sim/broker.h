@@ -106,13 +106,19 @@ class Broker final : public Sleeper {
 
   // Faults.
   void cut_all(const std::string& reason);
+  void cut(BrokerPort& port, const std::string& reason);
   void stop();   // ends every connection; keeps what is on disk
   void start();  // after a stop
   void block(bool blocked);
+  // So many of a million dispatches and results come twice, as when a sender is in doubt.
+  void duplicate(std::int64_t per_million) { duplicates_per_million_ = per_million; }
+  // The other end of a connection has vanished: it is given up after two heartbeats.
+  void abandoned(std::uint64_t connection);
   // The link of a port was cut: a connection that hears nothing for two heartbeats is given up.
   void watch(BrokerPort& port);
 
   bool running() const { return running_; }
+  bool has(std::uint64_t connection) const { return connections_.contains(connection); }
   // Ready messages of a queue; 0 where there is none.
   std::size_t ready(const std::string& queue) const;
   std::size_t unacked(const std::string& queue) const;
@@ -130,7 +136,7 @@ class Broker final : public Sleeper {
   void step(BrokerConnection& connection, const Frame& frame);
   StepAnswer start_subscription(BrokerConnection& connection, std::uint16_t index);
   void browse(BrokerConnection& connection, std::uint16_t index, Queue& queue);
-  std::int64_t take_epoch();
+  std::pair<std::int64_t, std::int64_t> take_epoch();  // the new one, and the last
   void publish(BrokerConnection& connection, Frame& frame);
   void confirm(BrokerConnection& connection, std::uint64_t number, bool accepted, bool at_once);
   void flush_confirms(std::uint64_t connection);
@@ -167,6 +173,7 @@ class Broker final : public Sleeper {
   std::uint64_t messages_ = 0;
   bool running_ = true;
   bool blocked_ = false;
+  std::int64_t duplicates_per_million_ = 0;
 };
 
 }  // namespace juggler::sim

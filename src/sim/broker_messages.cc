@@ -3,6 +3,7 @@
 
 #include "core/check.h"
 #include "sim/broker.h"
+#include "wire/messages.h"
 
 // This file: where messages go. Queues, routes, limits, expiry, redelivery.
 
@@ -90,6 +91,11 @@ void Broker::publish(BrokerConnection& connection, Frame& frame) {
   } else {
     const bool persistent = envelope.persistent;
     bool accepted = true;
+    const bool twice = duplicates_per_million_ > 0 && envelope.exchange != wire::kSubmitExchange &&
+                       rng_.below(1'000'000) < static_cast<std::uint64_t>(duplicates_per_million_);
+    if (twice) {
+      put(routes.front(), frame.content, persistent);
+    }
     if (routes.size() == 1) {
       accepted = put(routes.front(), std::move(frame.content), persistent);
     } else {

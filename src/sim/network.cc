@@ -1,6 +1,7 @@
 #include "sim/network.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace juggler::sim {
@@ -28,10 +29,15 @@ std::int64_t about_normal(Rng& rng, std::int64_t deviation) {
 }  // namespace
 
 Micros Pipe::delay_of(std::uint32_t bytes) {
-  Micros delay = profile_.latency + extra_;
+  Micros delay = profile_.latency;
   if (profile_.jitter > Micros{0}) {
     // Light has its speed: no packet is faster than half the usual time.
     delay = std::max(delay / 2, delay + Micros{about_normal(rng_, profile_.jitter.count)});
+  }
+  if (stall_mean_ > Micros{0}) {
+    // Whole microseconds: the last bit of a math library shows only at a tie.
+    const double uniform = (static_cast<double>(rng_.next() >> 11U) + 0.5) * 0x1.0p-53;
+    delay += Micros{std::llround(-std::log(uniform) * static_cast<double>(stall_mean_.count))};
   }
   if (profile_.loss_per_million > 0) {
     const std::uint32_t packets = bytes / kPacketBytes + 1;

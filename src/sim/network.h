@@ -61,8 +61,8 @@ class Pipe final : public Sleeper {
   Time cut_since() const { return cut_since_; }
   // Drops the last `count` frames that are under way: they never left the sender.
   void lose_tail(std::size_t count);
-  // Every frame takes this much longer from now on.
-  void stall(Micros extra) { extra_ = extra; }
+  // Every frame takes longer from now on: exponential, with this mean.
+  void stall(Micros mean) { stall_mean_ = mean; }
 
   const PipeProfile& profile() const { return profile_; }
   void wake(std::uint64_t number) override;
@@ -85,7 +85,7 @@ class Pipe final : public Sleeper {
   Time planned_ = Time::never();
   std::uint64_t plan_ = 0;  // only the last one counts
   Time cut_since_;
-  Micros extra_;
+  Micros stall_mean_;
   bool cut_ = false;
 };
 

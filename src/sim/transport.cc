@@ -1,6 +1,7 @@
 #include "sim/transport.h"
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "core/check.h"
@@ -48,6 +49,12 @@ void SimTransport::begin(SessionPlan plan, TransportOwner& owner) {
   connect();
 }
 
+void SimTransport::lose_power() {
+  link_.up.lose_tail(SIZE_MAX);
+  broker_.abandoned(connection_);
+  vanish();
+}
+
 void SimTransport::vanish() {
   owner_ = nullptr;
   phase_ = Phase::Down;
@@ -86,6 +93,7 @@ void SimTransport::connect() {
   generation_ += 1;
   incarnation_ += 1;
   connection_ = broker_.next_connection();
+  blocked_ = false;
   port_.plan = plan_;
   next_ = 0;
   started_ = false;
@@ -255,6 +263,11 @@ void SimTransport::received_all() {
 void SimTransport::delivered(Frame& frame) {
   if (frame.number != 0) {
     deliveries_.push_back(true);
+    if (std::exchange(loses_next_, false)) {
+      gather(frame.number, Settling::Ack);
+      flush();
+      return;
+    }
   }
   TransportDelivery delivery;
   delivery.id = {incarnation_, frame.number};
@@ -330,7 +343,10 @@ void SimTransport::answered(const Frame& frame) {
       publishes_.clear();
       first_publish_ = 1;
       open_ = 0;
-      TransportConnected up{incarnation_, static_cast<std::int64_t>(frame.number), reply_queue_};
+      std::int64_t previous = 0;
+      std::from_chars(frame.text->data(), frame.text->data() + frame.text->size(), previous);
+      TransportConnected up{incarnation_, static_cast<std::int64_t>(frame.number), reply_queue_,
+                            previous};
       events_.emplace_back(std::move(up));
       break;
     }

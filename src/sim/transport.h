@@ -36,13 +36,19 @@ class SimTransport final : public Transport, public FrameSink, public Sleeper {
   void begin(SessionPlan plan, TransportOwner& owner);
   // It ends without a good-bye. `lost_frames` of what it had handed to its socket last never left.
   void die(std::size_t lost_frames = 0);
-  // The machine lost its power: nobody tells the broker.
-  void vanish();
+  // The machine loses its power: nobody tells the broker.
+  void lose_power();
   // The link was cut: a side that hears nothing for two heartbeats gives the connection up.
   void watch();
 
   bool alive() const { return owner_ != nullptr; }
   bool announced() const { return phase_ == Phase::Up; }
+  // The broker has ended this session, and nobody here knows yet.
+  bool fenced() const { return phase_ == Phase::Up && !broker_.has(connection_); }
+  // The wire breaks, at both ends and at once.
+  void lose_connection() { broker_.cut(port_, "the connection broke"); }
+  // The next delivery that wants an ack is acked and forgotten: lost inside the machine.
+  void lose_next_delivery() { loses_next_ = true; }
   bool has_events() const { return !events_.empty(); }
   std::size_t unsettled() const { return open_; }
 
@@ -81,6 +87,7 @@ class SimTransport final : public Transport, public FrameSink, public Sleeper {
     bool settled = false;
   };
 
+  void vanish();
   void connect();
   void send(Frame frame);
   void send_publish(PublishId id, wire::Envelope message);
@@ -111,6 +118,7 @@ class SimTransport final : public Transport, public FrameSink, public Sleeper {
   Phase phase_ = Phase::Down;
   bool closed_ = false;
   bool blocked_ = false;
+  bool loses_next_ = false;
   std::uint64_t connection_ = 0;   // the broker's number of it
   std::uint64_t incarnation_ = 0;  // for deliveries
   std::uint64_t generation_ = 0;   // of wake-ups: those of an earlier connection are void

@@ -16,7 +16,7 @@ juggler::Controller& controller() {
     using namespace juggler;  // NOLINT(google-build-using-namespace): one lambda
     Controller fresh({}, std::move(*make_policy("juggler")));
     std::vector<ControllerAction> actions;
-    fresh.step(Time{1}, LeadBegun{1}, actions);
+    fresh.step(Time{1}, LeadBegun{1, 0}, actions);
     fresh.step(Time{2},
                HelloArrived{test::device("pi-1").serves(test::variant("n-fp32"), milliseconds(5),
                                                         test::energy_mj(5))},

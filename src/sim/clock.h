@@ -1,0 +1,29 @@
+#pragma once
+// The clocks of a simulated machine.
+
+#include "runtime/clock.h"
+#include "sim/agenda.h"
+
+namespace juggler::sim {
+
+// Where simulated calendars begin.
+inline constexpr std::int64_t kUnixStart = 1'700'000'000;
+
+class SimClock final : public Clock {
+ public:
+  explicit SimClock(const Agenda& agenda) : agenda_(agenda) {}
+
+  Time now() override { return agenda_.now() + ahead_; }
+  std::int64_t unix_seconds() override { return kUnixStart + now().us / 1'000'000; }
+
+  // A machine that slept, or whose virtual host did: its time jumps ahead. A monotonic clock never
+  // steps back. requires  by >= 0
+  void jump(Micros by) { ahead_ += by; }
+  Micros ahead() const { return ahead_; }
+
+ private:
+  const Agenda& agenda_;
+  Micros ahead_;
+};
+
+}  // namespace juggler::sim
