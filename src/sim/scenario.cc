@@ -8,7 +8,7 @@
 namespace juggler {
 namespace {
 
-constexpr std::array<Named<FaultKind>, 15> kFaultKinds{{
+constexpr std::array<Named<FaultKind>, 19> kFaultKinds{{
     {FaultKind::MessageLoss, "message-loss"},
     {FaultKind::Duplication, "duplication"},
     {FaultKind::Reorder, "reorder"},
@@ -24,6 +24,10 @@ constexpr std::array<Named<FaultKind>, 15> kFaultKinds{{
     {FaultKind::SwizzleClog, "swizzle-clog"},
     {FaultKind::ControllerCrash, "controller-crash"},
     {FaultKind::BrokerRestart, "broker-restart"},
+    {FaultKind::BrokerBlocked, "broker-blocked"},
+    {FaultKind::PowerLoss, "power-loss"},
+    {FaultKind::Drain, "drain"},
+    {FaultKind::LostDispatch, "lost-dispatch"},
 }};
 
 constexpr std::array<Named<TraceForm>, 3> kTraceForms{{

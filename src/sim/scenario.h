@@ -158,6 +158,10 @@ enum class FaultKind {
   SwizzleClog,      // random links stop one by one, and are released in another order
   ControllerCrash,  // the controller dies; its successor leads after `lasts`
   BrokerRestart,    // every connection is lost; durable queues are back after `lasts`
+  BrokerBlocked,    // the broker takes no messages (memory or disk alarm)
+  PowerLoss,        // of the device: as Crash, but nobody tells the broker
+  Drain,            // the device is asked to leave, and is back after `lasts`
+  LostDispatch,     // the next dispatch is lost inside the device, acknowledged
 };
 
 enum class LinkDirection { Both, ToDevice, FromDevice };

@@ -75,9 +75,9 @@ void ControllerHarness::beat_all() {
   }
 }
 
-void ControllerHarness::begin_lead(std::int64_t epoch) {
+void ControllerHarness::begin_lead(std::int64_t epoch, std::int64_t predecessor) {
   incarnation_ += 1;
-  step(LeadBegun{epoch});
+  step(LeadBegun{epoch, predecessor});
 }
 
 void ControllerHarness::end_lead() {

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "core/controller.h"
+#include "sim/checker.h"
 #include "support/builders.h"
-#include "support/invariants.h"
 
 namespace juggler::test {
 
@@ -31,7 +31,7 @@ class ControllerHarness {
   // Lets time pass; due timers run at their time, devices that beat send heartbeats each second.
   void advance(Micros by);
 
-  void begin_lead(std::int64_t epoch);
+  void begin_lead(std::int64_t epoch, std::int64_t predecessor = 0);
   void end_lead();
   void hello(const DeviceFacts& facts);  // and it beats from now on
   void heartbeat(const std::string& device, Heartbeat extra = {});
@@ -68,14 +68,14 @@ class ControllerHarness {
   Controller& controller() { return *controller_; }
   Time now() const { return now_; }
   void expect_complaints() { complaints_expected_ = true; }
-  const InvariantChecker& checker() const { return checker_; }
+  const sim::InvariantChecker& checker() const { return checker_; }
 
  private:
   DeliveryId next_delivery() { return {incarnation_, ++last_tag_}; }
   void beat_all();
 
   std::unique_ptr<Controller> controller_;
-  InvariantChecker checker_;
+  sim::InvariantChecker checker_;
   Time now_{1'000'000};
   std::uint64_t incarnation_ = 0;
   std::uint64_t last_tag_ = 0;

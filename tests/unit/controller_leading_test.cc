@@ -198,6 +198,29 @@ TEST(Controller, DeadlineWhileThereIsNoConnection_IsAnsweredWhenItIsBack) {
   EXPECT_EQ(harness.last_outcome().kind, OutcomeKind::Expired);
 }
 
+TEST(Controller, AnotherLedMeanwhile_WhatWasDecidedHereIsForgotten) {
+  ControllerHarness harness;
+  harness.lead_with({board()});
+  const std::int64_t mine = harness.controller().epoch();
+  harness.submit(submission("t").deadline(seconds(1)));
+  harness.end_lead();
+  harness.advance(seconds(2));  // expired, as far as this one knows
+  harness.clear();
+  harness.begin_lead(mine + 2, mine + 1);
+  EXPECT_TRUE(harness.outcomes().empty());
+  EXPECT_EQ(harness.controller().tasks().size(), 0U);
+}
+
+TEST(Controller, NobodyLedMeanwhile_WhatItKnewStands) {
+  ControllerHarness harness;
+  harness.lead_with({board()});
+  const std::int64_t mine = harness.controller().epoch();
+  harness.submit(submission("t"));
+  harness.end_lead();
+  harness.begin_lead(mine + 1, mine);
+  EXPECT_EQ(harness.controller().tasks().size(), 1U);
+}
+
 TEST(Controller, NoConnection_NothingIsDispatched) {
   ControllerHarness harness(ControllerConfig{}, "fastest-finish");
   harness.lead_with({board("a"), board("b")});

@@ -1,6 +1,6 @@
 // The checker must complain: one test for each rule, with a driver that breaks it.
 
-#include "support/invariants.h"
+#include "sim/checker.h"
 
 #include <gtest/gtest.h>
 
@@ -10,7 +10,7 @@ namespace juggler {
 namespace {
 
 using test::device;
-using test::InvariantChecker;
+using sim::InvariantChecker;
 using test::outcome_of;
 using test::submission;
 using test::variant;

@@ -1,10 +1,10 @@
-#include "support/trace.h"
+#include "sim/trace.h"
 
 #include <fmt/format.h>
 
 #include "wire/messages.h"
 
-namespace juggler::test {
+namespace juggler::sim {
 namespace {
 
 std::string text(const TaskKey& key) { return key.submitter + "/" + key.id; }
@@ -112,4 +112,4 @@ std::string describe(const ControllerAction& action) { return std::visit(ActionT
 std::string describe(const ConsumerEvent& event) { return std::visit(EventText{}, event); }
 std::string describe(const ConsumerAction& action) { return std::visit(ActionText{}, action); }
 
-}  // namespace juggler::test
+}  // namespace juggler::sim

@@ -1,26 +1,29 @@
 #pragma once
-// The safety rules of the controller, checked from outside: it is told every event and action of
-// every controller that leads, keeps its own books, and complains. It trusts the controller for
-// nothing but the explanation of a placement.
+// The safety rules of the controllers, checked from outside: it is told every event and action of
+// each of them, keeps its own books, and complains. It trusts a controller for nothing but the
+// explanation of a placement. Simulation, property and unit tests share it.
 
 #include <map>
 #include <optional>
 #include <set>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/controller.h"
 
-namespace juggler::test {
+namespace juggler::sim {
 
 class InvariantChecker {
  public:
-  // After each step of the controller that leads (or would like to).
+  // After each step of a controller. `who` tells several apart. One that still believes in its lead
+  // although the broker has ended its connection is fenced: nothing that it does reaches anybody,
+  // and it must not be shown here until it knows (the event LeadEnded).
   void stepped(Time now, const ControllerEvent& event, std::span<const ControllerAction> actions,
-               const Controller& controller);
-  // The controller's process died; what the broker has survives.
-  void controller_died();
+               const Controller& controller, std::size_t who = 0);
+  // A controller's process died; what the broker has survives.
+  void controller_died(std::size_t who = 0);
 
   const std::vector<std::string>& complaints() const { return complaints_; }
   std::string report() const;  // all complaints, one a line
@@ -36,7 +39,7 @@ class InvariantChecker {
     std::optional<AttemptId> stands;  // the attempt whose result is the outcome
     bool outcome_confirmed = false;
     bool decided_confirmed = false;
-    std::set<DeliveryId> unacked;  // of its submissions
+    std::set<std::pair<std::size_t, DeliveryId>> unacked;  // of its submissions, by controller
     std::map<AttemptId, AttemptResult> results;
   };
   struct DeviceBook {
@@ -54,6 +57,19 @@ class InvariantChecker {
     Micros patience;
     Time give_up;
   };
+  // What concerns one controller: its view of devices, and what its connection numbers.
+  struct ControllerBook {
+    std::map<std::string, DeviceBook> devices;
+    std::map<PublishId, PublishBook> publishes;
+    std::map<DeliveryId, TaskKey> submissions;
+    std::map<DeliveryId, AttemptId> results;
+    std::map<AttemptId, OpenAttempt> attempts;
+    std::set<std::pair<Time, AttemptId>> give_up;  // the same by time
+
+    bool broker_there = false;  // it leads, and the broker takes messages
+
+    void forget(std::map<AttemptId, OpenAttempt>::iterator attempt);
+  };
 
   void see(const ControllerEvent& event, const Controller& controller);
   void see_broker(const ControllerEvent& event);
@@ -64,22 +80,23 @@ class InvariantChecker {
   void check_requirements(const Dispatch& dispatch, const Controller& controller);
   void check_outcome(const Outcome& outcome);
   void check_ack(DeliveryId delivery);
-  void check_bounds(const Controller& controller);
   void settle(const PublishSettled& event);
   void complain(std::string what);
 
-  Time now_;
+  void check_bounds(const Controller& controller);
+  void forget_deliveries();
+
   std::map<TaskKey, TaskBook> tasks_;
-  std::map<std::string, DeviceBook> devices_;
-  std::map<PublishId, PublishBook> publishes_;  // of the living controller
-  std::map<DeliveryId, TaskKey> submissions_;
-  std::map<DeliveryId, AttemptId> results_;
-  std::map<AttemptId, OpenAttempt> attempts_;
-  bool broker_there_ = false;  // a controller leads, and the broker takes messages
+  std::map<std::size_t, ControllerBook> books_;
   std::vector<std::string> complaints_;
+
+  // Of the running step.
+  Time now_;
+  std::size_t who_ = 0;
+  ControllerBook* book_ = nullptr;
 };
 
 // Whether two outcomes say the same; only their times may differ, as after a change of leader.
 bool same_answer(const Outcome& a, const Outcome& b);
 
-}  // namespace juggler::test
+}  // namespace juggler::sim

@@ -1,12 +1,13 @@
-#include "support/invariants.h"
+#include "sim/checker.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <climits>
 
 #include "core/profile_point.h"
 
-namespace juggler::test {
+namespace juggler::sim {
 namespace {
 
 // The controller looks at silence twice a second, so a device may be given work for so long after
@@ -70,21 +71,32 @@ std::vector<TaskKey> InvariantChecker::unanswered() const {
   return keys;
 }
 
-void InvariantChecker::controller_died() {
-  publishes_.clear();
-  attempts_.clear();
-  broker_there_ = false;
-  submissions_.clear();
-  results_.clear();
-  for (auto& [key, book] : tasks_) {
-    book.unacked.clear();
+void InvariantChecker::ControllerBook::forget(std::map<AttemptId, OpenAttempt>::iterator attempt) {
+  give_up.erase({attempt->second.give_up, attempt->first});
+  attempts.erase(attempt);
+}
+
+void InvariantChecker::forget_deliveries() {
+  book_->submissions.clear();
+  book_->results.clear();
+  for (auto& [key, task] : tasks_) {
+    std::erase_if(task.unacked, [this](const auto& open) { return open.first == who_; });
   }
+}
+
+void InvariantChecker::controller_died(std::size_t who) {
+  who_ = who;
+  book_ = &books_[who];
+  forget_deliveries();
+  books_.erase(who);
 }
 
 void InvariantChecker::stepped(Time now, const ControllerEvent& event,
                                std::span<const ControllerAction> actions,
-                               const Controller& controller) {
+                               const Controller& controller, std::size_t who) {
   now_ = now;
+  who_ = who;
+  book_ = &books_[who];
   see(event, controller);
   for (const ControllerAction& action : actions) {
     see(action, event, controller);
@@ -106,21 +118,24 @@ void InvariantChecker::see(const ControllerEvent& event, const Controller& contr
       } else if (book.refused) {
         book = {};  // corrected: now it is a task
       }
-      book.unacked.insert(task->delivery);
-      submissions_[task->delivery] = key;
+      book.unacked.insert({who_, task->delivery});
+      book_->submissions[task->delivery] = key;
     }
   } else if (const auto* arrived = std::get_if<ResultArrived>(&event)) {
     const AttemptResult& result = arrived->result;
-    results_[arrived->delivery] = result.attempt;
+    book_->results[arrived->delivery] = result.attempt;
     tasks_[result.attempt.task].results[result.attempt] = result;
-    attempts_.erase(result.attempt);
+    if (const auto open = book_->attempts.find(result.attempt); open != book_->attempts.end()) {
+      book_->forget(open);
+    }
   } else if (const auto* hello = std::get_if<HelloArrived>(&event)) {
-    if (devices_.size() < controller.config().devices_max || devices_.contains(hello->facts.id)) {
-      devices_[hello->facts.id] = {hello->facts, now_, false};
+    if (book_->devices.size() < controller.config().devices_max ||
+        book_->devices.contains(hello->facts.id)) {
+      book_->devices[hello->facts.id] = {hello->facts, now_, false};
     }
   } else if (const auto* beat = std::get_if<HeartbeatArrived>(&event)) {
-    const auto at = devices_.find(beat->heartbeat.device);
-    if (at != devices_.end() && at->second.facts.incarnation == beat->heartbeat.incarnation) {
+    const auto at = book_->devices.find(beat->heartbeat.device);
+    if (at != book_->devices.end() && at->second.facts.incarnation == beat->heartbeat.incarnation) {
       at->second.last_heard = now_;
       at->second.draining = beat->heartbeat.draining || beat->heartbeat.leaving;
     }
@@ -133,11 +148,8 @@ void InvariantChecker::see(const ControllerEvent& event, const Controller& contr
   } else if (const auto* settled = std::get_if<PublishSettled>(&event)) {
     settle(*settled);
   } else if (std::holds_alternative<LeadEnded>(event)) {
-    submissions_.clear();
-    results_.clear();
-    for (auto& [key, book] : tasks_) {
-      book.unacked.clear();
-    }
+    forget_deliveries();
+    book_->publishes.clear();
   }
   see_broker(event);
 }
@@ -145,26 +157,28 @@ void InvariantChecker::see(const ControllerEvent& event, const Controller& contr
 void InvariantChecker::see_broker(const ControllerEvent& event) {
   const auto* blocked = std::get_if<BrokerBlocked>(&event);
   if (std::holds_alternative<LeadEnded>(event) || (blocked != nullptr && blocked->blocked)) {
-    broker_there_ = false;
+    book_->broker_there = false;
   }
   if (std::holds_alternative<LeadBegun>(event) || (blocked != nullptr && !blocked->blocked)) {
-    broker_there_ = true;
-    for (auto& [id, device] : devices_) {
+    book_->broker_there = true;
+    for (auto& [id, device] : book_->devices) {
       device.last_heard = now_;  // nobody could be heard before
     }
-    for (auto& [id, attempt] : attempts_) {
+    book_->give_up.clear();
+    for (auto& [id, attempt] : book_->attempts) {
       attempt.give_up = now_ + attempt.patience;  // nor could a result come
+      book_->give_up.insert({attempt.give_up, id});
     }
   }
 }
 
 void InvariantChecker::settle(const PublishSettled& event) {
-  const auto at = publishes_.find(event.id);
-  if (at == publishes_.end()) {
+  const auto at = book_->publishes.find(event.id);
+  if (at == book_->publishes.end()) {
     return;
   }
   const PublishBook publish = at->second;
-  publishes_.erase(at);
+  book_->publishes.erase(at);
   TaskBook& book = tasks_[publish.key];
   // What comes back from juggler.unrouted itself has nowhere else to go.
   const bool arrived = event.end == PublishEnd::Confirmed ||
@@ -179,19 +193,22 @@ void InvariantChecker::settle(const PublishSettled& event) {
 void InvariantChecker::see(const ControllerAction& action, const ControllerEvent& event,
                            const Controller& controller) {
   if (const auto* dispatch = std::get_if<SendDispatch>(&action)) {
-    publishes_[dispatch->id] = {PublishBook::Kind::Dispatch, dispatch->dispatch.attempt.task};
+    book_->publishes[dispatch->id] = {PublishBook::Kind::Dispatch, dispatch->dispatch.attempt.task};
     check_dispatch(dispatch->dispatch, controller);
   } else if (const auto* outcome = std::get_if<SendOutcome>(&action)) {
-    publishes_[outcome->id] = {PublishBook::Kind::Outcome, outcome->outcome->key,
-                               !outcome->reply_to.empty()};
+    book_->publishes[outcome->id] = {PublishBook::Kind::Outcome, outcome->outcome->key,
+                                     !outcome->reply_to.empty()};
     check_outcome(outcome->outcome);
   } else if (const auto* decided = std::get_if<SendDecided>(&action)) {
-    publishes_[decided->id] = {PublishBook::Kind::Decided, decided->outcome->key};
+    book_->publishes[decided->id] = {PublishBook::Kind::Decided, decided->outcome->key};
     check_outcome(decided->outcome);
   } else if (const auto* dead = std::get_if<SendDead>(&action)) {
-    publishes_[dead->id] = {PublishBook::Kind::Dead, dead->outcome->key};
+    book_->publishes[dead->id] = {PublishBook::Kind::Dead, dead->outcome->key};
     check_outcome(dead->outcome);
   } else if (const auto* answered = std::get_if<TaskAnswered>(&action)) {
+    if (!controller.leading()) {
+      return;  // it is sent when the controller leads again, unless another has led meanwhile
+    }
     check_outcome(answered->outcome);
     TaskBook& book = tasks_[answered->outcome->key];
     if (const auto* result = std::get_if<ResultArrived>(&event)) {
@@ -204,14 +221,15 @@ void InvariantChecker::see(const ControllerAction& action, const ControllerEvent
         }
       }
     }
-    for (auto at = attempts_.begin(); at != attempts_.end();) {
-      at = at->first.task == answered->outcome->key ? attempts_.erase(at) : std::next(at);
+    auto open = book_->attempts.lower_bound(AttemptId{answered->outcome->key, INT64_MIN, INT_MIN});
+    while (open != book_->attempts.end() && open->first.task == answered->outcome->key) {
+      book_->forget(open++);
     }
   } else if (const auto* ack = std::get_if<AckDelivery>(&action)) {
     check_ack(ack->delivery);
   } else if (const auto* reject = std::get_if<RejectDelivery>(&action)) {
-    const auto at = submissions_.find(reject->delivery);
-    if (at != submissions_.end() && !tasks_[at->second].refused) {
+    const auto at = book_->submissions.find(reject->delivery);
+    if (at != book_->submissions.end() && !tasks_[at->second].refused) {
       complain("the submission of " + at->second.id + " was thrown to the dead letters");
     }
   }
@@ -227,8 +245,8 @@ void InvariantChecker::check_dispatch(const Dispatch& dispatch, const Controller
   if (task != tasks_.end() && task->second.outcome_confirmed) {
     complain("a dispatch of " + key.id + ", which is answered: it would run again");
   }
-  const auto device = devices_.find(dispatch.device);
-  if (device == devices_.end()) {
+  const auto device = book_->devices.find(dispatch.device);
+  if (device == book_->devices.end()) {
     complain("a dispatch to " + dispatch.device + ", which never said hello");
     return;
   }
@@ -244,7 +262,7 @@ void InvariantChecker::check_dispatch(const Dispatch& dispatch, const Controller
 }
 
 void InvariantChecker::check_requirements(const Dispatch& dispatch, const Controller& controller) {
-  const DeviceFacts& facts = devices_[dispatch.device].facts;
+  const DeviceFacts& facts = book_->devices[dispatch.device].facts;
   const Profile* profile = nullptr;
   for (const Processor& processor : facts.processors) {
     const auto window = static_cast<std::size_t>(processor.window_batches);
@@ -294,12 +312,16 @@ void InvariantChecker::check_prediction(const Dispatch& dispatch, const Controll
                            dispatch.attempt.task.id, predicted.count, why->remaining.count));
     }
   }
-  // The rule of one deadline per attempt: by then it has its result, or counts as lost.
-  // It runs only while the broker is there.
-  // A batch may have been held back since it was planned; never beyond its deadline.
+  // The rule of one deadline per attempt: by then it has its result, or counts as lost. It runs
+  // only while the broker is there. A batch may have been held back since it was planned; never
+  // beyond its deadline.
   const Micros patience =
       std::min(dispatch.budget, predicted + kHeldMax) * 2 + seconds(2) + kAttemptSlack;
-  attempts_[dispatch.attempt] = {patience, now_ + patience};
+  if (const auto again = book_->attempts.find(dispatch.attempt); again != book_->attempts.end()) {
+    book_->forget(again);
+  }
+  book_->attempts[dispatch.attempt] = {patience, now_ + patience};
+  book_->give_up.insert({now_ + patience, dispatch.attempt});
 }
 
 void InvariantChecker::check_outcome(const Outcome& outcome) {
@@ -319,8 +341,8 @@ void InvariantChecker::check_outcome(const Outcome& outcome) {
 }
 
 void InvariantChecker::check_ack(DeliveryId delivery) {
-  const auto submitted = submissions_.find(delivery);
-  if (submitted != submissions_.end()) {
+  const auto submitted = book_->submissions.find(delivery);
+  if (submitted != book_->submissions.end()) {
     TaskBook& book = tasks_[submitted->second];
     const std::string& id = submitted->second.id;
     if (!book.outcome_confirmed) {
@@ -330,11 +352,11 @@ void InvariantChecker::check_ack(DeliveryId delivery) {
         !book.decided_confirmed && !book.refused) {
       complain("the submission of " + id + " was acked before its decided record was confirmed");
     }
-    book.unacked.erase(delivery);
-    submissions_.erase(submitted);
+    book.unacked.erase({who_, delivery});
+    book_->submissions.erase(submitted);
   }
-  const auto result = results_.find(delivery);
-  if (result != results_.end()) {
+  const auto result = book_->results.find(delivery);
+  if (result != book_->results.end()) {
     const TaskBook& book = tasks_[result->second.task];
     const auto seen = book.results.find(result->second);
     const bool ok = seen != book.results.end() && seen->second.status == AttemptStatus::Ok;
@@ -343,28 +365,27 @@ void InvariantChecker::check_ack(DeliveryId delivery) {
     if (ok && stands && (!book.outcome_confirmed || !book.unacked.empty())) {
       complain("the result of " + result->second.task.id + " was acked before its submission");
     }
-    results_.erase(result);
+    book_->results.erase(result);
   }
 }
 
 void InvariantChecker::check_bounds(const Controller& controller) {
-  std::size_t live = 0;
-  for (const auto& [number, record] : controller.tasks().all()) {
-    live += record.phase == TaskPhase::Answering ? 0U : 1U;
-  }
-  if (live > controller.config().tasks_max) {
-    complain(fmt::format("{} live tasks, over the bound", live));
-  }
-  for (auto at = attempts_.begin(); at != attempts_.end();) {
-    if (!broker_there_ || now_ <= at->second.give_up) {
-      ++at;
-      continue;
+  if (controller.tasks().size() > controller.config().tasks_max) {
+    std::size_t live = 0;
+    for (const auto& [number, record] : controller.tasks().all()) {
+      live += record.phase == TaskPhase::Answering ? 0U : 1U;
     }
-    if (still_open(at->first, controller)) {
-      complain("an attempt of " + at->first.task.id + " never ended: no deadline of its own");
+    if (live > controller.config().tasks_max) {
+      complain(fmt::format("{} live tasks, over the bound", live));
     }
-    at = attempts_.erase(at);
+  }
+  while (book_->broker_there && !book_->give_up.empty() && book_->give_up.begin()->first < now_) {
+    const AttemptId id = book_->give_up.begin()->second;
+    if (still_open(id, controller)) {
+      complain("an attempt of " + id.task.id + " never ended: no deadline of its own");
+    }
+    book_->forget(book_->attempts.find(id));
   }
 }
 
-}  // namespace juggler::test
+}  // namespace juggler::sim

@@ -1,0 +1,147 @@
+#include "sim/executor.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "core/check.h"
+#include "core/profile_point.h"
+
+namespace juggler::sim {
+namespace {
+
+constexpr unsigned kLaneBits = 8;
+// An engine that fails does so at once, not after a whole run.
+constexpr Micros kFailureTakes = milliseconds(1);
+
+}  // namespace
+
+SimExecutor::SimExecutor(Agenda& agenda, const DeviceFacts& truth, double noise, std::uint64_t seed,
+                         TransportOwner& owner)
+    : agenda_(agenda),
+      truth_(truth),
+      noise_(noise),
+      owner_(owner),
+      lanes_(truth.processors.size()),
+      use_(truth.processors.size()) {
+  for (std::size_t l = 0; l < lanes_.size(); ++l) {
+    lanes_[l].rng = Rng(seed * kProcessorsMax + l);  // each its own: one never shifts another
+  }
+}
+
+void SimExecutor::start(BatchJob job) {
+  for (std::size_t l = 0; l < lanes_.size(); ++l) {
+    if (truth_.processors[l].id == job.processor) {
+      lanes_[l].jobs.push_back(std::move(job));
+      if (lanes_[l].jobs.size() == 1) {
+        begin(l);
+      }
+      return;
+    }
+  }
+  JUGGLER_CHECK(false, "the consumer only starts batches on its own processors");
+}
+
+void SimExecutor::fail_all(BatchReport& report, const BatchJob& job, const char* reason) {
+  report.outputs.resize(job.inputs.size());
+  for (EngineOutput& output : report.outputs) {
+    output.status = AttemptStatus::Error;
+    output.reason = reason;
+  }
+}
+
+// What the batch takes; nothing if it never ends.
+std::optional<Micros> SimExecutor::run(std::size_t index, const BatchJob& job) {
+  Lane& lane = lanes_[index];
+  lane.report = BatchReport{};
+  if (hangs_) {
+    return std::nullopt;
+  }
+  const std::vector<Profile>& profiles = truth_.processors[index].profiles;
+  const auto profile = std::find_if(profiles.begin(), profiles.end(),
+                                    [&](const Profile& p) { return p.variant == job.variant; });
+  JUGGLER_CHECK(profile != profiles.end(), "the consumer only runs what it serves");
+  Micros takes;
+  if (!lane.loaded.contains(job.variant)) {
+    if (refuses_loads_) {
+      fail_all(lane.report, job, "out of memory while loading");
+      return kFailureTakes;
+    }
+    lane.loaded.insert(job.variant);
+    takes = profile->load * slowness_permille_ / 1000;
+  }
+  if (failures_per_million_ > 0 &&
+      lane.rng.below(1'000'000) < static_cast<std::uint64_t>(failures_per_million_)) {
+    fail_all(lane.report, job, "the engine failed");
+    return takes + kFailureTakes;
+  }
+  const int size = static_cast<int>(job.inputs.size());
+  const ProfilePoint point = point_at(*profile, size);
+  Micros compute = draw_latency(point, lane.rng);
+  if (noise_ != 1.0) {
+    const auto spread = static_cast<double>((compute - point.latency_mean).count);
+    compute = point.latency_mean + Micros{std::llround(spread * noise_)};
+  }
+  compute = std::max(compute * slowness_permille_ / 1000, Micros{1});
+  lane.report.compute = compute;
+  lane.report.energy = point.energy;
+  const Variant* variant = truth_.find_variant(job.variant);
+  for (std::size_t i = 0; i < job.inputs.size(); ++i) {
+    EngineOutput output;
+    output.status = AttemptStatus::Ok;
+    output.synthetic_labels = variant != nullptr && variant->weights == Weights::Synthetic;
+    lane.report.outputs.push_back(std::move(output));
+  }
+  return takes + compute;
+}
+
+void SimExecutor::begin(std::size_t index) {
+  const std::optional<Micros> takes = run(index, lanes_[index].jobs.front());
+  if (!takes.has_value()) {
+    return;
+  }
+  const BatchJob& job = lanes_[index].jobs.front();
+  ProcessorUse& use = use_[index];
+  use.batches += 1;
+  use.tasks += job.inputs.size();
+  use.busy += *takes;
+  if (job.inputs.size() >= use.batch_sizes.size()) {
+    use.batch_sizes.resize(job.inputs.size() + 1);
+  }
+  use.batch_sizes[job.inputs.size()] += 1;
+  if (lanes_[index].report.energy.has_value()) {
+    use.energy += lanes_[index].report.energy->value * truth_.to_board_input.factor_permille / 1000;
+  }
+  agenda_.at(agenda_.now() + *takes, *this, life_ << kLaneBits | index);
+}
+
+void SimExecutor::wake(std::uint64_t what) {
+  if (what >> kLaneBits != life_) {
+    return;
+  }
+  const std::size_t index = what & ((1U << kLaneBits) - 1);
+  Lane& lane = lanes_[index];
+  done_.push_back({lane.jobs.front().id, std::move(lane.report)});
+  lane.jobs.pop_front();
+  if (!lane.jobs.empty()) {
+    begin(index);
+  }
+  owner_.input();
+}
+
+void SimExecutor::collect(std::vector<BatchDone>& done) {
+  done.insert(done.end(), std::make_move_iterator(done_.begin()),
+              std::make_move_iterator(done_.end()));
+  done_.clear();
+}
+
+void SimExecutor::forget() {
+  life_ += 1;
+  done_.clear();
+  for (Lane& lane : lanes_) {
+    lane.jobs.clear();
+    lane.loaded.clear();
+  }
+}
+
+}  // namespace juggler::sim

@@ -1,0 +1,76 @@
+#pragma once
+// The Executor port in virtual time: what a batch takes and costs comes from the device's true
+// profile, with seeded noise and whatever is wrong with the device at the moment.
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/device.h"
+#include "core/rng.h"
+#include "runtime/engine.h"
+#include "sim/agenda.h"
+#include "sim/transport.h"
+
+namespace juggler::sim {
+
+// What a processor has really done.
+struct ProcessorUse {
+  std::uint64_t batches = 0;
+  std::uint64_t tasks = 0;
+  Micros busy;         // computing and loading
+  Microjoules energy;  // above idle, at the board's input; where the profile knows it
+  std::vector<std::uint64_t> batch_sizes;  // batches by their size
+};
+
+class SimExecutor final : public Executor, public Sleeper {
+ public:
+  // `noise`: 1 draws what mean and p95 say, 0 takes the mean. requires  `truth` outlives it
+  SimExecutor(Agenda& agenda, const DeviceFacts& truth, double noise, std::uint64_t seed,
+              TransportOwner& owner);
+
+  void start(BatchJob job) override;
+  void collect(std::vector<BatchDone>& done) override;
+  void wake(std::uint64_t what) override;
+
+  // The process has ended: what runs is lost, nothing is loaded any more.
+  void forget();
+
+  // What is wrong with the device. Counts for batches that start from now on.
+  void slow_down(std::int64_t permille) { slowness_permille_ = permille; }
+  void fail(std::int64_t per_million) { failures_per_million_ = per_million; }
+  void hang(bool hangs) { hangs_ = hangs; }                      // a batch never ends
+  void refuse_loads(bool refuses) { refuses_loads_ = refuses; }  // out of memory
+
+  const std::vector<ProcessorUse>& use() const { return use_; }  // in the order of the facts
+
+ private:
+  struct Lane {
+    std::deque<BatchJob> jobs;  // the first one runs
+    BatchReport report;         // of the one that runs
+    std::set<std::string> loaded;
+    Rng rng{0};
+  };
+  void begin(std::size_t lane);
+  std::optional<Micros> run(std::size_t lane, const BatchJob& job);
+  void fail_all(BatchReport& report, const BatchJob& job, const char* reason);
+
+  Agenda& agenda_;
+  const DeviceFacts& truth_;
+  double noise_;
+  TransportOwner& owner_;
+  std::vector<Lane> lanes_;
+  std::vector<ProcessorUse> use_;
+  std::vector<BatchDone> done_;
+  std::uint64_t life_ = 0;
+  std::int64_t slowness_permille_ = 1000;
+  std::int64_t failures_per_million_ = 0;
+  bool hangs_ = false;
+  bool refuses_loads_ = false;
+};
+
+}  // namespace juggler::sim

@@ -1,0 +1,53 @@
+#pragma once
+// What goes wrong in a run: the faults that a scenario lists, and others that are drawn from the
+// seed. Whatever a fault takes away comes back at its end, or when the run heals.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/rng.h"
+#include "sim/agenda.h"
+#include "sim/scenario.h"
+
+namespace juggler::sim {
+
+class World;
+class DeviceMachine;
+
+class FaultPlan final : public Sleeper {
+ public:
+  // `random`: so many more, at random times of the scenario's duration.
+  FaultPlan(World& world, std::uint64_t seed);
+
+  // Puts everything into the agenda.
+  void plan();
+  // Ends whatever still goes on, and brings back whatever is away.
+  void heal();
+  // When the last one has ended by itself.
+  Time over() const { return over_; }
+  bool healed() const { return healed_; }
+
+  void wake(std::uint64_t what) override;
+
+ private:
+  Fault draw();
+  void begin(std::size_t index);
+  void end(std::size_t index);
+  void on_device(const Fault& fault, DeviceMachine& device, bool begins);
+  void ramp(std::size_t index);
+  void swizzle(Fault fault);
+  void cut(DeviceMachine& device, LinkDirection direction);
+  void restore(DeviceMachine& device);
+  std::vector<DeviceMachine*> devices_of(const Fault& fault);
+  void crash_controller();
+  std::size_t lost_frames();
+
+  World& world_;
+  Rng rng_;
+  std::vector<Fault> faults_;
+  Time over_;
+  bool healed_ = false;
+};
+
+}  // namespace juggler::sim

@@ -1,0 +1,143 @@
+#include "sim/machines.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "core/check.h"
+
+namespace juggler::sim {
+namespace {
+
+// Dispatches that may lie on a device at once: the windows of all processors.
+int window_of(const DeviceFacts& facts) {
+  return std::accumulate(facts.processors.begin(), facts.processors.end(), 0,
+                         [](int sum, const Processor& processor) {
+                           return sum + processor.window_batches * processor.batch_max;
+                         });
+}
+
+}  // namespace
+
+ControllerMachine::ControllerMachine(Agenda& agenda, Broker& broker,
+                                     ControllerMachineOptions options)
+    : agenda_(agenda),
+      options_(std::move(options)),
+      link_(agenda, options_.link, options_.seed),
+      transport_(agenda, broker, link_, options_.seed),
+      clock_(agenda) {}
+
+void ControllerMachine::begin() {
+  JUGGLER_CHECK(!runs(), "one controller on a machine");
+  controller_ = std::make_unique<Controller>(options_.config, options_.make_policy());
+  ControllerShellOptions shell;
+  shell.version = "simulated";
+  shell.observer = options_.observer;
+  shell_ = std::make_unique<ControllerShell>(*controller_, transport_, clock_, std::move(shell));
+  if (options_.stepping) {
+    options_.stepping(*controller_);
+  }
+  transport_.begin(controller_plan(options_.instance), *this);
+}
+
+void ControllerMachine::die(std::size_t lost_frames) {
+  transport_.die(lost_frames);
+  shell_.reset();
+  controller_.reset();
+  alarm_.clear();
+}
+
+void ControllerMachine::turn() {
+  shell_->turn(Micros{0});
+  transport_.flush();
+  alarm_.set(agenda_, controller_->next_timer(), *this);
+}
+
+void ControllerMachine::wake(std::uint64_t what) {
+  if (alarm_.rings(what) && runs()) {
+    turn();
+  }
+}
+
+DeviceMachine::DeviceMachine(Agenda& agenda, Broker& broker, DeviceMachineOptions options)
+    : agenda_(agenda),
+      options_(std::move(options)),
+      link_(agenda, options_.link, options_.seed),
+      transport_(agenda, broker, link_, options_.seed),
+      clock_(agenda),
+      executor_(agenda, options_.truth, options_.noise, options_.seed, *this) {}
+
+void DeviceMachine::begin() {
+  JUGGLER_CHECK(!runs(), "one consumer on a machine");
+  // Seconds, as juggler-consumer takes them; but two starts within one second are told apart, as
+  // they are there by the time that a start takes.
+  last_incarnation_ = std::max(last_incarnation_ + 1, clock_.unix_seconds());
+  options_.announced.incarnation = last_incarnation_;
+  const DeviceFacts& facts = options_.announced;
+  consumer_ = std::make_unique<Consumer>(options_.config, facts);
+  ConsumerShellOptions shell;
+  shell.observer = options_.observer;
+  if (facts.memory > Bytes{0}) {
+    shell.sample_host = [memory = facts.memory] {
+      HostSample sample;
+      sample.memory_free = memory;
+      return sample;
+    };
+  }
+  shell_ =
+      std::make_unique<ConsumerShell>(*consumer_, transport_, executor_, clock_, std::move(shell));
+  transport_.begin(device_plan(facts.id, facts.incarnation, window_of(facts)), *this);
+}
+
+void DeviceMachine::end() {
+  shell_.reset();
+  consumer_.reset();
+  executor_.forget();
+  alarm_.clear();
+}
+
+void DeviceMachine::die(std::size_t lost_frames) {
+  transport_.die(lost_frames);
+  end();
+}
+
+void DeviceMachine::lose_power() {
+  transport_.lose_power();
+  end();
+}
+
+void DeviceMachine::drain() {
+  if (runs()) {
+    shell_->drain();
+    turn();
+  }
+}
+
+void DeviceMachine::jump(Micros by) {
+  clock_.jump(by);
+  alarm_.clear();
+  if (runs()) {
+    turn();
+  }
+}
+
+void DeviceMachine::turn() {
+  shell_->turn(Micros{0});
+  transport_.flush();
+  if (shell_->left()) {
+    die(0);  // all is confirmed; its last heartbeat is on its way
+    return;
+  }
+  const Time due = consumer_->next_timer();
+  if (due != Time::never()) {
+    alarm_.set(agenda_, due - clock_.ahead(), *this);
+  }
+}
+
+void DeviceMachine::wake(std::uint64_t what) {
+  if (alarm_.rings(what) && runs()) {
+    turn();
+  }
+}
+
+}  // namespace juggler::sim
