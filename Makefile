@@ -3,8 +3,8 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test check sanitize floor fuzz tidy build bench models models-again check-models photos onnxruntime doctor
-.PHONY: clean distclean
+.PHONY: help run test check sanitize floor soak fuzz tidy build bench models models-again check-models photos onnxruntime
+.PHONY: clean distclean doctor
 MAKEFLAGS += --no-print-directory
 
 SETUP := setup/setup.sh
@@ -49,6 +49,13 @@ floor: onnxruntime ## Build and test with g++ 11, the compiler of JetPack 6
 	@$(SETUP) packages test packages check
 	@$(WITH_ORT) cmake --preset gcc11 && cmake --build build/gcc11 && \
 	  ctest --preset gcc11 -L 'unit|property'
+
+SEEDS ?= 100000
+FIRST_SEED ?= 1
+soak: ## Run SEEDS random worlds (100000) with faults in virtual time, every promise checked
+	@$(SETUP) packages build test
+	@cmake --preset soak && cmake --build build/soak --target property_soak
+	@build/soak/tests/property/property_soak --first $(FIRST_SEED) --count $(SEEDS)
 
 SECONDS_EACH ?= 60
 fuzz: ## Fuzz every decoder for SECONDS_EACH seconds (60) with clang's libFuzzer
