@@ -28,6 +28,25 @@ Lane* lane_of(Fleet& fleet, const std::string& device, std::size_t lane) {
   return state != nullptr && lane < state->lanes.size() ? &state->lanes[lane] : nullptr;
 }
 
+// A batch may have become smaller since its tasks joined it, and the share of each larger: whose
+// limit it breaks now. They never fit a batch of this size again, so that planning them anew ends.
+std::vector<TaskNumber> over_their_energy(const Lane& lane, std::uint64_t batch,
+                                          const TaskTable& tasks) {
+  const auto entry = std::find_if(lane.line->begin(), lane.line->end(),
+                                  [&](const OpenBatch& open) { return open.id == batch; });
+  const BatchCost& cost = (*lane.costs)[entry->profile].of(entry->tasks);
+  std::vector<TaskNumber> costly;
+  for (const Member& member : lane.members_of(batch)) {
+    const std::optional<Microjoules> limit =
+        tasks.find(member.task)->submission.requirements.max_energy;
+    if (limit.has_value() &&
+        (!cost.energy_high.has_value() || *cost.energy_high / entry->tasks > *limit)) {
+      costly.push_back(member.task);
+    }
+  }
+  return costly;
+}
+
 }  // namespace
 
 // Whether waiting for one more task until `until` is likely to be worth it.
@@ -90,7 +109,15 @@ void Controller::serve(const std::string& device_id, std::size_t lane_index) {
     if (!next.has_value()) {
       return;
     }
-    dispatch(device_id, lane_index, *next);
+    const std::vector<TaskNumber> costly = over_their_energy(*lane, *next, tasks_);
+    if (costly.empty()) {
+      dispatch(device_id, lane_index, *next);
+      continue;
+    }
+    for (const TaskNumber number : costly) {
+      unplace(*tasks_.find(number));
+    }
+    plan_all(costly);
   }
 }
 
