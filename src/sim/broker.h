@@ -112,8 +112,8 @@ class Broker final : public Sleeper {
   void block(bool blocked);
   // So many of a million dispatches and results come twice, as when a sender is in doubt.
   void duplicate(std::int64_t per_million) { duplicates_per_million_ = per_million; }
-  // The other end of a connection has vanished: it is given up after two heartbeats.
-  void abandoned(std::uint64_t connection);
+  // The other end of a port's connections has vanished: they are given up after two heartbeats.
+  void abandoned(const BrokerPort& port);
   // The link of a port was cut: a connection that hears nothing for two heartbeats is given up.
   void watch(BrokerPort& port);
 

@@ -1,7 +1,6 @@
 #include "sim/transport.h"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include "core/check.h"
@@ -21,9 +20,6 @@ constexpr unsigned kWakeBits = 3;
 // heartbeats.
 constexpr Micros kHandshakeMax = seconds(10);
 constexpr Micros kSilenceMax = seconds(10);
-constexpr Micros kLockRetry = milliseconds(500);
-constexpr Micros kQueueRetry = seconds(1);
-constexpr Micros kDrainRecheck = milliseconds(20);
 // Login, tuning, opening of vhost and channel: round trips before the session begins; the short
 // connection that enrols a device needs as many, and its declarations.
 constexpr int kHandshakeTrips = 5;
@@ -51,7 +47,7 @@ void SimTransport::begin(SessionPlan plan, TransportOwner& owner) {
 
 void SimTransport::lose_power() {
   link_.up.lose_tail(SIZE_MAX);
-  broker_.abandoned(connection_);
+  broker_.abandoned(port_);
   vanish();
 }
 
@@ -304,82 +300,6 @@ void SimTransport::confirmed(const Frame& frame) {
   }
 }
 
-bool SimTransport::locked() const {
-  for (std::size_t i = 0; i < active_.size(); ++i) {
-    if (plan_->subscriptions[i].exclusive && !active_[i]) {
-      return false;
-    }
-  }
-  return true;
-}
-
-// The owner learns of the session before anything else is fetched for it.
-void SimTransport::advance() {
-  if (phase_ != Phase::Up && locked()) {
-    if (!announcing_) {
-      announcing_ = true;
-      ask(StepKind::Announce, 0);
-    }
-    return;
-  }
-  if (next_ < plan_->subscriptions.size()) {
-    ask(started_ ? StepKind::Drained : StepKind::Start, static_cast<std::uint16_t>(next_));
-  }
-}
-
-void SimTransport::ask(StepKind kind, std::uint16_t index) {
-  send({.kind = FrameKind::Step, .flag = static_cast<std::uint8_t>(kind), .index = index});
-}
-
-void SimTransport::answered(const Frame& frame) {
-  switch (static_cast<StepAnswer>(frame.flag)) {
-    case StepAnswer::Opened:
-      phase_ = Phase::Joining;
-      reply_queue_ = frame.text ? *frame.text : std::string();
-      break;
-    case StepAnswer::Announced: {
-      phase_ = Phase::Up;
-      ladder_.succeeded(agenda_.now());
-      publishes_.clear();
-      first_publish_ = 1;
-      open_ = 0;
-      std::int64_t previous = 0;
-      std::from_chars(frame.text->data(), frame.text->data() + frame.text->size(), previous);
-      TransportConnected up{incarnation_, static_cast<std::int64_t>(frame.number), reply_queue_,
-                            previous};
-      events_.emplace_back(std::move(up));
-      break;
-    }
-    case StepAnswer::Started:
-      active_[frame.index] = true;
-      started_ = true;
-      break;
-    case StepAnswer::StartedDry:
-      active_[frame.index] = true;
-      started_ = false;
-      next_ += 1;
-      break;
-    case StepAnswer::Dry:
-      started_ = false;
-      next_ += 1;
-      break;
-    case StepAnswer::WaitLock:
-      wake_later(kWakeStep, agenda_.now() + kLockRetry);
-      return;
-    case StepAnswer::WaitQueue:
-      wake_later(kWakeStep, agenda_.now() + kQueueRetry);
-      return;
-    case StepAnswer::NotDry:
-      wake_later(kWakeStep, agenda_.now() + kDrainRecheck);
-      return;
-    case StepAnswer::Refused:
-      send({.kind = FrameKind::Goodbye});
-      lose("a subscription was refused");
-      return;
-  }
-  advance();
-}
-
 void SimTransport::lose(const std::string& reason) {
   const bool was_up = phase_ == Phase::Up;
   phase_ = Phase::Down;
@@ -412,6 +332,7 @@ void SimTransport::lose(const std::string& reason) {
 // Closes the socket: the kernel forgets what it could not send.
 void SimTransport::give_up(const std::string& reason) {
   link_.up.lose_tail(SIZE_MAX);
+  broker_.abandoned(port_);  // an earlier good-bye may have been among it
   send({.kind = FrameKind::Goodbye});
   lose(reason);
 }
