@@ -21,9 +21,10 @@ LAYERS = {
     "telemetry": ["core", "wire", "runtime", "files"],
     "bounds": ["core"],
     "sim": ["core", "wire", "runtime", "files"],
+    "evaluation": ["core", "wire", "runtime", "files", "sim", "bounds"],
     "http": ["core", "wire", "runtime", "files"],
     "apps": ["core", "wire", "runtime", "files", "amqp", "inference", "telemetry", "sim", "bounds",
-             "http"],
+             "evaluation", "http"],
 }
 
 CORE_INCLUDES = {
