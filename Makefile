@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test check sanitize floor soak fuzz tidy build bench models models-again check-models photos onnxruntime
+.PHONY: evaluation help run test check sanitize floor soak fuzz tidy build bench models models-again check-models photos onnxruntime
 .PHONY: clean distclean doctor
 MAKEFLAGS += --no-print-directory
 
@@ -90,6 +90,10 @@ build: onnxruntime ## Set up what the build needs, and build the programs (build
 bench: build models ## Run the benchmarks; docs/performance.md explains them
 	@$(SETUP) packages bench
 	@$(WITH_ORT) bench/run.sh
+
+evaluation: build ## Compare the policies on the named deployments (hours; docs/evaluation.md)
+	@$(SETUP) packages report
+	@$(JUGGLER) evaluate $(EVALUATION_ARGS)
 
 models: photos ## Make the ONNX files and their catalogue (var/models); docs/models.md
 	@$(SETUP) models

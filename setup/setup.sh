@@ -11,7 +11,7 @@ export PATH=$PATH:/usr/sbin:/sbin  # ldconfig; Debian leaves these out for users
 usage() {
   cat <<'EOF'
 usage: setup/setup.sh STEP…
-  packages GROUP   Debian packages of a group of setup/packages.list (build, test, bench, models)
+  packages GROUP   Debian packages of a group of setup/packages.list (build, test, bench, models, report)
   cmake            CMake 3.25 or newer, where the system's is older (Ubuntu 22.04)
   onnxruntime      ONNX Runtime's headers and library, in var/onnxruntime
   photos           photographs with a free licence, in var/photos

@@ -6,7 +6,7 @@ count() { find "$1" -name "$2" 2>/dev/null | wc -l; }
 step_status() {
   local group lacking library trained
   say "system: $SYSTEM_NAME ($SYSTEM)"
-  for group in build test bench models; do
+  for group in build test bench models report; do
     # shellcheck disable=SC2046  # One word per package.
     lacking=$(not_installed $(package_rows "$group" | cut -d' ' -f1) | paste -sd' ')
     say "packages ($group): ${lacking:+missing: }${lacking:-all installed}"

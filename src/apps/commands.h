@@ -12,5 +12,8 @@ void add_submit_command(CLI::App& app, Action& action);
 void add_query_commands(CLI::App& app, Action& action);  // devices, models, policies, tasks, status
 void add_explain_command(CLI::App& app, Action& action);
 void add_doctor_command(CLI::App& app, Action& action);
+void add_simulate_command(CLI::App& app, Action& action);
+void add_evaluate_command(CLI::App& app, Action& action);
+void add_plan_command(CLI::App& app, Action& action);
 
 }  // namespace juggler

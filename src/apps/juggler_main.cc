@@ -23,6 +23,9 @@ int main(int argc, char** argv) {
   add_query_commands(app, action);
   add_explain_command(app, action);
   add_doctor_command(app, action);
+  add_simulate_command(app, action);
+  add_evaluate_command(app, action);
+  add_plan_command(app, action);
   add_controller_command(app, action);
   return run_app(app, argc, argv, action);
 }
