@@ -277,7 +277,7 @@ def main():
     options = parse_arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     now = datetime.datetime.now(datetime.timezone.utc)
-    floor_binary = options.floor or build_floor()
+    floor_binary = os.path.abspath(options.floor or build_floor())
     notes = {"command": shlex.join(["bench/roundtrip.py", *sys.argv[1:]]),
              "date": now.isoformat(timespec="seconds"), "quick": options.quick,
              "rounds": options.rounds, "build": machine.cmake_cache(floor_binary)}
