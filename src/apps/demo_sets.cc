@@ -46,7 +46,11 @@ std::vector<Placement> placements(const json& answer, const std::string& local, 
       placement.accuracy = number_of(variant, "accuracy_percent").value_or(0);
       placement.p95 = integer_of(place, "latency_us_p95").value_or(kNever);
       placement.energy = integer_of(place, "energy_uj").value_or(kNever);
-      placement.energy_high = integer_of(place, "energy_uj_high").value_or(kNever);
+      if (const auto high = integer_of(place, "energy_uj_high")) {
+        // At the board's input, where a task's limit is compared.
+        const std::int64_t permille = integer_of(place, "to_board_input_permille").value_or(1000);
+        placement.energy_high = *high * permille / 1000;
+      }
       list.push_back(std::move(placement));
     }
   }
@@ -151,8 +155,9 @@ std::vector<DemoSet> demo_sets(const json& answer, const std::string& local, std
     const std::int64_t limit_mj = usual->energy_high / 1000 + 5;
     energy.requirements.max_energy = Microjoules{limit_mj * 1000};
     energy.title = fmt::format(
-        "A tight energy limit: the same {} tasks within {}, at most {} each (upper end)", tasks,
-        show(*deadline.requirements.deadline), show(*energy.requirements.max_energy));
+        "A tight energy limit: the same {} tasks within {}, at most {} each at the board's input "
+        "(upper end)",
+        tasks, show(*deadline.requirements.deadline), show(*energy.requirements.max_energy));
     sets.push_back(energy);
   }
   std::optional<LocalChoice> mine = local_choice(list);

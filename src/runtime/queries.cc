@@ -86,6 +86,7 @@ json placement_json(const DeviceFacts& device, const Processor& processor, const
              {"evidence", to_string(profile.evidence)},
              {"source", profile.source},
              {"memory_bytes", profile.memory.count}};
+  entry["to_board_input_permille"] = device.to_board_input.factor_permille;
   entry.update(energy_json(point.energy).is_null() ? json::object() : energy_json(point.energy));
   return entry;
 }
