@@ -70,7 +70,7 @@ class WindowSolver {
   double price_max_;
   Prices& prices_;
   LinearProgram lp_;
-  std::vector<double> limits_;  // of the window's task prices, for now
+  std::vector<double> limits_;  // the price that each task of the window may reach in this round
   std::vector<int> lane_rows_;  // the row of each lane's first free cell
 };
 
