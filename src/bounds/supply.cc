@@ -30,7 +30,7 @@ std::vector<Option> options_of(const DeviceFacts& facts, const Processor& proces
       option.energy_known = point.energy.has_value();
       if (point.energy.has_value()) {
         option.energy_uj = static_cast<double>(point.energy->value.count) * to_board_input;
-        option.energy_high_uj = static_cast<double>(point.energy->high.count);
+        option.energy_high_uj = static_cast<double>(point.energy->high.count) * to_board_input;
       }
       options.push_back(option);
     }
@@ -148,9 +148,10 @@ bool may_serve(const ProcessorGroup& group, const Option& option, const Requirem
   if (wanted.min_accuracy.has_value() && variant.accuracy < *wanted.min_accuracy) {
     return false;
   }
+  // The controller rounds shares down to whole microjoules.
   if (wanted.max_energy.has_value() &&
       (!option.energy_known ||
-       option.energy_high_uj > static_cast<double>(wanted.max_energy->count) * option.batch)) {
+       option.energy_high_uj >= static_cast<double>(wanted.max_energy->count + 1) * option.batch)) {
     return false;
   }
   return !wanted.deadline.has_value() || option.latency + group.network <= *wanted.deadline;

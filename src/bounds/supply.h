@@ -35,7 +35,7 @@ struct Option {
   Micros latency;               // mean, of the whole batch
   bool energy_known = false;    // else energy_uj is 0
   double energy_uj = 0.0;       // mean, of the whole batch
-  double energy_high_uj = 0.0;  // upper end, of the whole batch, at the device's own scope
+  double energy_high_uj = 0.0;  // upper end, of the whole batch
 };
 
 // Processors that nobody can tell apart: one row of a programme instead of one per device.
