@@ -70,15 +70,15 @@ std::uint64_t Lane::queued() const {
   return tasks;
 }
 
-std::vector<Member>& Lane::members_at(std::uint64_t batch) {
+std::size_t Lane::position_of(std::uint64_t batch) const {
   const auto at = std::find_if(members.begin(), members.end(),
                                [&](const auto& entry) { return entry.first == batch; });
   JUGGLER_CHECK(at != members.end(), "an open batch has members");
-  return at->second;
+  return static_cast<std::size_t>(at - members.begin());
 }
 
 const std::vector<Member>& Lane::members_of(std::uint64_t batch) const {
-  return const_cast<Lane*>(this)->members_at(batch);
+  return members[position_of(batch)].second;
 }
 
 void Lane::replace(std::uint64_t batch) {
@@ -88,10 +88,10 @@ void Lane::replace(std::uint64_t batch) {
   JUGGLER_CHECK(at != changed->end(), "only open batches change");
   OpenBatch entry = *at;
   changed->erase(at);
-  const std::vector<Member>& of_batch = members_at(batch);
+  const std::size_t position = position_of(batch);
+  const std::vector<Member>& of_batch = members[position].second;
   if (of_batch.empty()) {
-    members.erase(std::find_if(members.begin(), members.end(),
-                               [&](const auto& other) { return other.first == batch; }));
+    members.erase(members.begin() + static_cast<std::ptrdiff_t>(position));
   } else {
     entry.tasks = static_cast<int>(of_batch.size());
     entry.hoped = std::max(entry.hoped, entry.tasks);
@@ -117,12 +117,12 @@ void Lane::join(std::uint64_t batch, const OpenBatch& fresh, const Member& membe
     replace(fresh.id);
     return;
   }
-  members_at(batch).push_back(member);
+  members[position_of(batch)].second.push_back(member);
   replace(batch);
 }
 
 void Lane::leave(std::uint64_t batch, std::uint64_t task) {
-  std::vector<Member>& of_batch = members_at(batch);
+  std::vector<Member>& of_batch = members[position_of(batch)].second;
   of_batch.erase(std::find_if(of_batch.begin(), of_batch.end(),
                               [&](const Member& member) { return member.task == task; }));
   replace(batch);
@@ -130,7 +130,7 @@ void Lane::leave(std::uint64_t batch, std::uint64_t task) {
 
 std::vector<Member> Lane::take(std::uint64_t batch) {
   std::vector<Member> taken;
-  std::swap(taken, members_at(batch));
+  std::swap(taken, members[position_of(batch)].second);
   replace(batch);
   return taken;
 }

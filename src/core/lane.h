@@ -85,7 +85,7 @@ struct Lane {
   const std::vector<Member>& members_of(std::uint64_t batch) const;
 
  private:
-  std::vector<Member>& members_at(std::uint64_t batch);
+  std::size_t position_of(std::uint64_t batch) const;  // in `members`
   void replace(std::uint64_t batch);  // works its entry of the line out anew from its members
 };
 

@@ -30,17 +30,6 @@ class Timers {
   // Cancelling one that has run, or none, does nothing.
   void cancel(Id id) { timers_.erase(id); }
 
-  // Takes one back before it runs. None if it has run.
-  std::optional<Body> take(Id id) {
-    const auto at = timers_.find(id);
-    if (at == timers_.end()) {
-      return std::nullopt;
-    }
-    std::optional<Body> body = std::move(at->second);
-    timers_.erase(at);
-    return body;
-  }
-
   Time next() const { return timers_.empty() ? Time::never() : timers_.begin()->first.at; }
 
   // Takes the first timer that is due.

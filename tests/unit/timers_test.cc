@@ -51,13 +51,5 @@ TEST(Timers, DefaultId_NamesNone) {
   EXPECT_EQ(timers.pop_due(Time{5}), "a");
 }
 
-TEST(Timers, TakenBack_NeverRunsAndIsTakenOnce) {
-  StringTimers timers;
-  const StringTimers::Id id = timers.set(Time{5}, "a");
-  EXPECT_EQ(timers.take(id), "a");
-  EXPECT_FALSE(timers.take(id).has_value());
-  EXPECT_FALSE(timers.pop_due(Time{5}).has_value());
-}
-
 }  // namespace
 }  // namespace juggler
