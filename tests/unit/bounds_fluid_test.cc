@@ -194,6 +194,20 @@ TEST(Fluid_Energy, EnergyLimit_CountsTheShareOfABatch) {
   EXPECT_TRUE(bounds::may_serve(groups[0], groups[0].options[2], limited.requirements));
 }
 
+TEST(Fluid_Energy, EnergyLimit_IsComparedAtTheBoardsInput) {
+  DeviceFacts device = fast();
+  device.to_board_input.factor_permille = 700;
+  const std::vector<SupplyDevice> supply{{&device, {}, 1}};
+  Demand limited = demand(10.0);
+  limited.requirements.max_energy = Microjoules{21'000};  // batch 2: 30 mJ each at its meter
+
+  const auto groups = group_processors(supply);
+
+  EXPECT_TRUE(bounds::may_serve(groups[0], groups[0].options[1], limited.requirements));
+  limited.requirements.max_energy = Microjoules{20'999};
+  EXPECT_FALSE(bounds::may_serve(groups[0], groups[0].options[1], limited.requirements));
+}
+
 TEST(Fluid_Energy, MoreThanTheCapacity_SaysSo) {
   const DeviceFacts device = frugal();
   const std::vector<SupplyDevice> supply{{&device, {}, 1}};

@@ -192,6 +192,15 @@ TEST(Candidates, Energy_IsComparedAtTheBoardsInput) {
   EXPECT_EQ(scene.only().energy, Microjoules{125'000});
 }
 
+TEST(Candidates, EnergyLimit_IsComparedAtTheBoardsInput) {
+  Scene scene = scene_of(device("d").to_board_input(1250).serves(
+      variant("net-fp32"), milliseconds(50), energy_mj(100)));
+  scene.task = submission("t").model("imagenet").max_energy_mj(124);
+  EXPECT_EQ(scene.only().verdict, Verdict::EnergyOver);
+  scene.task = submission("t").model("imagenet").max_energy_mj(125);
+  EXPECT_EQ(scene.only().verdict, Verdict::Meets);
+}
+
 TEST(Candidates, WindowFull_WouldBeInTimeAfterwards) {
   Scene scene = simple();
   add_in_flight(scene, milliseconds(30));
