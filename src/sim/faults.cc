@@ -133,8 +133,6 @@ void FaultPlan::begin(std::size_t index) {
     case FaultKind::Throttle:
       ramp(index);
       return;
-    case FaultKind::DiskFull:
-      return;  // no journal is written here
     default:
       for (DeviceMachine* device : devices_of(fault)) {
         on_device(fault, *device, /*begins=*/true);
@@ -162,7 +160,6 @@ void FaultPlan::end(std::size_t index) {
       world_.broker().duplicate(0);
       return;
     case FaultKind::SwizzleClog:
-    case FaultKind::DiskFull:
       return;
     default:
       for (DeviceMachine* device : devices_of(fault)) {
@@ -174,7 +171,6 @@ void FaultPlan::end(std::size_t index) {
 void FaultPlan::on_device(const Fault& fault, DeviceMachine& device, bool begins) {
   switch (fault.kind) {
     case FaultKind::MessageLoss:
-    case FaultKind::Reorder:
       if (begins) {
         device.transport().lose_connection();
       }

@@ -108,7 +108,6 @@ struct RunResult {
   std::uint64_t dispatched = 0;  // of all controllers, warm-up included
   std::uint64_t attempts_failed = 0;
   std::uint64_t attempts_timed_out = 0;
-  std::uint64_t redelivered = 0;  // results that came by a redelivery
 
   std::vector<ClassResult> classes;
   std::vector<DeviceResult> devices;

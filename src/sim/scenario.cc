@@ -8,17 +8,15 @@
 namespace juggler {
 namespace {
 
-constexpr std::array<Named<FaultKind>, 19> kFaultKinds{{
+constexpr std::array<Named<FaultKind>, 17> kFaultKinds{{
     {FaultKind::MessageLoss, "message-loss"},
     {FaultKind::Duplication, "duplication"},
-    {FaultKind::Reorder, "reorder"},
     {FaultKind::Delay, "delay"},
     {FaultKind::Partition, "partition"},
     {FaultKind::Crash, "crash"},
     {FaultKind::Straggler, "straggler"},
     {FaultKind::Throttle, "throttle"},
     {FaultKind::ClockJump, "clock-jump"},
-    {FaultKind::DiskFull, "disk-full"},
     {FaultKind::EngineError, "engine-error"},
     {FaultKind::LoadOutOfMemory, "load-out-of-memory"},
     {FaultKind::SwizzleClog, "swizzle-clog"},

@@ -143,16 +143,14 @@ struct DemandClass {
 };
 
 enum class FaultKind {
-  MessageLoss,      // a message of the link is lost, with its connection: `probability` of each
+  MessageLoss,      // what is under way on the link is lost, with its connection
   Duplication,      // delivered twice: `probability` of each
-  Reorder,          // overtaken by messages of other queues: `probability` of each
   Delay,            // exponential extra delay, mean `delay`, each way
   Partition,        // nothing passes, in `direction`
   Crash,            // the device's process dies and is back after `lasts`
   Straggler,        // everything takes `factor` times as long, at once
   Throttle,         // as a ramp: to `factor` over `ramp`, back at once
   ClockJump,        // the device's clock jumps by `delay`
-  DiskFull,         // the journal cannot be written
   EngineError,      // a run fails: `probability` of each
   LoadOutOfMemory,  // a variant cannot be loaded
   SwizzleClog,      // random links stop one by one, and are released in another order

@@ -207,9 +207,7 @@ FaultDraft read_fault(TomlSection& section) {
     }
   }
   switch (fault.kind) {
-    case FaultKind::MessageLoss:
     case FaultKind::Duplication:
-    case FaultKind::Reorder:
     case FaultKind::EngineError:
       fault.probability = section.number("probability", {1e-9, 1.0});
       break;

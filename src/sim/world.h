@@ -115,11 +115,6 @@ class World {
   std::vector<std::string> complaints_;
 };
 
-// Runs a scenario with its own load, policy and goal; what `options` says of these is replaced.
-//
-// errors  a policy or goal that does not exist, a trace that cannot be read
-Result<RunResult> run_scenario(const Scenario& scenario, WorldOptions options);
-
 // A stream of random numbers of its own for each concern, all from one seed.
 enum class Stream : std::uint64_t {
   Load,
