@@ -22,11 +22,6 @@ std::optional<EnergyFigure> share(const std::optional<EnergyFigure>& energy, std
   return part;
 }
 
-// Whether two dispatches are meant to run together. Batches are numbered by each leader anew.
-bool same_batch(const Dispatch& a, const Dispatch& b) {
-  return a.batch_size > 1 && a.batch == b.batch && a.attempt.epoch == b.attempt.epoch;
-}
-
 }  // namespace
 
 Consumer::Consumer(ConsumerConfig config, DeviceFacts facts)
@@ -42,7 +37,13 @@ void Consumer::step(Time now, ConsumerEvent event, std::vector<ConsumerAction>& 
 }
 
 Time Consumer::next_timer() const {
-  return std::min(linked_ ? next_beat_ : Time::never(), next_gathered_);
+  Time next = linked_ ? next_beat_ : Time::never();
+  for (std::size_t l = 0; l < lanes_.size(); ++l) {
+    if (!lanes_[l].running.has_value()) {
+      next = std::min(next, lanes_[l].waiting.next_ready(facts_.processors[l], config_.gather_max));
+    }
+  }
+  return next;
 }
 
 void Consumer::on(const LinkUp& /*event*/) {
@@ -61,9 +62,7 @@ void Consumer::on(const LinkDown& /*event*/) {
   linked_ = false;
   publishes_.clear();
   for (Lane& lane : lanes_) {
-    for (Job& job : lane.waiting) {
-      job.delivery.reset();
-    }
+    lane.waiting.lose_deliveries();
     if (lane.running.has_value()) {
       for (Job& job : lane.running->jobs) {
         job.delivery.reset();
@@ -100,8 +99,7 @@ bool Consumer::recognise(const DispatchArrived& event) {
   }
   const auto same = [&](const Job& job) { return job.dispatch.attempt == id; };
   for (Lane& lane : lanes_) {
-    const auto waiting = std::find_if(lane.waiting.begin(), lane.waiting.end(), same);
-    if (waiting != lane.waiting.end()) {
+    if (Job* waiting = lane.waiting.find(id)) {
       take_over(waiting->delivery, event.delivery);
       return true;
     }
@@ -166,101 +164,11 @@ void Consumer::on(DispatchArrived& event) {
   epoch_ = std::max(epoch_, job.dispatch.attempt.epoch);
   for (std::size_t l = 0; l < lanes_.size(); ++l) {
     if (facts_.processors[l].id == job.dispatch.processor) {
-      lanes_[l].waiting.push_back(std::move(job));
+      lanes_[l].waiting.add(std::move(job));
       start_next(l);
       return;
     }
   }
-}
-
-Micros Consumer::predicted(const Processor& processor, const std::string& variant,
-                           int batch) const {
-  for (const Profile& profile : processor.profiles) {
-    if (profile.variant == variant) {
-      // Between measured sizes the larger one counts; beyond the largest, in proportion.
-      for (const ProfilePoint& point : profile.points) {
-        if (point.batch >= batch) {
-          return point.latency_p95;
-        }
-      }
-      const ProfilePoint& largest = profile.points.back();
-      return largest.latency_p95 * batch / largest.batch;
-    }
-  }
-  return Micros{0};
-}
-
-// When the batch of a waiting job can run: now, or, while a part of it has not arrived, when it
-// would miss its deadline by waiting longer. What is delivered again comes without the rest.
-Time Consumer::ready_at(const Lane& lane, const Processor& processor, const Job& job) const {
-  if (job.dispatch.batch_size <= 1 || job.redelivered) {
-    return now_;
-  }
-  int here = 0;
-  Time expires = job.expires;
-  Time first = job.received;
-  for (const Job& other : lane.waiting) {
-    if (same_batch(other.dispatch, job.dispatch)) {
-      here += 1;
-      expires = std::min(expires, other.expires);
-      first = std::min(first, other.received);
-    }
-  }
-  if (here >= job.dispatch.batch_size) {
-    return now_;
-  }
-  const Micros takes = predicted(processor, job.dispatch.variant, job.dispatch.batch_size);
-  return std::max(now_, std::min(first + config_.gather_max, expires - takes));
-}
-
-void Consumer::drop_expired(Lane& lane) {
-  for (std::size_t i = 0; i < lane.waiting.size();) {
-    if (lane.waiting[i].expires > now_) {
-      ++i;
-      continue;
-    }
-    Job job = std::move(lane.waiting[i]);
-    lane.waiting.erase(lane.waiting.begin() + static_cast<std::ptrdiff_t>(i));
-    stats_.expired += 1;
-    AttemptResult expired =
-        result_for(job, AttemptStatus::Expired, "its deadline passed while it waited");
-    finish(job, std::move(expired));
-  }
-}
-
-// The next tasks to run together: the first batch in line that is complete, and others of its
-// variant, as long as none of them would miss its deadline for it.
-std::vector<Consumer::Job> Consumer::take_batch(std::size_t lane_index) {
-  Lane& lane = lanes_[lane_index];
-  const Processor& processor = facts_.processors[lane_index];
-  drop_expired(lane);
-  std::vector<Job> batch;
-  Time earliest = Time::never();
-  for (std::size_t i = 0; i < lane.waiting.size();) {
-    Job& job = lane.waiting[i];
-    const Time ready = ready_at(lane, processor, job);
-    const bool of_first = !batch.empty() && same_batch(job.dispatch, batch.front().dispatch);
-    if (!of_first && ready > now_) {
-      next_gathered_ = std::min(next_gathered_, ready);
-      ++i;
-      continue;
-    }
-    const Time with_it = std::min(earliest, job.expires);
-    const bool fits =
-        batch.empty() || (job.dispatch.variant == batch.front().dispatch.variant &&
-                          static_cast<int>(batch.size()) < processor.batch_max &&
-                          (of_first || now_ + predicted(processor, job.dispatch.variant,
-                                                        static_cast<int>(batch.size()) + 1) <=
-                                           with_it));
-    if (!fits) {
-      ++i;
-      continue;
-    }
-    earliest = with_it;
-    batch.push_back(std::move(job));
-    lane.waiting.erase(lane.waiting.begin() + static_cast<std::ptrdiff_t>(i));
-  }
-  return batch;
 }
 
 void Consumer::start_next(std::size_t lane_index) {
@@ -268,7 +176,12 @@ void Consumer::start_next(std::size_t lane_index) {
   if (lane.running.has_value()) {
     return;
   }
-  std::vector<Job> jobs = take_batch(lane_index);
+  for (const Job& job : lane.waiting.take_expired(now_)) {
+    stats_.expired += 1;
+    finish(job, result_for(job, AttemptStatus::Expired, "its deadline passed while it waited"));
+  }
+  std::vector<Job> jobs =
+      lane.waiting.take(facts_.processors[lane_index], now_, config_.gather_max);
   if (jobs.empty()) {
     return;
   }
@@ -400,11 +313,8 @@ void Consumer::on(const DrainAsked& /*event*/) {
 }
 
 void Consumer::on(const Tick& /*event*/) {
-  if (next_gathered_ <= now_) {
-    next_gathered_ = Time::never();
-    for (std::size_t l = 0; l < lanes_.size(); ++l) {
-      start_next(l);
-    }
+  for (std::size_t l = 0; l < lanes_.size(); ++l) {
+    start_next(l);  // a batch of which a part never came
   }
   if (!linked_ || now_ < next_beat_) {
     return;

@@ -15,6 +15,7 @@
 
 #include "core/consumer_messages.h"
 #include "core/device.h"
+#include "core/device_queue.h"
 #include "core/timers.h"
 
 namespace juggler {
@@ -50,20 +51,12 @@ class Consumer {
   bool draining() const { return draining_; }
 
  private:
-  struct Job {
-    Dispatch dispatch;
-    std::optional<DeliveryId> delivery;  // none while its connection is gone
-    bool redelivered = false;
-    Time received;
-    Time started;
-    Time expires;
-  };
   struct Batch {
     std::uint64_t id = 0;
     std::vector<Job> jobs;
   };
   struct Lane {
-    std::deque<Job> waiting;
+    DeviceQueue waiting;
     std::optional<Batch> running;
   };
   // A result on its way: kept until the broker has it.
@@ -88,10 +81,6 @@ class Consumer {
   bool recognise(const DispatchArrived& event);
   std::string refusal(const Dispatch& dispatch) const;
   void start_next(std::size_t lane);
-  Time ready_at(const Lane& lane, const Processor& processor, const Job& job) const;
-  void drop_expired(Lane& lane);
-  std::vector<Job> take_batch(std::size_t lane);
-  Micros predicted(const Processor& processor, const std::string& variant, int batch) const;
   AttemptResult result_for(const Job& job, AttemptStatus status, std::string reason) const;
   void finish(const Job& job, AttemptResult result);
   void send(SentResult& sent);
@@ -113,7 +102,6 @@ class Consumer {
   bool left_ = false;
   std::int64_t epoch_ = 0;  // the highest seen
   Time next_beat_ = Time::never();
-  Time next_gathered_ = Time::never();  // when the first batch with a missing part runs without it
   std::uint64_t last_batch_ = 0;
   PublishId last_publish_ = 0;
 

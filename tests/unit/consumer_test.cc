@@ -145,6 +145,78 @@ TEST(Consumer, Batch_KnowsItsMeasuredSizes) {
   EXPECT_EQ(batch_sizes(harness), (std::vector<std::size_t>{1, 4}));
 }
 
+// One of `size` dispatches that the controller planned as batch `batch`.
+Dispatch part_of(const ConsumerHarness& harness, const std::string& id, std::int64_t batch,
+                 int size, Micros budget = seconds(10)) {
+  Dispatch dispatch = dispatch_for(harness.facts(), id, budget);
+  dispatch.batch = batch;
+  dispatch.batch_size = size;
+  return dispatch;
+}
+
+TEST(Consumer, PlannedBatch_RunsOnceAllOfItHasArrived) {
+  ConsumerHarness harness = ready(8);
+  harness.dispatch(part_of(harness, "a", 7, 3));
+  harness.dispatch(part_of(harness, "b", 7, 3));
+  EXPECT_TRUE(batch_sizes(harness).empty());
+  harness.dispatch(part_of(harness, "c", 7, 3));
+  EXPECT_EQ(batch_sizes(harness), (std::vector<std::size_t>{3}));
+}
+
+TEST(Consumer, PlannedBatchWithAMissingPart_RunsWithoutItAfterAWhile) {
+  ConsumerHarness harness = ready(8);
+  harness.dispatch(part_of(harness, "a", 7, 3));
+  harness.dispatch(part_of(harness, "b", 7, 3));
+  harness.advance(milliseconds(1999));
+  EXPECT_TRUE(batch_sizes(harness).empty());
+  harness.advance(milliseconds(1));
+  EXPECT_EQ(batch_sizes(harness), (std::vector<std::size_t>{2}));
+}
+
+TEST(Consumer, PlannedBatchWithAMissingPart_NeverWaitsUntilItIsLate) {
+  ConsumerHarness harness = ready(8);
+  harness.dispatch(part_of(harness, "a", 7, 2, milliseconds(150)));  // two take 100 ms
+  harness.advance(milliseconds(49));
+  EXPECT_TRUE(batch_sizes(harness).empty());
+  harness.advance(milliseconds(1));
+  EXPECT_EQ(batch_sizes(harness), (std::vector<std::size_t>{1}));
+}
+
+TEST(Consumer, IncompleteBatch_LetsOthersGoFirst) {
+  ConsumerHarness harness = ready(8);
+  harness.dispatch(part_of(harness, "a", 7, 2));
+  harness.dispatch("single");
+  EXPECT_EQ(batch_sizes(harness), (std::vector<std::size_t>{1}));
+}
+
+TEST(Consumer, PlannedBatch_JoinsOthersWholeOrNotAtAll) {
+  ConsumerHarness harness = ready(3);
+  harness.dispatch("first");
+  harness.dispatch("single");
+  for (const char* id : {"a", "b", "c"}) {
+    harness.dispatch(part_of(harness, id, 7, 3));
+  }
+  harness.finish();
+  harness.finish();
+  EXPECT_EQ(batch_sizes(harness), (std::vector<std::size_t>{1, 1, 3}));
+}
+
+TEST(Consumer, PartOfABatchExpires_TheRestDoesNotWaitForIt) {
+  ConsumerHarness harness = ready(8);
+  harness.dispatch("first");
+  harness.dispatch(part_of(harness, "a", 7, 2, milliseconds(10)));
+  harness.dispatch(part_of(harness, "b", 7, 2));
+  harness.advance(milliseconds(20));
+  harness.finish();
+  EXPECT_EQ(batch_sizes(harness), (std::vector<std::size_t>{1, 1}));
+}
+
+TEST(Consumer, BatchDeliveredAgain_WaitsForNobody) {
+  ConsumerHarness harness = ready(8);
+  harness.dispatch(part_of(harness, "a", 7, 2), /*redelivered=*/true);
+  EXPECT_EQ(batch_sizes(harness), (std::vector<std::size_t>{1}));
+}
+
 TEST(Consumer, Batch_SharesItsEnergyAmongItsTasks) {
   ConsumerHarness harness = ready(2);
   harness.dispatch("first");
