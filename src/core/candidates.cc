@@ -106,7 +106,8 @@ bool Judge::fit(const Scene& scene, std::size_t profile, Candidate& candidate) c
   for (std::size_t i = 0; i < line.size() && scene.objective.batching != Batching::Never; ++i) {
     const OpenBatch& batch = line[i];
     const bool away = scene.outlook.over_lower_priorities && batch.priority < scene.task.priority;
-    if (batch.profile != profile || away || batch.tasks >= scene.costs(profile).batch_max()) {
+    if (batch.profile != profile || away || batch.tasks >= scene.costs(profile).batch_max() ||
+        over_energy(scene.task, scene.costs(profile).of(batch.tasks + 1), batch.tasks + 1)) {
       continue;
     }
     const BatchCost grown = scene.expected(profile, batch.tasks + 1);
@@ -262,12 +263,6 @@ void look(const Fleet& fleet, const TaskView& task, Time now, Outlook& outlook) 
       outlook.lanes.push_back(std::move(seen));
     }
   }
-}
-
-const Profile& profile_of(const Fleet& fleet, const Candidate& candidate) {
-  return fleet.devices[candidate.device]
-      .facts->processors[candidate.lane]
-      .profiles[candidate.profile];
 }
 
 }  // namespace juggler

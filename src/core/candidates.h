@@ -114,7 +114,4 @@ class Judge {
   Timeline timeline_;
 };
 
-// The profile that a candidate names.
-const Profile& profile_of(const Fleet& fleet, const Candidate& candidate);
-
 }  // namespace juggler

@@ -10,8 +10,6 @@
 namespace juggler {
 namespace {
 
-constexpr Micros kLivenessPeriod = milliseconds(500);
-
 // Carries what is in flight and what was learned over to the processors of new facts, by processor
 // id. The lines are empty by then: positions may have moved.
 std::vector<Lane> lanes_for(const DeviceFacts& facts, const DeviceState& before) {
@@ -63,8 +61,10 @@ void Controller::on(const LeadBegun& event) {
   timers_.set(now_ + config_.warm_up, {.kind = ControllerTimer::Kind::Replan});
   timers_.set(now_ + config_.adopt_wait, {.kind = ControllerTimer::Kind::Replan});
   timers_.cancel(liveness_timer_);  // of an earlier lead
-  liveness_timer_ = timers_.set(now_ + kLivenessPeriod, {.kind = ControllerTimer::Kind::Liveness});
+  liveness_timer_ =
+      timers_.set(now_ + config_.liveness_period, {.kind = ControllerTimer::Kind::Liveness});
   follow_anew();
+  demand_.update(now_);
   // Nobody could be heard without a connection: silence counts from now.
   for (DeviceState& device : fleet_.devices) {
     device.last_heard = now_;

@@ -45,8 +45,9 @@ struct ControllerConfig {
   bool learns = true;  // corrects profiles by results
   bool hedges = true;  // runs a task elsewhere too when its device is late
 
-  Micros warm_up = milliseconds(2500);     // two heartbeats: before it nothing is infeasible
-  Micros adopt_wait = milliseconds(1200);  // one heartbeat: before it redelivered tasks wait
+  Micros warm_up = milliseconds(2500);         // two heartbeats: before it nothing is infeasible
+  Micros adopt_wait = milliseconds(1200);      // one heartbeat: before it redelivered tasks wait
+  Micros liveness_period = milliseconds(500);  // between looks at who is silent, and at prices
   Micros suspect_after = seconds(3);
   Micros lost_after = seconds(5);
   // A lost device counts as gone: nobody waits for it any more. A board restarts in less.
@@ -158,6 +159,8 @@ class Controller {
   void refresh_all(const std::string& device);
   void send_away_late(const std::string& device, std::size_t lane);
   void dispatch(const std::string& device, std::size_t lane, std::uint64_t batch);
+  void watch(BatchInFlight& batch, const std::string& device, const std::string& processor,
+             Micros grace);
   void send_attempt(TaskRecord& record, const DeviceState& device, std::size_t lane,
                     const BatchInFlight& batch, Time predicted);
 

@@ -13,7 +13,8 @@
 namespace juggler {
 namespace {
 
-constexpr Micros kLivenessPeriod = milliseconds(500);
+// What one result can say of a network: more is an outage, not a way.
+constexpr Micros kNetworkMax = seconds(60);
 
 }  // namespace
 
@@ -42,8 +43,11 @@ bool Controller::leave_lane(const AttemptId& id) {
     batch->any_left = true;
     batch->open -= 1;
     if (batch->open == 0) {
+      const bool head = batch == lane.in_flight.begin();
       lane.in_flight.erase(batch);
-      lane.head_since = now_ - device->network() / 2;  // its successor has begun then
+      if (head) {
+        lane.head_since = now_ - device->network() / 2;  // its successor has begun then
+      }
     }
     return first;
   }
@@ -111,6 +115,15 @@ void Controller::follow_anew() {
     }
     follow(open, id);
   }
+  for (DeviceState& device : fleet_.devices) {
+    for (std::size_t l = 0; l < device.lanes.size(); ++l) {
+      device.lanes[l].head_since = now_;
+      for (BatchInFlight& batch : device.lanes[l].in_flight) {
+        // The devices have to find the broker again, too.
+        watch(batch, device.facts->id, device.facts->processors[l].id, config_.attempt_grace);
+      }
+    }
+  }
 }
 
 void Controller::attempt_timed_out(const ControllerTimer& timer) {
@@ -144,12 +157,13 @@ void Controller::attempt_timed_out(const ControllerTimer& timer) {
 void Controller::batch_overdue(const ControllerTimer& timer) {
   DeviceState* device = fleet_.find(timer.device);
   if (device == nullptr || !leading_ || blocked_) {
-    return;
+    return;  // no result can come: follow_anew() watches it from when one can
   }
   for (std::size_t l = 0; l < device->lanes.size(); ++l) {
     const std::deque<BatchInFlight>& in_flight = device->lanes[l].in_flight;
-    const bool there = std::any_of(in_flight.begin(), in_flight.end(),
-                                   [&](const BatchInFlight& b) { return b.batch == timer.batch; });
+    const bool there = std::any_of(in_flight.begin(), in_flight.end(), [&](const BatchInFlight& b) {
+      return b.batch == timer.batch && b.overdue <= now_;
+    });
     if (!there || device->facts->processors[l].id != timer.processor) {
       continue;
     }
@@ -214,10 +228,10 @@ void Controller::learn(const AttemptResult& result, const Attempt& attempt, bool
   if (device == nullptr || result.status != AttemptStatus::Ok || !config_.learns) {
     return;
   }
-  device->learned = now_;
   if (!attempt.adopted && !attempt.held_up) {
     const Micros network = now_ - attempt.dispatched - result.queued - result.compute;
-    device->network_us.add(std::max<std::int64_t>(network.count, 0));
+    device->network_us.add(std::clamp<std::int64_t>(network.count, 0, kNetworkMax.count));
+    device->network_confirmed = now_;
   }
   for (std::size_t l = 0; l < device->lanes.size(); ++l) {
     const Processor& processor = device->facts->processors[l];
@@ -234,7 +248,7 @@ void Controller::learn(const AttemptResult& result, const Attempt& attempt, bool
     if (first_of_batch) {
       auto learned = std::make_shared<LaneLearned>(*lane.learned);
       learned->add_time(static_cast<std::size_t>(at - processor.profiles.begin()),
-                        point_at(*at, result.batch_size).latency_mean, result.compute);
+                        point_at(*at, result.batch_size).latency_mean, result.compute, now_);
       lane.learned = std::move(learned);
     }
     return;
@@ -322,17 +336,17 @@ void Controller::check_liveness() {
   if (!leading_) {
     return;  // the next lead sets the timer again
   }
-  liveness_timer_ = timers_.set(now_ + kLivenessPeriod, {.kind = ControllerTimer::Kind::Liveness});
+  liveness_timer_ =
+      timers_.set(now_ + config_.liveness_period, {.kind = ControllerTimer::Kind::Liveness});
   if (blocked_) {
     return;  // heartbeats are held up too: nobody is lost while the broker takes no messages
   }
   std::vector<std::string> forgotten;
   for (DeviceState& device : fleet_.devices) {
-    if (now_ - device.learned >= config_.learned_fades_after) {
-      device.fade();
-    }
+    device.fade(now_, config_.learned_fades_after);
     const Micros silent = now_ - device.last_heard;
     if (silent >= config_.forgotten_after) {
+      set_liveness(device, Liveness::Gone);  // whatever was skipped: its tasks go elsewhere first
       forgotten.push_back(device.facts->id);
     } else if (silent >= config_.gone_after) {
       set_liveness(device, Liveness::Gone);
@@ -348,7 +362,7 @@ void Controller::check_liveness() {
                      [&](const DeviceState& device) { return device.facts->id == id; }));
   }
   if (planner_.objective().prices) {
-    demand_.update(kLivenessPeriod);
+    demand_.update(now_);
     set_prices(demand_, fleet_);
   }
   replan(tasks_.waiting_size());

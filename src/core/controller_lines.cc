@@ -137,10 +137,7 @@ std::optional<std::uint64_t> Controller::next_batch(const DeviceState& device, L
   for (std::size_t i = 0; i < line.size(); ++i) {
     const Time release = release_of(device, lane, i);
     if (release <= now_) {
-      const Micros takes = lane.expected(line[i].profile, line[i].tasks).mean;
-      const bool fits = i == 0 || now_ + takes + device.network() / 2 <=
-                                      timeline_.latest_start(0, kPlanZPermille);
-      return fits ? line[i].id : line.front().id;
+      return i == 0 || timeline_.may_overtake(i) ? line[i].id : line.front().id;
     }
     wake = std::min(wake, release);
   }
@@ -163,6 +160,9 @@ void Controller::lane_due(const ControllerTimer& timer) {
   const std::vector<Processor>& processors = device->facts->processors;
   for (std::size_t l = 0; l < processors.size(); ++l) {
     if (processors[l].id == timer.processor) {
+      if (device->lanes[l].wake > now_) {
+        return;  // an earlier timer, or a later one, has replaced this one
+      }
       device->lanes[l].wake = Time::never();
       send_away_late(timer.device, l);
       serve(timer.device, l);
@@ -238,27 +238,33 @@ void Controller::dispatch(const std::string& device_id, std::size_t lane_index,
   if (lane.in_flight.empty()) {
     lane.head_since = now_ + device.network() / 2;
   }
+  const Time predicted = free_at + expected.mean + device.network() / 2;
   lane.in_flight.push_back({.batch = static_cast<std::int64_t>(batch),
                             .profile = open_batch.profile,
                             .open = open_batch.tasks,
                             .mean = expected.mean,
                             .spread = expected.spread});
-  const Time predicted = free_at + expected.mean + device.network() / 2;
-  if (config_.hedges) {
-    const std::int64_t spread = device.network_spread().count;
-    const Micros late =
-        margin_of(lane.backlog(now_).variance_us2 + spread * spread, kHoldZPermille);
-    timers_.set(predicted + late + expected.mean / 2 + kHiccup,
-                {.kind = ControllerTimer::Kind::Straggler,
-                 .device = device_id,
-                 .processor = device.facts->processors[lane_index].id,
-                 .batch = static_cast<std::int64_t>(batch)});
-  }
+  const std::int64_t spread = device.network_spread().count;
+  const Micros late = margin_of(lane.backlog(now_).variance_us2 + spread * spread, kHoldZPermille);
+  lane.in_flight.back().patience = predicted - now_ + late + expected.mean / 2 + kHiccup;
+  watch(lane.in_flight.back(), device_id, device.facts->processors[lane_index].id, Micros{0});
   for (const Member& member : members) {
     TaskRecord& record = *tasks_.find(member.task);
     tasks_.leave_line(record);
     tasks_.leave(record);
     send_attempt(record, device, lane_index, lane.in_flight.back(), predicted);
+  }
+}
+
+// Sets the timer by which a batch counts as overdue.
+void Controller::watch(BatchInFlight& batch, const std::string& device,
+                       const std::string& processor, Micros grace) {
+  if (config_.hedges) {
+    batch.overdue = now_ + batch.patience + grace;
+    timers_.set(batch.overdue, {.kind = ControllerTimer::Kind::Straggler,
+                                .device = device,
+                                .processor = processor,
+                                .batch = batch.batch});
   }
 }
 

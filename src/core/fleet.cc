@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <tuple>
 
 #include "core/names.h"
 
@@ -27,25 +26,22 @@ auto lower_bound_by_id(Devices& devices, std::string_view id) {
 
 std::string_view to_string(Liveness liveness) { return name_of(kLiveness, liveness); }
 
-bool precedes(int priority_a, Time deadline_a, std::uint64_t a, int priority_b, Time deadline_b,
-              std::uint64_t b) {
-  return std::tuple(-priority_a, deadline_a, a) < std::tuple(-priority_b, deadline_b, b);
-}
-
 Micros DeviceState::network() const {
   return network_us.samples() == 0 ? kNetworkDefault : Micros{network_us.mean()};
 }
 
 Micros DeviceState::network_spread() const { return {network_us.spread()}; }
 
-void DeviceState::fade() {
-  if (network_us.samples() > 0) {
+void DeviceState::fade(Time now, Micros after) {
+  if (network_us.samples() > 0 && now - network_confirmed >= after) {
     network_us.fade(kNetworkDefault.count);
   }
   for (Lane& lane : lanes) {
     auto faded = std::make_shared<LaneLearned>(*lane.learned);
-    faded->fade();
-    lane.learned = std::move(faded);
+    faded->fade(now, after);
+    if (*faded != *lane.learned) {
+      lane.learned = std::move(faded);
+    }
   }
 }
 

@@ -27,28 +27,22 @@ enum class Liveness {
 
 std::string_view to_string(Liveness liveness);
 
-// Whether a task of (priority, deadline, number) goes before another: the order in which waiting
-// tasks are looked at.
-bool precedes(int priority_a, Time deadline_a, std::uint64_t a, int priority_b, Time deadline_b,
-              std::uint64_t b);
-
 struct DeviceState {
   std::shared_ptr<const DeviceFacts> facts;
   Liveness liveness = Liveness::Live;
   Time last_heard;
   std::optional<Bytes> memory_free;  // as of the last heartbeat
+  Time network_confirmed;            // by the last result
   MovingMean network_us;             // broker and wire, both ways, from results
   std::vector<Lane> lanes;           // one per processor, in the order of the facts
-
-  Time learned;  // when the last result taught something
 
   // Both ways, mean and standard deviation; a default until there are samples.
   Micros network() const;
   Micros network_spread() const;
 
-  // Goes a step back to what the profile says. What was learned can keep every task away, and then
-  // no result would ever correct it: a device that was slow once must get another chance.
-  void fade();
+  // What was learned of its network goes a step back to the assumption, if no result has confirmed
+  // it for so long; likewise what was learned of its processors.
+  void fade(Time now, Micros after);
 };
 
 struct Fleet {

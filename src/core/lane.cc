@@ -11,6 +11,11 @@ namespace {
 // A measured scatter counts from this many results on.
 constexpr std::int64_t kSamplesMin = 8;
 
+// Above these a time is too long for any deadline. They keep sums of squares of all the tasks that
+// a controller serves (4,096) within 64 bits, whatever a device announces.
+constexpr Micros kMeanMax = seconds(3600);
+constexpr Micros kSpreadMax = seconds(30);
+
 bool runs_before(const OpenBatch& a, const OpenBatch& b) {
   if (a.priority != b.priority) {
     return a.priority > b.priority;
@@ -23,12 +28,13 @@ bool runs_before(const OpenBatch& a, const OpenBatch& b) {
 BatchCost corrected(const BatchCost& cost, const LaneLearned& learned, std::size_t profile) {
   const std::int64_t permille = learned.correction(profile);
   BatchCost real = cost;
-  real.mean = cost.mean * permille / 1000;
+  real.mean = std::min(cost.mean * permille / 1000, kMeanMax);
   real.spread = cost.spread * permille / 1000;
   const ProfileLearned& of_profile = learned.profiles[profile];
   if (of_profile.samples >= kSamplesMin) {
     real.spread = std::max(real.spread, real.mean * of_profile.spread_permille / 1000);
   }
+  real.spread = std::min(real.spread, kSpreadMax);
   return real;
 }
 

@@ -22,6 +22,8 @@ struct BatchInFlight {
   bool any_left = false;  // some have come
   Micros mean{};          // predicted when it was dispatched
   Micros spread{};
+  Micros patience{};  // from when it counts on until it is overdue
+  Time overdue{};
 };
 
 // A batch that waits in the controller for its processor and may still grow.

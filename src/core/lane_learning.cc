@@ -8,14 +8,15 @@ namespace {
 
 constexpr std::int64_t kFactorMin = 100;
 constexpr std::int64_t kFactorMax = 10'000;
-constexpr std::int64_t kSurprise = 250;    // permille off
-constexpr std::int64_t kSurprisesMax = 3;  // in a row, then results count for more
+constexpr std::int64_t kSurprise = 250;     // permille off
+constexpr std::int64_t kScatterMax = 1000;  // permille that one result can say of the scatter
+constexpr std::int64_t kSurprisesMax = 3;   // in a row, then results count for more
 
 std::int64_t bounded(std::int64_t permille) { return std::clamp(permille, kFactorMin, kFactorMax); }
 
 }  // namespace
 
-void LaneLearned::add_time(std::size_t profile, Micros predicted, Micros measured) {
+void LaneLearned::add_time(std::size_t profile, Micros predicted, Micros measured, Time now) {
   ProfileLearned& learned = profiles[profile];
   const std::int64_t sample =
       bounded(measured.count * 1000 / std::max<std::int64_t>(predicted.count, 1));
@@ -31,11 +32,13 @@ void LaneLearned::add_time(std::size_t profile, Micros predicted, Micros measure
   factor_permille = bounded(factor_permille + factor_permille * off / 1000 / (believe ? 2 : 8));
   learned.residual_permille =
       bounded(learned.residual_permille + learned.residual_permille * off / 1000 / 32);
-  // In both directions a surprise that is being learned is no scatter.
+  // A surprise that is being learned is no scatter, and one odd result is not much of it.
   if (!believe) {
-    learned.spread_permille += (std::abs(off) * 5 / 4 - learned.spread_permille) / 16;
+    const std::int64_t scatter = std::min(std::abs(off), kScatterMax) * 5 / 4;
+    learned.spread_permille += (scatter - learned.spread_permille) / 16;
   }
   learned.samples += 1;
+  learned.confirmed = now;
 }
 
 void LaneLearned::add_batch(std::size_t profile, std::int64_t tasks, std::int64_t hoped) {
@@ -44,18 +47,27 @@ void LaneLearned::add_batch(std::size_t profile, std::int64_t tasks, std::int64_
     learned.batch_permille = tasks * 1000;
   }
   learned.batch_permille += (tasks * 1000 - learned.batch_permille) / 8;
-  if (hoped > 1) {
-    const std::int64_t sample = std::min<std::int64_t>((tasks - 1) * 1000 / (hoped - 1), 1000);
-    learned.fill_permille += (sample - learned.fill_permille) / 8;
-  }
+  // Where no company was hoped for, hope comes back slowly: else it could never be disappointed,
+  // nor be right, again.
+  const std::int64_t sample =
+      hoped > 1 ? std::min<std::int64_t>((tasks - 1) * 1000 / (hoped - 1), 1000) : 1000;
+  learned.fill_permille += (sample - learned.fill_permille) / (hoped > 1 ? 8 : 64);
 }
 
-void LaneLearned::fade() {
-  factor_permille += (1000 - factor_permille) / 8;
-  surprises = 0;
+void LaneLearned::fade(Time now, Micros after) {
+  bool all = true;
   for (ProfileLearned& learned : profiles) {
+    if (now - learned.confirmed < after) {
+      all = false;
+      continue;
+    }
     learned.residual_permille += (1000 - learned.residual_permille) / 8;
+    learned.spread_permille -= learned.spread_permille / 8;
     learned.fill_permille += (1000 - learned.fill_permille) / 8;
+  }
+  if (all) {
+    factor_permille += (1000 - factor_permille) / 8;
+    surprises = 0;
   }
 }
 

@@ -15,6 +15,9 @@ struct ProfileLearned {
   std::int64_t fill_permille = 1000;      // tasks that joined a batch over those hoped for
   std::int64_t batch_permille = 0;        // tasks per batch, as batches went out; 0: none did
   std::int64_t samples = 0;
+  Time confirmed;  // by the last result
+
+  friend bool operator==(const ProfileLearned&, const ProfileLearned&) = default;
 };
 
 // Two factors: one that all variants of the processor share (it throttles, somebody else computes
@@ -37,11 +40,15 @@ struct LaneLearned {
   // An eighth of each sample counts, and no more than a factor of ten either way; after three
   // surprises in a row half of it, so that a device which throttles is believed within a few
   // results while one odd result moves little.
-  void add_time(std::size_t profile, Micros predicted, Micros measured);
+  void add_time(std::size_t profile, Micros predicted, Micros measured, Time now);
   // A batch went out with so many tasks, where `hoped` were expected.
   void add_batch(std::size_t profile, std::int64_t tasks, std::int64_t hoped);
-  // Goes a step back to the profile, for want of results.
-  void fade();
+  // What no result has confirmed for so long goes a step back to the profile: each variant's own,
+  // and what all share once no variant of the processor has had a result. What was learned can keep
+  // every task away, and then no result would ever correct it.
+  void fade(Time now, Micros after);
+
+  friend bool operator==(const LaneLearned&, const LaneLearned&) = default;
 };
 
 }  // namespace juggler

@@ -92,7 +92,9 @@ void DemandBook::arrived(const TaskView& task, Time now) {
   at->arrived += 1;
 }
 
-void DemandBook::update(Micros passed) {
+void DemandBook::update(Time now) {
+  const Micros passed = now - updated_;
+  updated_ = now;
   for (TaskClass& demand : classes_) {
     const std::int64_t now_mhz =
         demand.arrived * 1'000'000'000 / std::max<std::int64_t>(passed.count, 1);

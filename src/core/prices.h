@@ -37,13 +37,14 @@ class DemandBook {
  public:
   // requires  the task is new
   void arrived(const TaskView& task, Time now);
-  // Works the rates out anew. `passed`: since the last time.
-  void update(Micros passed);
+  // Works the rates out anew, from what has come since the last time.
+  void update(Time now);
 
   const std::vector<TaskClass>& classes() const { return classes_; }
 
  private:
   static constexpr std::size_t kClassesMax = 32;  // what comes beyond counts for the last
+  Time updated_;
   std::vector<TaskClass> classes_;
 };
 

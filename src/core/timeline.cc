@@ -40,11 +40,12 @@ std::int64_t Timeline::variance_before(std::size_t position) const {
   return position == 0 ? variance_us2_ : slots_[position - 1].variance_us2;
 }
 
-// Whether the batches in [from, to) can all be later by `delay`. One that is late already stays
-// so: it is no reason to send work away.
+// Whether the batches in [from, to) can all be later by `delay`. One that is late by the mean will
+// be sent away: it is no reason to refuse work. One that is only likely to be in time is.
 bool Timeline::delay_fits(std::size_t from, std::size_t to, Micros delay) const {
   for (std::size_t i = from; i < to; ++i) {
-    if (slots_[i].counts && slots_[i].slack < delay && slots_[i].slack >= Micros{0}) {
+    const bool late_anyway = slots_[i].end > slots_[i].due;
+    if (slots_[i].counts && !late_anyway && delay > Micros{0} && slots_[i].slack < delay) {
       return false;
     }
   }
@@ -88,6 +89,18 @@ std::size_t Timeline::first_late() const {
     }
   }
   return slots_.size();
+}
+
+bool Timeline::may_overtake(std::size_t position) const {
+  Time limit = Time::never();
+  for (std::size_t i = slots_.size(); i-- > 0;) {
+    if (i != position) {
+      const BatchCost& cost = slots_[i].cost;
+      limit = std::min(limit, slots_[i].due) - cost.mean -
+              margin_of(cost.spread.count * cost.spread.count, kPlanZPermille);
+    }
+  }
+  return free_at_ + slots_[position].cost.mean <= limit;
 }
 
 Time Timeline::latest_start(std::size_t position, std::int64_t z_permille) const {

@@ -43,6 +43,8 @@ class Timeline {
   // if there is none.
   std::size_t first_late() const;
   Time end_of(std::size_t position) const { return slots_[position].end; }
+  // Whether the batch at this position can run before all others, and these still be in time.
+  bool may_overtake(std::size_t position) const;
   // When the batch at this position has to begin at the latest, so that it and those behind it are
   // in time: `z` standard deviations of each before its due time.
   Time latest_start(std::size_t position, std::int64_t z_permille) const;

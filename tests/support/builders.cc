@@ -189,6 +189,11 @@ SubmissionBuilder& SubmissionBuilder::redelivered() {
   return *this;
 }
 
+std::string name_of(const Fleet& fleet, const Candidate& candidate) {
+  const DeviceFacts& facts = *fleet.devices[candidate.device].facts;
+  return facts.id + "/" + facts.processors[candidate.lane].profiles[candidate.profile].variant;
+}
+
 Fleet fleet_of(std::vector<DeviceFacts> devices) {
   Fleet fleet;
   for (DeviceFacts& facts : devices) {

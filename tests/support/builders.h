@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/candidates.h"
 #include "core/controller_messages.h"
 #include "core/device.h"
 #include "core/fleet.h"
@@ -71,6 +72,9 @@ class SubmissionBuilder {
 };
 // A task "id" with reply queue "replies", model auto, a JPEG of 1,000 bytes, no other requirement.
 inline SubmissionBuilder submission(std::string id) { return SubmissionBuilder(std::move(id)); }
+
+// "device/variant" of a candidate.
+std::string name_of(const Fleet& fleet, const Candidate& candidate);
 
 // A fleet of live, idle devices, sorted by id.
 Fleet fleet_of(std::vector<DeviceFacts> devices);

@@ -68,6 +68,13 @@ void ControllerHarness::advance(Micros by) {
   now_ = end;
 }
 
+void ControllerHarness::jump(Micros by) {
+  now_ = now_ + by;
+  next_beat_ = now_ + seconds(1);
+  beating_.clear();
+  step(Tick{});
+}
+
 void ControllerHarness::beat_all() {
   const std::map<std::string, std::int64_t> beating = beating_;
   for (const auto& [device, incarnation] : beating) {

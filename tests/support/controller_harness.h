@@ -15,6 +15,13 @@
 
 namespace juggler::test {
 
+// Where an attempt's own deadline is in question: nobody tries the task elsewhere before it.
+inline ControllerConfig without_hedges() {
+  ControllerConfig config;
+  config.hedges = false;
+  return config;
+}
+
 class ControllerHarness {
  public:
   explicit ControllerHarness(ControllerConfig config = {}, const std::string& policy = "juggler");
@@ -30,6 +37,8 @@ class ControllerHarness {
   void step(const ControllerEvent& event);
   // Lets time pass; due timers run at their time, devices that beat send heartbeats each second.
   void advance(Micros by);
+  // Lets time pass in which nobody runs: no timer, no heartbeat; then one tick.
+  void jump(Micros by);
 
   void begin_lead(std::int64_t epoch, std::int64_t predecessor = 0);
   void end_lead();

@@ -157,6 +157,23 @@ TEST(Candidates, OpenBatchThatWouldBeLateForIt_IsNotJoined) {
   EXPECT_EQ(scene.only().batch, 0U);
 }
 
+TEST(Candidates, OpenBatchInWhichItsShareIsTooDear_IsPassedOver) {
+  DeviceFacts facts = device("d")
+                          .batch_max(4)
+                          .serves(variant("net-fp32", 75), milliseconds(50), energy_mj(100))
+                          .point(4, milliseconds(80));
+  facts.processors[0].profiles[0].points[1].energy = energy_mj(160);  // 40 mJ each
+  Scene scene = scene_of(facts);
+  scene.task = submission("t").model("imagenet").max_energy_mj(50);
+  add_in_line(scene, 7, kNow + milliseconds(500));  // with it two: 60 mJ each
+  EXPECT_EQ(scene.only().verdict, Verdict::EnergyOver);
+  for (std::uint64_t task = 21; task <= 23; ++task) {
+    lane_of(scene).join(task == 21 ? 0 : 9, {.id = 9, .profile = 0},
+                        {.task = task, .due = kNow + milliseconds(600), .patient = true});
+  }
+  EXPECT_EQ(scene.only().batch, 9U);  // with it four: 40 mJ each
+}
+
 TEST(Candidates, NeverBatching_JoinsNobody) {
   Scene scene = batching();
   scene.objective.batching = Batching::Never;
@@ -193,8 +210,8 @@ TEST(Candidates, Energy_IsComparedAtTheBoardsInput) {
 }
 
 TEST(Candidates, EnergyLimit_IsComparedAtTheBoardsInput) {
-  Scene scene = scene_of(device("d").to_board_input(1250).serves(
-      variant("net-fp32"), milliseconds(50), energy_mj(100)));
+  Scene scene = scene_of(device("d").to_board_input(1250).serves(variant("net-fp32"),
+                                                                 milliseconds(50), energy_mj(100)));
   scene.task = submission("t").model("imagenet").max_energy_mj(124);
   EXPECT_EQ(scene.only().verdict, Verdict::EnergyOver);
   scene.task = submission("t").model("imagenet").max_energy_mj(125);
@@ -333,8 +350,9 @@ TEST(Candidates, Order_IsDeviceProcessorVariant) {
   std::vector<std::string> names;
   for (const Candidate& candidate : candidates) {
     const DeviceFacts& facts = *scene.fleet.devices[candidate.device].facts;
-    names.push_back(facts.id + "/" + facts.processors[candidate.lane].id + "/" +
-                    profile_of(scene.fleet, candidate).variant);
+    const Processor& processor = facts.processors[candidate.lane];
+    names.push_back(facts.id + "/" + processor.id + "/" +
+                    processor.profiles[candidate.profile].variant);
   }
   EXPECT_EQ(names, (std::vector<std::string>{"a/cpu0/x-fp32", "a/gpu0/x-fp32", "a/gpu0/y-fp32",
                                              "b/cpu0/x-fp32"}));

@@ -9,8 +9,8 @@
 namespace juggler {
 namespace {
 
-using test::device;
 using sim::InvariantChecker;
+using test::device;
 using test::outcome_of;
 using test::submission;
 using test::variant;

@@ -22,13 +22,6 @@ SendDispatch last_sent(const ControllerHarness& harness) {
   return harness.all<SendDispatch>().back();
 }
 
-// Where an attempt's own deadline is in question: nobody tries the task elsewhere before it.
-ControllerConfig without_hedges() {
-  ControllerConfig config;
-  config.hedges = false;
-  return config;
-}
-
 TEST(Controller, EngineError_IsTriedOnAnotherDevice) {
   ControllerHarness harness(ControllerConfig{}, "fastest-finish");
   harness.lead_with({board("a"), board("b")});
@@ -73,7 +66,7 @@ TEST(Controller, AttemptsMax_FailsWithTheCausesAndADeadLetter) {
 TEST(Controller, LostDispatch_DeviceBackWithinItsHeartbeats_IsFoundByTheAttemptsOwnDeadline) {
   // The device crashes with the dispatch and is back before anybody misses its heartbeats; the
   // broker thinks the dispatch was served. No deadline of the device sees it.
-  ControllerHarness harness(without_hedges(), "fastest-finish");
+  ControllerHarness harness(test::without_hedges(), "fastest-finish");
   harness.lead_with({board("a"), board("b", milliseconds(60))});
   harness.submit(submission("t").deadline(seconds(10)));
   ASSERT_EQ(harness.last_dispatch().device, "a");
@@ -106,6 +99,31 @@ TEST(Controller, DeviceIsLate_ItsTaskIsTriedElsewhereInsideTheDeadline) {
   harness.confirm_all();
   EXPECT_EQ(harness.outcomes().size(), 1U);
   EXPECT_TRUE(harness.acked(late));
+}
+
+TEST(Controller, DeviceIsLateDuringAnOutage_ItsTaskIsTriedElsewhereAfterwards) {
+  ControllerHarness harness;
+  harness.lead_with({device("a").serves(variant("n-fp32"), milliseconds(50), energy_mj(10)),
+                     device("b").serves(variant("n-fp32"), milliseconds(50), energy_mj(90))});
+  harness.submit(submission("t").deadline(seconds(5)));
+  harness.step(BrokerBlocked{true});
+  harness.advance(milliseconds(900));
+  EXPECT_EQ(harness.controller().stats().hedged, 0U);
+  harness.step(BrokerBlocked{false});
+  harness.advance(seconds(3));
+  EXPECT_EQ(harness.last_dispatch().device, "b");
+}
+
+TEST(Controller, RefusedSecondBatch_LeavesTheFirstOverdue) {
+  ControllerHarness harness(test::without_hedges());
+  harness.lead_with({device("a").window(2).serves(variant("n-fp32"), milliseconds(50))});
+  harness.submit(submission("stuck"));
+  harness.submit(submission("refused"));
+  const Dispatch second = harness.last_dispatch();
+  harness.advance(seconds(1));
+  harness.result(result_of(second, AttemptStatus::Refused, "full"));
+  const Lane& lane = harness.controller().fleet().find("a")->lanes[0];
+  EXPECT_GT(lane.backlog(harness.now()).mean, milliseconds(800));
 }
 
 TEST(Controller, DeviceIsLateAndNobodyElseIsInTime_ItsTaskIsLeftThere) {
@@ -154,7 +172,7 @@ TEST(Controller, AttemptTimesOut_ItsPlaceInTheWindowIsFreeAgain) {
 }
 
 TEST(Controller, ResultAfterItsAttemptTimedOut_StillCounts) {
-  ControllerHarness harness(without_hedges(), "fastest-finish");
+  ControllerHarness harness(test::without_hedges(), "fastest-finish");
   harness.lead_with({board("a"), board("b", milliseconds(60))});
   harness.submit(submission("t"));
   const Dispatch first = harness.last_dispatch();
@@ -167,7 +185,7 @@ TEST(Controller, ResultAfterItsAttemptTimedOut_StillCounts) {
 }
 
 TEST(Controller, TwoResultsForOneTask_TheFirstStands) {
-  ControllerHarness harness(without_hedges(), "fastest-finish");
+  ControllerHarness harness(test::without_hedges(), "fastest-finish");
   harness.lead_with({board("a"), board("b", milliseconds(60))});
   harness.submit(submission("t"));
   const Dispatch first = harness.last_dispatch();
@@ -202,7 +220,7 @@ TEST(Controller, DeviceQueueIsFull_TheTaskGoesElsewhere) {
 }
 
 TEST(Controller, DispatchOfUnknownFate_IsLeftToItsDeadline) {
-  ControllerHarness harness(without_hedges(), "fastest-finish");
+  ControllerHarness harness(test::without_hedges(), "fastest-finish");
   harness.lead_with({board("a"), board("b")});
   harness.submit(submission("t"));
   harness.settle(last_sent(harness).id, PublishEnd::Unknown);

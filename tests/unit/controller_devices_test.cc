@@ -302,5 +302,18 @@ TEST(Controller, BatchBetweenTwoMeasuredSizes_IsNotTakenForSlowness) {
       1000, 50);
 }
 
+TEST(Controller, TimeJumpsPastAllLimits_WhoStoodInTheDevicesLineIsAnswered) {
+  ControllerConfig config;
+  config.deadline_max = seconds(3600);
+  ControllerHarness harness(config);
+  harness.lead_with({device("a").window(1).serves(variant("n-fp32"), milliseconds(50))});
+  harness.submit(submission("running").deadline(seconds(3000)));
+  harness.submit(submission("in-line").deadline(seconds(3000)));
+  harness.jump(seconds(700));  // the process was stopped; the first thing it sees is a tick
+  EXPECT_TRUE(harness.controller().fleet().devices.empty());
+  harness.jump(seconds(3000));
+  EXPECT_EQ(harness.outcomes().size(), 2U);
+}
+
 }  // namespace
 }  // namespace juggler

@@ -222,7 +222,7 @@ TEST(Controller, NobodyLedMeanwhile_WhatItKnewStands) {
 }
 
 TEST(Controller, NoConnection_NothingIsDispatched) {
-  ControllerHarness harness(ControllerConfig{}, "fastest-finish");
+  ControllerHarness harness(test::without_hedges(), "fastest-finish");
   harness.lead_with({board("a"), board("b")});
   harness.submit(submission("t"));
   harness.end_lead();
@@ -268,7 +268,7 @@ TEST(Controller, BrokerBlockedForLongerThanAnAttemptsTime_IsNotBlamedOnTheDevice
 }
 
 TEST(Controller, DispatchLostInAnOutage_IsFoundByTheAttemptsTimeAfterIt) {
-  ControllerHarness harness(ControllerConfig{}, "fastest-finish");
+  ControllerHarness harness(test::without_hedges(), "fastest-finish");
   harness.lead_with({board("a"), board("b")});
   harness.submit(submission("t").deadline(seconds(300)));
   harness.end_lead();

@@ -180,15 +180,16 @@ TEST(Controller, MoreUrgentTask_SendsAwayWhoCannotBeInTimeAfterIt) {
   EXPECT_EQ(harness.last_dispatch().attempt.task.id, "high");
 }
 
-TEST(Controller, ResultThatDoesNotCome_SendsAwayWhoWouldMiss) {
+TEST(Controller, ResultThatDoesNotCome_SendsAwayWhoWouldMissBeforeItsDeadline) {
   ControllerHarness harness;
   harness.lead_with({one_slot("d", milliseconds(900))});
   harness.submit(submission("running"));
   harness.submit(submission("waiting").deadline(seconds(2)));
-  harness.advance(seconds(2));
+  harness.advance(milliseconds(1990));
   const Outcome outcome = harness.last_outcome();
   EXPECT_EQ(outcome.key.id, "waiting");
-  EXPECT_NE(outcome.kind, OutcomeKind::Completed);
+  EXPECT_EQ(outcome.kind, OutcomeKind::Rejected);
+  EXPECT_FALSE(outcome.reason.empty());
 }
 
 TEST(Controller, NothingCanEverServeIt_IsRejectedAtOnceWithTheReason) {

@@ -80,7 +80,7 @@ TEST(Lane, Line_LeavesTheOldOneToWhoHoldsIt) {
 TEST(LaneLearned, Correction_FollowsWhatIsMeasured) {
   LaneLearned learned(2);
   for (int i = 0; i < 100; ++i) {
-    learned.add_time(0, Micros{1000}, Micros{3000});
+    learned.add_time(0, Micros{1000}, Micros{3000}, Time{0});
   }
   EXPECT_NEAR(static_cast<double>(learned.correction(0)), 3000, 20);
 }
@@ -88,40 +88,82 @@ TEST(LaneLearned, Correction_FollowsWhatIsMeasured) {
 TEST(LaneLearned, OneVariantsSlowness_CorrectsTheOthersToo) {
   LaneLearned learned(2);
   for (int i = 0; i < 10; ++i) {
-    learned.add_time(0, Micros{1000}, Micros{2500});
+    learned.add_time(0, Micros{1000}, Micros{2500}, Time{0});
   }
   EXPECT_GT(learned.correction(1), 1800);
 }
 
 TEST(LaneLearned, OneOddResult_MovesTheCorrectionByLittle) {
   LaneLearned learned(1);
-  learned.add_time(0, Micros{1000}, seconds(100));
+  learned.add_time(0, Micros{1000}, seconds(100), Time{0});
   EXPECT_LT(learned.correction(0), 3000);
 }
 
 TEST(LaneLearned, ThirdSurpriseInARow_IsBelieved) {
   LaneLearned learned(1);
   for (int i = 0; i < 8; ++i) {
-    learned.add_time(0, Micros{1000}, Micros{2500});
+    learned.add_time(0, Micros{1000}, Micros{2500}, Time{0});
   }
   EXPECT_NEAR(static_cast<double>(learned.correction(0)), 2500, 250);
 }
 
 TEST(LaneLearned, PredictionOfZero_DoesNotDivideByIt) {
   LaneLearned learned(1);
-  learned.add_time(0, Micros{0}, Micros{0});
+  learned.add_time(0, Micros{0}, Micros{0}, Time{0});
   EXPECT_GE(learned.correction(0), 0);
 }
 
-TEST(LaneLearned, NothingConfirmsIt_ItFades) {
+TEST(LaneLearned, NothingConfirmsIt_AllOfItFades) {
   LaneLearned learned(1);
   for (int i = 0; i < 20; ++i) {
-    learned.add_time(0, Micros{1000}, Micros{3000});
+    learned.add_time(0, Micros{1000}, Micros{i % 2 == 0 ? 3000 : 6000}, Time{0});
+    learned.add_batch(0, 1, 8);
   }
+  const BatchCost plain{.mean = Micros{1000}, .spread = {}, .energy = {}, .energy_high = {}};
+  EXPECT_GT(corrected(plain, learned, 0).spread, Micros{300});
+  for (int i = 0; i < 80; ++i) {
+    learned.fade(Time{10'000'000}, seconds(10));
+  }
+  EXPECT_NEAR(static_cast<double>(corrected(plain, learned, 0).mean.count), 1000, 20);
+  EXPECT_LT(corrected(plain, learned, 0).spread, Micros{20});
+  EXPECT_GT(learned.profiles[0].fill_permille, 980);
+}
+
+TEST(LaneLearned, ConfirmedOfLate_DoesNotFade) {
+  LaneLearned learned(1);
+  learned.add_time(0, Micros{1000}, Micros{3000}, Time{5'000'000});
+  const LaneLearned before = learned;
+  learned.fade(Time{14'999'999}, seconds(10));
+  EXPECT_EQ(learned, before);
+}
+
+TEST(LaneLearned, OneHiccup_LeavesLittleScatter) {
+  LaneLearned learned(1);
+  for (int i = 0; i < 8; ++i) {
+    learned.add_time(0, Micros{1000}, Micros{1000}, Time{0});
+  }
+  learned.add_time(0, Micros{1000}, seconds(1), Time{0});
+  EXPECT_LE(learned.profiles[0].spread_permille, 80);
+}
+
+TEST(LaneLearned, NobodyWasHopedFor_HopeComesBack) {
+  LaneLearned learned(1);
   for (int i = 0; i < 60; ++i) {
-    learned.fade();
+    learned.add_batch(0, 1, 8);
   }
-  EXPECT_NEAR(static_cast<double>(learned.correction(0)), 1000, 20);
+  EXPECT_LT(learned.profiles[0].fill_permille, 20);
+  for (int i = 0; i < 200; ++i) {
+    learned.add_batch(0, 1, 1);
+  }
+  EXPECT_GT(learned.profiles[0].fill_permille, 900);
+}
+
+TEST(LaneLearned, AbsurdTimes_StayWithinWhatCanBeSquared) {
+  const BatchCost absurd{
+      .mean = seconds(600 * 64), .spread = seconds(600 * 64), .energy = {}, .energy_high = {}};
+  const BatchCost real = corrected(absurd, LaneLearned(1), 0);
+  EXPECT_LE(real.spread, seconds(30));
+  EXPECT_LE(real.mean, seconds(3600));
 }
 
 TEST(ArrivalRate, Silence_IsNotTakenForAStream) {
@@ -171,13 +213,6 @@ TEST(Fleet, AtOrInsert_MakesADeviceOnce) {
   fleet.at_or_insert("x");
   fleet.at_or_insert("x");
   EXPECT_EQ(fleet.devices.size(), 1U);
-}
-
-TEST(Precedes, HigherPriorityThenEarlierDeadlineThenEarlierArrival) {
-  EXPECT_TRUE(precedes(9, Time{100}, 2, 0, Time{1}, 1));
-  EXPECT_TRUE(precedes(5, Time{10}, 2, 5, Time{11}, 1));
-  EXPECT_TRUE(precedes(5, Time{10}, 1, 5, Time{10}, 2));
-  EXPECT_FALSE(precedes(5, Time{10}, 1, 5, Time{10}, 1));
 }
 
 }  // namespace

@@ -63,9 +63,7 @@ class Scene {
   Micros remaining = seconds(1);
 
  private:
-  std::string name(const Candidate& candidate) const {
-    return fleet.devices[candidate.device].facts->id + "/" + profile_of(fleet, candidate).variant;
-  }
+  std::string name(const Candidate& candidate) const { return test::name_of(fleet, candidate); }
 
   Planner planner_;
   Rng rng_{1};
