@@ -88,7 +88,24 @@ void Controller::on(const LeadBegun& event) {
   for (const TaskNumber number : unsent) {
     send_answer(*tasks_.find(number));
   }
+  read_early_results();
   replan(tasks_.waiting_size());
+}
+
+// Results that came over the new connection before the lead began.
+void Controller::read_early_results() {
+  std::vector<ResultArrived> early;
+  for (auto at = orphans_.begin(); at != orphans_.end();) {
+    if (tasks_.find(at->first) == nullptr && answered_.find(at->first) == nullptr) {
+      ++at;  // its task is still to come
+      continue;
+    }
+    early.push_back({std::move(at->second.result), at->second.delivery});
+    at = orphans_.erase(at);
+  }
+  for (ResultArrived& event : early) {
+    on(event);
+  }
 }
 
 // Somebody else has led since: what became of these tasks is for the broker to say. It delivers
@@ -198,6 +215,10 @@ void Controller::on(DecidedRead& event) {
 }
 
 void Controller::on(ResultArrived& event) {
+  if (!leading_) {
+    keep_orphan(event);  // which tasks live on is known only when the lead begins
+    return;
+  }
   AttemptResult& result = event.result;
   const bool first_of_batch = leave_lane(result.attempt);
   TaskRecord* record = tasks_.find(result.attempt.task);

@@ -175,6 +175,7 @@ class Controller {
   void hedge(TaskRecord& record, const std::string& straggler);
   void completed(TaskRecord& record, AttemptResult& result);  // takes its labels
   void keep_orphan(const ResultArrived& event);
+  void read_early_results();
   void learn(const AttemptResult& result, const Attempt& attempt, bool first_of_batch);
   void adopt(const Heartbeat& heartbeat);
   void check_liveness();

@@ -110,24 +110,34 @@ void Broker::confirm(BrokerConnection& connection, std::uint64_t number, bool ac
     send(connection, std::move(frame), profile_.hop);
     return;
   }
+  plan_confirms(connection);
   connection.confirm_up_to = number;
-  if (!connection.confirm_planned) {
-    connection.confirm_planned = true;
+}
+
+// When what is processed now will be confirmed: then it is on disk, and not before.
+Time Broker::plan_confirms(BrokerConnection& connection) {
+  if (!connection.confirms.has_value()) {
     const auto spread =
         static_cast<std::uint64_t>((profile_.confirm_max - profile_.confirm_min).count) + 1;
     const Micros wait =
         profile_.confirm_min + Micros{static_cast<std::int64_t>(rng_.below(spread))};
-    agenda_.at(agenda_.now() + wait, *this, connection.number << kWakeBits | kWakeConfirms);
+    connection.confirms = agenda_.now() + wait;
+    agenda_.at(*connection.confirms, *this, connection.number << kWakeBits | kWakeConfirms);
   }
+  return *connection.confirms;
 }
 
 // All that was processed since the last one, in one frame, as the broker's disk does it.
 void Broker::flush_confirms(std::uint64_t number) {
   BrokerConnection* connection = find(number);
-  if (connection == nullptr || !connection->confirm_planned) {
+  if (connection == nullptr || !connection->confirms.has_value()) {
     return;
   }
-  connection->confirm_planned = false;
+  connection->confirms.reset();
+  if (connection->confirm_up_to == connection->confirmed_up_to) {
+    return;  // all that came was refused, and told so at once
+  }
+  connection->confirmed_up_to = connection->confirm_up_to;
   Frame frame{
       .kind = FrameKind::Confirm, .flag = 1, .multiple = true, .number = connection->confirm_up_to};
   send(*connection, std::move(frame), Micros{});

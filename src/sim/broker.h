@@ -85,8 +85,9 @@ struct BrokerConnection {
   std::vector<QueueIndex> subscribed;  // by subscription; the reply queue is the last
   std::vector<QueueIndex> own;         // exclusive queues
   std::uint64_t confirm_up_to = 0;     // processed, not yet confirmed
-  bool confirm_planned = false;
-  bool stopped = false;  // it published during an alarm: nothing more is read
+  std::uint64_t confirmed_up_to = 0;   // by the last frame
+  std::optional<Time> confirms;        // when the next frame of confirms goes out
+  bool stopped = false;                // it published during an alarm: nothing more is read
   std::deque<Frame> unread;
 };
 
@@ -139,6 +140,7 @@ class Broker final : public Sleeper {
   std::pair<std::int64_t, std::int64_t> take_epoch();  // the new one, and the last
   void publish(BrokerConnection& connection, Frame& frame);
   void confirm(BrokerConnection& connection, std::uint64_t number, bool accepted, bool at_once);
+  Time plan_confirms(BrokerConnection& connection);
   void flush_confirms(std::uint64_t connection);
   void settle(BrokerConnection& connection, std::uint64_t tag, Settling how);
   void drop(std::uint64_t connection, const std::string& reason, bool tell);
@@ -151,7 +153,7 @@ class Broker final : public Sleeper {
   void consume(BrokerConnection& connection, std::uint16_t subscription, QueueIndex queue,
                const Subscription& how);
   // False where the queue is full and refuses.
-  bool put(QueueIndex index, Content content, bool persistent);
+  bool put(QueueIndex index, Content content, Time on_disk);
   void put_back(QueueIndex index, StoredMessage message);
   void dead_letter(Queue& queue, StoredMessage message);
   void expire(QueueIndex index);

@@ -90,17 +90,18 @@ void Broker::publish(BrokerConnection& connection, Frame& frame) {
     confirm(connection, frame.number, /*accepted=*/true, /*at_once=*/true);
   } else {
     const bool persistent = envelope.persistent;
+    const Time on_disk = persistent ? plan_confirms(connection) : Time::never();
     bool accepted = true;
     const bool twice = duplicates_per_million_ > 0 && envelope.exchange != wire::kSubmitExchange &&
                        rng_.below(1'000'000) < static_cast<std::uint64_t>(duplicates_per_million_);
     if (twice) {
-      put(routes.front(), frame.content, persistent);
+      put(routes.front(), frame.content, on_disk);
     }
     if (routes.size() == 1) {
-      accepted = put(routes.front(), std::move(frame.content), persistent);
+      accepted = put(routes.front(), std::move(frame.content), on_disk);
     } else {
       for (const QueueIndex queue : std::vector<QueueIndex>(routes)) {
-        accepted = put(queue, frame.content, persistent) && accepted;
+        accepted = put(queue, frame.content, on_disk) && accepted;
       }
     }
     confirm(connection, frame.number, accepted, !persistent || !accepted);
@@ -113,7 +114,7 @@ void Broker::publish(BrokerConnection& connection, Frame& frame) {
   }
 }
 
-bool Broker::put(QueueIndex index, Content content, bool persistent) {
+bool Broker::put(QueueIndex index, Content content, Time on_disk) {
   Queue& queue = queues_[index];
   if (queue.reject_publish && queue.is_full()) {
     return false;
@@ -127,8 +128,7 @@ bool Broker::put(QueueIndex index, Content content, bool persistent) {
   if (queue.message_ttl > Micros{0}) {
     message.expires = std::min(message.expires, now + queue.message_ttl);
   }
-  // Its confirm comes no later than this; only durable queues keep anything.
-  message.on_disk = persistent && queue.durable ? now + profile_.confirm_max : Time::never();
+  message.on_disk = queue.durable ? on_disk : Time::never();  // others keep nothing
   message.position = ++queue.last_position;
   queue.ready_bytes += wire_size(envelope);
   message.content = std::move(content);
@@ -174,7 +174,7 @@ void Broker::dead_letter(Queue& queue, StoredMessage message) {
   const std::vector<QueueIndex> routes = exchanges_.route(envelope.exchange, envelope.routing_key);
   const Content content(std::move(envelope));
   for (const QueueIndex to : routes) {
-    put(to, content, /*persistent=*/true);
+    put(to, content, agenda_.now());
   }
 }
 

@@ -145,8 +145,7 @@ std::pair<std::int64_t, std::int64_t> Broker::take_epoch() {
   wire::Envelope record;
   record.routing_key = kEpochQueue;
   record.body = wire::make_body(std::to_string(epoch));
-  put(at, Content(std::move(record)), /*persistent=*/true);
-  queue.ready.back().on_disk = agenda_.now();  // the session waited for its confirm
+  put(at, Content(std::move(record)), agenda_.now());  // the session waited for its confirm
   return {epoch, highest};
 }
 

@@ -362,7 +362,13 @@ void InvariantChecker::check_ack(DeliveryId delivery) {
     const bool ok = seen != book.results.end() && seen->second.status == AttemptStatus::Ok;
     const bool stands = book.stands == result->second && book.outcome.has_value() &&
                         book.outcome->kind == OutcomeKind::Completed;
-    if (ok && stands && (!book.outcome_confirmed || !book.unacked.empty())) {
+    // A copy that came by another delivery may go, as long as one stays.
+    const bool copy =
+        std::any_of(book_->results.begin(), book_->results.end(), [&](const auto& other) {
+          return other.first != delivery && other.first.incarnation == delivery.incarnation &&
+                 other.second == result->second;
+        });
+    if (ok && stands && !copy && (!book.outcome_confirmed || !book.unacked.empty())) {
       complain("the result of " + result->second.task.id + " was acked before its submission");
     }
     book_->results.erase(result);
