@@ -1,8 +1,11 @@
 #include "sim/faults.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdio>
 #include <utility>
 
 #include "sim/world.h"
@@ -111,6 +114,10 @@ std::size_t FaultPlan::lost_frames() { return rng_.below(2) == 0 ? 0 : rng_.belo
 void FaultPlan::begin(std::size_t index) {
   const Fault fault = faults_[index];
   Agenda& agenda = world_.agenda();
+  if (world_.options().trace) {
+    fmt::print(stderr, "{} fault {} {} for {}\n", agenda.now().us, to_string(fault.kind),
+               fault.device, fault.lasts.count);
+  }
   if (fault.lasts > Micros{0}) {
     agenda.at(agenda.now() + fault.lasts, *this, index << kWhatBits | kEnd);
   }

@@ -91,8 +91,8 @@ void Pipe::wake(std::uint64_t number) {
   plan();
 }
 
-void Pipe::lose_tail(std::size_t count) {
-  while (count > 0 && !frames_.empty()) {
+void Pipe::lose_tail(std::uint64_t connection, std::size_t count) {
+  while (count > 0 && !frames_.empty() && frames_.back().frame.connection == connection) {
     frames_.pop_back();
     count -= 1;
   }

@@ -59,8 +59,12 @@ class Pipe final : public Sleeper {
   void restore();
   bool is_cut() const { return cut_; }
   Time cut_since() const { return cut_since_; }
-  // Drops the last `count` frames that are under way: they never left the sender.
-  void lose_tail(std::size_t count);
+  // Drops the last `count` frames of this connection that are under way: they never left the
+  // sender. What was sent over an earlier connection, its good-bye above all, is the kernel's to
+  // deliver.
+  void lose_tail(std::uint64_t connection, std::size_t count = SIZE_MAX);
+  // The sender has lost its power, and with it all that it had not sent.
+  void lose_all() { frames_.clear(); }
   // Every frame takes longer from now on: exponential, with this mean.
   void stall(Micros mean) { stall_mean_ = mean; }
 

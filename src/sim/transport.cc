@@ -46,7 +46,7 @@ void SimTransport::begin(SessionPlan plan, TransportOwner& owner) {
 }
 
 void SimTransport::lose_power() {
-  link_.up.lose_tail(SIZE_MAX);
+  link_.up.lose_all();
   broker_.abandoned(port_);
   vanish();
 }
@@ -67,7 +67,7 @@ void SimTransport::vanish() {
 
 void SimTransport::die(std::size_t lost_frames) {
   if (owner_ != nullptr && phase_ != Phase::Down) {
-    link_.up.lose_tail(lost_frames);
+    link_.up.lose_tail(connection_, lost_frames);
     send({.kind = FrameKind::Goodbye});  // the kernel closes the socket
   }
   vanish();
@@ -331,8 +331,7 @@ void SimTransport::lose(const std::string& reason) {
 
 // Closes the socket: the kernel forgets what it could not send.
 void SimTransport::give_up(const std::string& reason) {
-  link_.up.lose_tail(SIZE_MAX);
-  broker_.abandoned(port_);  // an earlier good-bye may have been among it
+  link_.up.lose_tail(connection_);
   send({.kind = FrameKind::Goodbye});
   lose(reason);
 }

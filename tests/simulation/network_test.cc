@@ -88,5 +88,25 @@ TEST(Pipe, Cut_HoldsBackUntilItIsRestored) {
   EXPECT_EQ(sink.numbers, (std::vector<std::uint64_t>{1, 2}));
 }
 
+// A process that dies takes with it only what it sent last; the good-bye of the one before it on
+// the same machine stays under way, or the broker would keep that one's deliveries for good.
+TEST(Pipe, LoseTail_LeavesWhatAnEarlierConnectionSent) {
+  Agenda agenda;
+  Sink sink(agenda);
+  Pipe pipe(agenda, {.latency = milliseconds(5), .jitter = {}}, 1);
+  pipe.connect(sink);
+  pipe.cut();
+  for (std::uint64_t number = 1; number <= 5; ++number) {
+    Frame sent = frame(number);
+    sent.connection = number <= 2 ? 1 : 2;
+    pipe.send(std::move(sent));
+  }
+  pipe.lose_tail(2, 1);
+  pipe.lose_tail(2);
+  pipe.restore();
+  agenda.run_until(Time{seconds(1).count});
+  EXPECT_EQ(sink.numbers, (std::vector<std::uint64_t>{1, 2}));
+}
+
 }  // namespace
 }  // namespace juggler
