@@ -95,6 +95,11 @@ struct Judge::Scene {
   }
   // Until when a batch must have been computed for this task: the deadline less the way back.
   Time due() const { return task.deadline - (lane.network - lane.network / 2); }
+  // What the goal weighs beside energy.
+  std::int64_t worth(std::int64_t latency_mw, Micros wait, MilliPercent accuracy) const {
+    return latency_mw * wait.count / 1000 +
+           objective.rates.accuracy_uj_per_point * (100'000 - accuracy.count) / 1000;
+  }
   bool patient() const { return objective.batching == Batching::Planned && task.deadline_stated; }
 };
 
@@ -131,9 +136,7 @@ bool Judge::open_batch(const Scene& scene, std::size_t profile, Candidate& candi
   int tasks = company(scene, profile, candidate);
   while (true) {
     const BatchCost batch = scene.expected(profile, tasks);
-    const Timeline::Fit found =
-        timeline_.insert(scene.task.priority, candidate.due,
-                         scene.lane.price_mw > 0 ? batch : scene.expected(profile, 1));
+    const Timeline::Fit found = timeline_.insert(scene.task.priority, candidate.due, batch);
     if (!found.in_time && tasks > 1) {
       tasks /= 2;  // there is room for a smaller one, perhaps
       continue;
@@ -155,14 +158,33 @@ int Judge::company(const Scene& scene, std::size_t profile, const Candidate& can
   }
   const Timeline::Fit alone =
       timeline_.insert(scene.task.priority, candidate.due, scene.expected(profile, 1));
-  Micros open_for = alone.end - scene.expected(profile, 1).mean - scene.now;
+  Micros open_for = alone.end - scene.expected(profile, 1).takes() - scene.now;
   if (scene.patient() && alone.in_time) {
     open_for += candidate.due - alone.end_late();
   }
   const std::int64_t joiners = std::max<std::int64_t>(open_for.count, 0) /
                                scene.outlook.arrival_gap_us *
-                               scene.lane.learned->profiles[profile].fill_permille / 1000;
+                               scene.lane.learned->profiles[profile].fill_permille() / 1000;
   return static_cast<int>(std::min<std::int64_t>(1 + joiners, scene.costs(profile).batch_max()));
+}
+
+// What the task would ask of this processor if nobody were in its way.
+void Judge::ask(const Scene& scene, std::size_t profile, Candidate& candidate) const {
+  const Micros time = scene.task.deadline - scene.now - scene.lane.network;
+  const ProfileCosts& costs = scene.costs(profile);
+  // Half of its time for others to come, half for the batch.
+  const std::int64_t come = time.count / 2 / scene.outlook.arrival_gap_us;
+  int tasks = static_cast<int>(std::clamp<std::int64_t>(1 + come, 1, costs.batch_max()));
+  while (tasks > 1 && costs.of(tasks).mean * 2 > time) {
+    tasks /= 2;
+  }
+  const BatchCost batch = scene.expected(profile, tasks);
+  candidate.asks = batch.mean / tasks;
+  candidate.asks_uj = scene.lane.price_mw * candidate.asks.count / 1000 +
+                      scene.worth(scene.objective.rates.latency_mw, batch.mean, candidate.accuracy);
+  if (scene.objective.energy && batch.energy.has_value()) {
+    candidate.asks_uj += batch.energy->count / tasks;
+  }
 }
 
 Candidate Judge::judge_one(const Scene& scene, std::size_t profile) const {
@@ -187,10 +209,12 @@ Candidate Judge::judge_one(const Scene& scene, std::size_t profile) const {
   if (scene.objective.energy && candidate.energy.has_value()) {
     candidate.cost_uj = candidate.energy->count;
   }
-  candidate.cost_uj += latency_mw * wait.count / 1000;
-  candidate.cost_uj += rates.accuracy_uj_per_point * (100'000 - candidate.accuracy.count) / 1000;
+  candidate.cost_uj += scene.worth(latency_mw, wait, candidate.accuracy);
   candidate.price_uj = scene.objective.prices ? lane.price_mw * candidate.occupies.count / 1000 : 0;
 
+  if (scene.objective.prices || scene.objective.loading) {
+    ask(scene, profile, candidate);
+  }
   const Profile& facts = lane.facts->processors[lane.lane].profiles[profile];
   const BatchCost alone = scene.expected(profile, 1);
   const Micros alone_late =
@@ -219,10 +243,8 @@ void Judge::judge(const Outlook& outlook, const TaskView& task, const Objective&
   candidates.clear();
   const int priority_min = outlook.over_lower_priorities ? task.priority : 0;
   for (const LaneOutlook& lane : outlook.lanes) {
-    // Where time is scarce, room is kept for those who will join the open batches.
-    const auto size = lane.price_mw > 0 ? Timeline::Size::AsHoped : Timeline::Size::AsItIs;
-    timeline_.build(*lane.line, *lane.costs, *lane.learned, size, lane.free_at, lane.variance_us2,
-                    priority_min);
+    timeline_.build(*lane.line, *lane.costs, *lane.learned, Timeline::Size::AsHoped, lane.free_at,
+                    lane.variance_us2, priority_min);
     const Scene scene{lane, outlook, task, objective, now};
     for (std::size_t p = 0; p < lane.costs->size(); ++p) {
       const Candidate candidate = judge_one(scene, p);
@@ -244,7 +266,7 @@ void look(const Fleet& fleet, const TaskView& task, Time now, Outlook& outlook) 
     for (std::size_t l = 0; l < device.lanes.size(); ++l) {
       const Lane& lane = device.lanes[l];
       const auto window = static_cast<std::size_t>(device.facts->processors[l].window_batches);
-      const Lane::Backlog backlog = lane.backlog(now);
+      const Lane::Backlog backlog = device.backlog(lane, now);
       LaneOutlook seen;
       seen.device = static_cast<std::uint32_t>(d);
       seen.lane = static_cast<std::uint32_t>(l);
@@ -257,7 +279,7 @@ void look(const Fleet& fleet, const TaskView& task, Time now, Outlook& outlook) 
       seen.network = network;
       seen.free_at = now + std::max(backlog.mean, network / 2);
       seen.variance_us2 = backlog.variance_us2 + network_spread * network_spread;
-      seen.price_mw = lane.price_mw;
+      seen.price_mw = lane.price.mw(now);
       seen.queued = lane.queued();
       seen.window_full = lane.in_flight.size() >= window;
       outlook.lanes.push_back(std::move(seen));

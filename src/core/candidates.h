@@ -43,6 +43,11 @@ struct Candidate {
   int hoped = 1;            // tasks expected in it when it goes out
   Time due;                 // when its computing must have ended
 
+  // What it would ask for if nobody were in its way: its share of the time of a batch as full as
+  // the deadline allows, and what that would cost with its price (core/prices.h).
+  Micros asks;
+  std::int64_t asks_uj = 0;
+
   std::int64_t total_uj() const { return cost_uj + price_uj; }
 };
 
@@ -107,6 +112,7 @@ class Judge {
  private:
   struct Scene;
   Candidate judge_one(const Scene& scene, std::size_t profile) const;
+  void ask(const Scene& scene, std::size_t profile, Candidate& candidate) const;
   bool fit(const Scene& scene, std::size_t profile, Candidate& candidate) const;
   bool open_batch(const Scene& scene, std::size_t profile, Candidate& candidate) const;
   int company(const Scene& scene, std::size_t profile, const Candidate& candidate) const;

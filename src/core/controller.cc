@@ -11,8 +11,9 @@ namespace juggler {
 namespace {
 
 // Carries what is in flight and what was learned over to the processors of new facts, by processor
-// id. The lines are empty by then: positions may have moved.
-std::vector<Lane> lanes_for(const DeviceFacts& facts, const DeviceState& before) {
+// id, but for what a new process has to load again. The lines are empty by then: positions may have
+// moved. Where nobody counts what loading takes, all counts as loaded.
+std::vector<Lane> lanes_for(const DeviceFacts& facts, const DeviceState& before, bool loading) {
   std::vector<Lane> lanes;
   for (const Processor& processor : facts.processors) {
     Lane lane;
@@ -28,6 +29,14 @@ std::vector<Lane> lanes_for(const DeviceFacts& facts, const DeviceState& before)
       lane.learned = std::make_shared<const LaneLearned>(processor.profiles.size());
     }
     lane.costs = std::make_shared<const LaneCosts>(costs_of(facts, processor));
+    lane.price.set_scale(*lane.costs);
+    if (facts.incarnation != before.facts->incarnation || !same_profiles) {
+      auto learned = std::make_shared<LaneLearned>(*lane.learned);
+      for (ProfileLearned& profile : learned->profiles) {
+        profile.loaded = !loading;
+      }
+      lane.learned = std::move(learned);
+    }
     lanes.push_back(std::move(lane));
   }
   return lanes;
@@ -64,7 +73,6 @@ void Controller::on(const LeadBegun& event) {
   liveness_timer_ =
       timers_.set(now_ + config_.liveness_period, {.kind = ControllerTimer::Kind::Liveness});
   follow_anew();
-  demand_.update(now_);
   // Nobody could be heard without a connection: silence counts from now.
   for (DeviceState& device : fleet_.devices) {
     device.last_heard = now_;
@@ -170,7 +178,7 @@ void Controller::on(const HelloArrived& event) {
   // That it drains is not in the hello: only a new start of the consumer ends it.
   const bool drains =
       device.liveness == Liveness::Draining && device.facts->incarnation == event.facts.incarnation;
-  device.lanes = lanes_for(event.facts, device);
+  device.lanes = lanes_for(event.facts, device, planner_.objective().loading);
   device.facts = std::make_shared<const DeviceFacts>(event.facts);
   device.last_heard = now_;
   device.liveness = drains ? Liveness::Draining : Liveness::Live;

@@ -18,7 +18,6 @@
 #include "core/explain.h"
 #include "core/fleet.h"
 #include "core/planner.h"
-#include "core/prices.h"
 #include "core/rng.h"
 #include "core/task_table.h"
 
@@ -73,6 +72,7 @@ struct ControllerStats {
   std::uint64_t attempts_failed = 0;
   std::uint64_t attempts_timed_out = 0;
   std::uint64_t hedged = 0;            // tasks tried elsewhere because their device was late
+  std::uint64_t loaded_ahead = 0;      // copies of tasks that had a variant loaded
   std::uint64_t results_late = 0;      // for tasks that were answered
   std::uint64_t results_orphaned = 0;  // for tasks that never came
 };
@@ -159,10 +159,19 @@ class Controller {
   void refresh_all(const std::string& device);
   void send_away_late(const std::string& device, std::size_t lane);
   void dispatch(const std::string& device, std::size_t lane, std::uint64_t batch);
+  Time needed_from(const DeviceState& device, const Lane& lane) const;
+  Time begin_batch(DeviceState& device, std::size_t lane, std::int64_t batch, std::uint32_t profile,
+                   int tasks);
   void watch(BatchInFlight& batch, const std::string& device, const std::string& processor,
              Micros grace);
   void send_attempt(TaskRecord& record, const DeviceState& device, std::size_t lane,
                     const BatchInFlight& batch, Time predicted);
+
+  // What is asked of processors and loaded ahead, in controller_loading.cc.
+  void ask_for(TaskRecord& record, const Decision& decision);
+  bool needs_loading(const Candidate& candidate) const;
+  bool may_load(const Candidate& candidate) const;
+  void load_ahead(TaskRecord& record, const Candidate& candidate);
 
   // Attempts and devices, in controller_attempts.cc.
   bool leave_lane(const AttemptId& attempt);
@@ -208,7 +217,6 @@ class Controller {
 
   ControllerConfig config_;
   Planner planner_;
-  DemandBook demand_;
   Rng policy_rng_;
   Fleet fleet_;
   TaskTable tasks_;

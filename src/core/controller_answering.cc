@@ -94,9 +94,6 @@ void Controller::accept(Submitted& task) {
       timers_.set(live.deadline, {.kind = ControllerTimer::Kind::Deadline, .task = live.number});
   tasks_.wait(live);
   fleet_.arrivals.arrived(now_.us);
-  if (planner_.objective().prices) {
-    demand_.arrived(view_of(live), now_);
-  }
 
   const auto orphan = orphans_.find(live.submission.key);
   if (orphan != orphans_.end() && orphan->second.result.status == AttemptStatus::Ok) {

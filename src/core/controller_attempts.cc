@@ -5,7 +5,6 @@
 
 #include "core/check.h"
 #include "core/controller.h"
-#include "core/prices.h"
 #include "core/profile_point.h"
 
 // This file: what becomes of attempts, and what is learned of devices from them and from silence.
@@ -228,7 +227,7 @@ void Controller::learn(const AttemptResult& result, const Attempt& attempt, bool
   if (device == nullptr || result.status != AttemptStatus::Ok || !config_.learns) {
     return;
   }
-  if (!attempt.adopted && !attempt.held_up) {
+  if (!attempt.adopted && !attempt.held_up && !attempt.loads) {
     const Micros network = now_ - attempt.dispatched - result.queued - result.compute;
     device->network_us.add(std::clamp<std::int64_t>(network.count, 0, kNetworkMax.count));
     device->network_confirmed = now_;
@@ -360,10 +359,6 @@ void Controller::check_liveness() {
     fleet_.devices.erase(
         std::find_if(fleet_.devices.begin(), fleet_.devices.end(),
                      [&](const DeviceState& device) { return device.facts->id == id; }));
-  }
-  if (planner_.objective().prices) {
-    demand_.update(now_);
-    set_prices(demand_, fleet_);
   }
   replan(tasks_.waiting_size());
 }

@@ -16,6 +16,10 @@ constexpr std::int64_t kHoldZPermille = 3000;
 constexpr Micros kHoldMargin = milliseconds(1);
 constexpr std::int64_t kHoldMarginPart = 20;
 
+// A processor should not wait for its next batch: one that comes this many standard deviations
+// before it is needed costs only its freedom.
+constexpr std::int64_t kNeededZPermille = 2000;
+
 // A batch is overdue when it is later than predicted by three standard deviations, by half of its
 // own time, and by what a hiccup of the host or the network may take.
 constexpr Micros kHiccup = milliseconds(20);
@@ -56,7 +60,7 @@ bool Controller::worth_holding(const Lane& lane, const OpenBatch& batch, Time un
     return false;
   }
   const std::int64_t gap = fleet_.arrivals.gap_us(now_.us);
-  const std::int64_t fill = lane.learned->profiles[batch.profile].fill_permille;
+  const std::int64_t fill = lane.learned->profiles[batch.profile].fill_permille();
   if ((until - now_).count * fill / gap < kJoinersMinPermille) {
     return false;
   }
@@ -71,10 +75,11 @@ bool Controller::worth_holding(const Lane& lane, const OpenBatch& batch, Time un
   // idle meanwhile: uJ/us = W.
   const Microjoules energy = *before.energy + *alone.energy - *grown.energy;
   const Micros time = before.mean + alone.mean - grown.mean;
-  const std::int64_t saved_uj = energy.count + lane.price_mw * time.count / 1000;
-  const std::int64_t idle_mw = lane.in_flight.empty() ? lane.price_mw : 0;
+  const std::int64_t price_mw = lane.price.mw(now_);
+  const std::int64_t saved_uj = energy.count + price_mw * time.count / 1000;
+  const std::int64_t idle_mw = lane.in_flight.empty() ? price_mw : 0;
   const std::int64_t waiting_mw = planner_.objective().rates.holding_mw * batch.tasks + idle_mw;
-  return saved_uj > 0 && saved_uj * 1000 > waiting_mw * gap;
+  return saved_uj > 0 && saved_uj * fill > waiting_mw * gap;
 }
 
 // When the batch at this position of the line goes out, if nothing else happens.
@@ -122,11 +127,23 @@ void Controller::serve(const std::string& device_id, std::size_t lane_index) {
 }
 
 void Controller::build_timeline(const DeviceState& device, const Lane& lane) {
-  const Lane::Backlog backlog = lane.backlog(now_);
+  const Lane::Backlog backlog = device.backlog(lane, now_);
   const std::int64_t spread = device.network_spread().count;
   timeline_.build(*lane.line, *lane.costs, *lane.learned, Timeline::Size::AsItIs,
                   now_ + std::max(backlog.mean, device.network() / 2),
                   backlog.variance_us2 + spread * spread, 0);
+}
+
+// From when the processor needs its next batch, so that it does not stand still: a batch that could
+// still grow, or be overtaken by one that is more urgent, waits here until then.
+Time Controller::needed_from(const DeviceState& device, const Lane& lane) const {
+  if (lane.in_flight.empty() || planner_.objective().batching == Batching::Never) {
+    return now_;
+  }
+  const Lane::Backlog backlog = device.backlog(lane, now_);
+  const std::int64_t spread = device.network_spread().count;
+  return now_ + backlog.mean - device.network() / 2 -
+         margin_of(backlog.variance_us2 + spread * spread, kNeededZPermille) - kHoldMargin;
 }
 
 // The first batch in line that is to go now. One that may overtake an earlier one, which is held
@@ -134,10 +151,23 @@ void Controller::build_timeline(const DeviceState& device, const Lane& lane) {
 std::optional<std::uint64_t> Controller::next_batch(const DeviceState& device, Lane& lane) {
   const Line& line = *lane.line;
   Time wake = Time::never();
+  const Time early_enough = needed_from(device, lane);
   for (std::size_t i = 0; i < line.size(); ++i) {
-    const Time release = release_of(device, lane, i);
+    const bool full = line[i].tasks >= (*lane.costs)[line[i].profile].batch_max();
+    Time release = release_of(device, lane, i);
+    if (i == 0 && !full) {
+      release = std::max(release, early_enough);
+    }
+    if (release <= now_ && (i == 0 || timeline_.may_overtake(i))) {
+      return line[i].id;
+    }
     if (release <= now_) {
-      return i == 0 || timeline_.may_overtake(i) ? line[i].id : line.front().id;
+      // What is held back goes before it, so that the processor does not stand still.
+      if (early_enough <= now_) {
+        return line.front().id;
+      }
+      wake = std::min(wake, early_enough);
+      break;
     }
     wake = std::min(wake, release);
   }
@@ -230,30 +260,58 @@ void Controller::dispatch(const std::string& device_id, std::size_t lane_index,
                                   [&](const OpenBatch& open) { return open.id == batch; });
   const OpenBatch open_batch = *entry;
   const std::vector<Member> members = lane.take(batch);
-  const BatchCost expected = lane.expected(open_batch.profile, open_batch.tasks);
+  const int batch_max = (*lane.costs)[open_batch.profile].batch_max();
+  const bool full = open_batch.tasks >= batch_max;
+  // Full batches were asked for. What a smaller one takes beyond its share is asked for now.
+  const Micros share = lane.expected(open_batch.profile, batch_max).mean * open_batch.tasks;
+  const Micros takes = lane.expected(open_batch.profile, open_batch.tasks).mean;
+  lane.price.ask(std::max(takes - share / batch_max, Micros{0}), now_);
+
   auto learned = std::make_shared<LaneLearned>(*lane.learned);
-  learned->add_batch(open_batch.profile, open_batch.tasks, open_batch.hoped);
+  const std::int64_t closed_at = full ? members.back().joined_at : fleet_.arrivals.count();
+  learned->add_batch(open_batch.profile, open_batch.tasks - 1, closed_at - open_batch.opened_at);
   lane.learned = std::move(learned);
-  const Time free_at = now_ + std::max(lane.backlog(now_).mean, device.network() / 2);
-  if (lane.in_flight.empty()) {
-    lane.head_since = now_ + device.network() / 2;
-  }
-  const Time predicted = free_at + expected.mean + device.network() / 2;
-  lane.in_flight.push_back({.batch = static_cast<std::int64_t>(batch),
-                            .profile = open_batch.profile,
-                            .open = open_batch.tasks,
-                            .mean = expected.mean,
-                            .spread = expected.spread});
-  const std::int64_t spread = device.network_spread().count;
-  const Micros late = margin_of(lane.backlog(now_).variance_us2 + spread * spread, kHoldZPermille);
-  lane.in_flight.back().patience = predicted - now_ + late + expected.mean / 2 + kHiccup;
-  watch(lane.in_flight.back(), device_id, device.facts->processors[lane_index].id, Micros{0});
+
+  const Time predicted = begin_batch(device, lane_index, static_cast<std::int64_t>(batch),
+                                     open_batch.profile, open_batch.tasks);
   for (const Member& member : members) {
     TaskRecord& record = *tasks_.find(member.task);
     tasks_.leave_line(record);
     tasks_.leave(record);
     send_attempt(record, device, lane_index, lane.in_flight.back(), predicted);
   }
+}
+
+// Counts a batch as on its way; it is the last in flight then. Returns when its results are
+// predicted.
+Time Controller::begin_batch(DeviceState& device, std::size_t lane_index, std::int64_t batch,
+                             std::uint32_t profile, int tasks) {
+  Lane& lane = device.lanes[lane_index];
+  const BatchCost expected = lane.expected(profile, tasks);
+  if (!lane.learned->profiles[profile].loaded) {
+    auto learned = std::make_shared<LaneLearned>(*lane.learned);
+    learned->profiles[profile].loaded = true;
+    lane.learned = std::move(learned);
+  }
+  const Micros there = device.network() / 2;
+  const Time free_at = now_ + std::max(device.backlog(lane, now_).mean, there);
+  if (lane.in_flight.empty()) {
+    lane.head_since = now_ + there;
+  }
+  const Time predicted = free_at + expected.takes() + there;
+  lane.in_flight.push_back({.batch = batch,
+                            .profile = profile,
+                            .open = tasks,
+                            .loads = expected.load > Micros{0},
+                            .mean = expected.takes(),
+                            .spread = expected.spread});
+  const std::int64_t spread = device.network_spread().count;
+  const Micros late =
+      margin_of(device.backlog(lane, now_).variance_us2 + spread * spread, kHoldZPermille);
+  BatchInFlight& last = lane.in_flight.back();
+  last.patience = predicted - now_ + late + expected.takes() / 2 + kHiccup;
+  watch(last, device.facts->id, device.facts->processors[lane_index].id, Micros{0});
+  return predicted;
 }
 
 // Sets the timer by which a batch counts as overdue.
@@ -282,6 +340,7 @@ void Controller::send_attempt(TaskRecord& record, const DeviceState& device, std
                              .variant = profile.variant,
                              .dispatched = now_,
                              .batch = batch.batch,
+                             .loads = batch.loads,
                              .end = {}});
   // Every attempt has its own deadline: a dispatch can be lost inside a device that never fell
   // silent for long enough to be called lost.

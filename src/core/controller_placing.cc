@@ -46,8 +46,14 @@ void Controller::plan(TaskRecord& record) {
     return;
   }
   const Decision decision = decide_for(record);
+  if (!record.asked) {
+    record.asked = true;
+    ask_for(record, decision);
+  }
   if (const auto* chosen = std::get_if<Place>(&decision)) {
     place(record, chosen->candidate);
+  } else if (record.phase == TaskPhase::InFlight) {
+    return;  // a copy loads what it needs, and may still be in time
   } else if (const auto* wait = std::get_if<Wait>(&decision)) {
     record.waiting_for = wait->reason;
   } else {
@@ -74,11 +80,13 @@ void Controller::place(TaskRecord& record, const Candidate& candidate) {
   fresh.profile = candidate.profile;
   fresh.hoped = candidate.hoped;
   fresh.opened = now_;
+  fresh.opened_at = fleet_.arrivals.count();
   const Member member{
       .task = record.number,
       .priority = record.submission.requirements.priority,
       .due = candidate.due,
-      .patient = planner_.objective().batching == Batching::Planned && record.deadline_stated};
+      .patient = planner_.objective().batching == Batching::Planned && record.deadline_stated,
+      .joined_at = fleet_.arrivals.count()};
   lane.join(candidate.batch, fresh, member);
   tasks_.enter_line(record, {device.facts->id, candidate.lane, fresh.id});
   record.waiting_for =

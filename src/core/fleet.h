@@ -40,6 +40,11 @@ struct DeviceState {
   Micros network() const;
   Micros network_spread() const;
 
+  // What is in flight on one of its processors.
+  Lane::Backlog backlog(const Lane& lane, Time now) const {
+    return lane.backlog(now, network() / 2 + network_spread());
+  }
+
   // What was learned of its network goes a step back to the assumption, if no result has confirmed
   // it for so long; likewise what was learned of its processors.
   void fade(Time now, Micros after);

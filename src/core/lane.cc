@@ -35,6 +35,7 @@ BatchCost corrected(const BatchCost& cost, const LaneLearned& learned, std::size
     real.spread = std::max(real.spread, real.mean * of_profile.spread_permille / 1000);
   }
   real.spread = std::min(real.spread, kSpreadMax);
+  real.load = of_profile.loaded ? Micros{0} : std::min(cost.load, kMeanMax);
   return real;
 }
 
@@ -48,16 +49,17 @@ BatchCost Lane::expected(std::size_t profile, int tasks) const {
   return corrected((*costs)[profile].of(tasks), *learned, profile);
 }
 
-Lane::Backlog Lane::backlog(Time now) const {
+Lane::Backlog Lane::backlog(Time now, Micros back) const {
   Backlog sum;
   for (std::size_t i = 0; i < in_flight.size(); ++i) {
     const BatchInFlight& batch = in_flight[i];
     Micros rest = batch.mean;
     if (i == 0) {
       // It may have run for a while. One that is overdue will probably take as long again as it is
-      // late: a device that has vanished is soon believed to be slow, long before it is silent.
+      // late: a device that has vanished is soon believed to be slow, long before it is silent. It
+      // is not late while its result can be on the way.
       const Micros left = head_since + batch.mean - now;
-      rest = std::max({left, batch.spread, Micros{0} - left});
+      rest = std::max({left, Micros{0}, Micros{0} - left - back});
     }
     sum.mean += rest;
     sum.variance_us2 += batch.spread.count * batch.spread.count;

@@ -10,6 +10,7 @@
 
 #include "core/lane_costs.h"
 #include "core/lane_learning.h"
+#include "core/prices.h"
 #include "core/units.h"
 
 namespace juggler {
@@ -20,6 +21,7 @@ struct BatchInFlight {
   std::uint32_t profile = 0;
   int open = 0;           // tasks whose results have not come
   bool any_left = false;  // some have come
+  bool loads = false;     // the variant, before it runs
   Micros mean{};          // predicted when it was dispatched
   Micros spread{};
   Micros patience{};  // from when it counts on until it is overdue
@@ -35,7 +37,8 @@ struct OpenBatch {
   int priority = 0;  // the highest of its tasks'
   Time due{};        // must have been computed by then: the earliest of its tasks
   Time opened{};
-  bool patient = false;  // none of its tasks minds being held back while others can join
+  std::int64_t opened_at = 0;  // of the fleet's arrivals
+  bool patient = false;        // none of its tasks minds being held back while others can join
 };
 
 // In the order in which the batches will run: the most urgent first, then by due time, then id.
@@ -47,6 +50,7 @@ struct Member {
   int priority = 0;
   Time due;
   bool patient = false;
+  std::int64_t joined_at = 0;  // of the fleet's arrivals
 };
 
 struct Lane {
@@ -59,19 +63,19 @@ struct Lane {
   // The tasks of the open batches, by batch id.
   std::vector<std::pair<std::uint64_t, std::vector<Member>>> members;
 
-  // What a unit of its time is worth to the tasks that could not have it (core/prices.h).
-  std::int64_t price_mw = 0;
+  ShadowPrice price;  // what a unit of its time is worth to the tasks that could not have it
   std::uint64_t completed = 0;
   Time wake = Time::never();  // when its line has to be looked at again; a timer runs then
 
   Lane() : line(std::make_shared<const Line>()) {}
 
-  // How long what is in flight still takes: the sum of the means and of the squared spreads.
+  // How long what is in flight still takes: the sum of the means and of the squared spreads. A
+  // result may be on its way back for as long as `back`.
   struct Backlog {
     Micros mean;
     std::int64_t variance_us2 = 0;
   };
-  Backlog backlog(Time now) const;
+  Backlog backlog(Time now, Micros back) const;
 
   // Mean and spread of a batch, corrected by what was learned.
   BatchCost expected(std::size_t profile, int tasks) const;
@@ -91,7 +95,7 @@ struct Lane {
   void replace(std::uint64_t batch);  // works its entry of the line out anew from its members
 };
 
-// The corrected cost of a batch: what predictions use.
+// The corrected cost of a batch, with no load where the variant is there: what predictions use.
 BatchCost corrected(const BatchCost& cost, const LaneLearned& learned, std::size_t profile);
 
 // The finish at which a sum of times is predicted: z standard deviations above its mean.

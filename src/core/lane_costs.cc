@@ -13,6 +13,7 @@ constexpr std::int64_t kNormalP95Permille = 1645;
 BatchCost cost_of(const Profile& profile, int tasks, const ScopeConversion& to_board_input) {
   const ProfilePoint point = point_at(profile, tasks);
   BatchCost cost;
+  cost.load = profile.load;
   cost.mean = point.latency_mean;
   cost.spread = (point.latency_p95 - point.latency_mean) * 1000 / kNormalP95Permille;
   if (point.energy.has_value()) {

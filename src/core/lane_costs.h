@@ -20,6 +20,10 @@ struct BatchCost {
   Micros spread;                           // one standard deviation
   std::optional<Microjoules> energy;       // above idle, at the board's input
   std::optional<Microjoules> energy_high;  // upper end of its interval, at the board's input
+  Micros load;                             // of the variant; nothing where it is there already
+
+  // With the load: how long the processor has it.
+  Micros takes() const { return mean + load; }
 };
 
 struct ProfileCosts {

@@ -11,6 +11,7 @@ constexpr std::int64_t kFactorMax = 10'000;
 constexpr std::int64_t kSurprise = 250;     // permille off
 constexpr std::int64_t kScatterMax = 1000;  // permille that one result can say of the scatter
 constexpr std::int64_t kSurprisesMax = 3;   // in a row, then results count for more
+constexpr std::int64_t kBatchesRemembered = 16;
 
 std::int64_t bounded(std::int64_t permille) { return std::clamp(permille, kFactorMin, kFactorMax); }
 
@@ -41,17 +42,13 @@ void LaneLearned::add_time(std::size_t profile, Micros predicted, Micros measure
   learned.confirmed = now;
 }
 
-void LaneLearned::add_batch(std::size_t profile, std::int64_t tasks, std::int64_t hoped) {
+void LaneLearned::add_batch(std::size_t profile, std::int64_t joined, std::int64_t came) {
   ProfileLearned& learned = profiles[profile];
-  if (learned.batch_permille == 0) {
-    learned.batch_permille = tasks * 1000;
-  }
-  learned.batch_permille += (tasks * 1000 - learned.batch_permille) / 8;
-  // Where no company was hoped for, hope comes back slowly: else it could never be disappointed,
-  // nor be right, again.
-  const std::int64_t sample =
-      hoped > 1 ? std::min<std::int64_t>((tasks - 1) * 1000 / (hoped - 1), 1000) : 1000;
-  learned.fill_permille += (sample - learned.fill_permille) / (hoped > 1 ? 8 : 64);
+  came = std::max(came, joined);
+  learned.joined_permille += (joined * 1000 - learned.joined_permille) / kBatchesRemembered;
+  learned.came_permille += (came * 1000 - learned.came_permille) / kBatchesRemembered;
+  learned.came_permille =
+      std::max<std::int64_t>({learned.came_permille, learned.joined_permille, 1});
 }
 
 void LaneLearned::fade(Time now, Micros after) {
@@ -63,7 +60,8 @@ void LaneLearned::fade(Time now, Micros after) {
     }
     learned.residual_permille += (1000 - learned.residual_permille) / 8;
     learned.spread_permille -= learned.spread_permille / 8;
-    learned.fill_permille += (1000 - learned.fill_permille) / 8;
+    learned.joined_permille += (1000 - learned.joined_permille) / 8;
+    learned.came_permille += (1000 - learned.came_permille) / 8;
   }
   if (all) {
     factor_permille += (1000 - factor_permille) / 8;

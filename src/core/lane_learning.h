@@ -1,6 +1,6 @@
 #pragma once
-// What results have taught about one processor, beside its profiles: how much slower it really is,
-// how much its times scatter, how full its batches become.
+// What is known of one processor beside its profiles: how much slower it really is, how much its
+// times scatter, how full its batches become, which variants are loaded there.
 
 #include <cstdint>
 #include <vector>
@@ -12,10 +12,16 @@ namespace juggler {
 struct ProfileLearned {
   std::int64_t residual_permille = 1000;  // of this variant, beside the processor's factor
   std::int64_t spread_permille = 0;       // standard deviation over mean, as measured
-  std::int64_t fill_permille = 1000;      // tasks that joined a batch over those hoped for
-  std::int64_t batch_permille = 0;        // tasks per batch, as batches went out; 0: none did
+  // Tasks that joined its batches, and tasks that came to the controller while they could be
+  // joined: moving means, in thousandths of a task.
+  std::int64_t joined_permille = 1000;
+  std::int64_t came_permille = 1000;
   std::int64_t samples = 0;
-  Time confirmed;  // by the last result
+  bool loaded = false;  // there, or being loaded
+  Time confirmed;       // by the last result
+
+  // How many of the tasks that come join an open batch of it.
+  std::int64_t fill_permille() const { return joined_permille * 1000 / came_permille; }
 
   friend bool operator==(const ProfileLearned&, const ProfileLearned&) = default;
 };
@@ -41,8 +47,8 @@ struct LaneLearned {
   // surprises in a row half of it, so that a device which throttles is believed within a few
   // results while one odd result moves little.
   void add_time(std::size_t profile, Micros predicted, Micros measured, Time now);
-  // A batch went out with so many tasks, where `hoped` were expected.
-  void add_batch(std::size_t profile, std::int64_t tasks, std::int64_t hoped);
+  // A batch went out that so many had joined, of so many that came while it could be joined.
+  void add_batch(std::size_t profile, std::int64_t joined, std::int64_t came);
   // What no result has confirmed for so long goes a step back to the profile: each variant's own,
   // and what all share once no variant of the processor has had a result. What was learned can keep
   // every task away, and then no result would ever correct it.

@@ -45,7 +45,10 @@ class ArrivalRate {
       gap_us_ = gap_us_ < 0 ? gap : gap_us_ + (gap - gap_us_) / kWindow;
     }
     last_us_ = now_us;
+    count_ += 1;
   }
+  // So many have come.
+  std::int64_t count() const { return count_; }
   // The gap expected until the next one; never is a long time. A silence longer than the mean gap
   // counts as the gap, so that a stream that has ended is not waited for.
   std::int64_t gap_us(std::int64_t now_us) const {
@@ -62,6 +65,7 @@ class ArrivalRate {
   static constexpr std::int64_t kWindow = 32;
   std::int64_t last_us_ = -1;
   std::int64_t gap_us_ = -1;
+  std::int64_t count_ = 0;
 };
 
 }  // namespace juggler

@@ -46,7 +46,8 @@ struct Objective {
   ExchangeRates rates;
   bool energy = true;  // counts energy at all
   Batching batching = Batching::Natural;
-  bool prices = false;  // counts what a processor's time is worth to others
+  bool prices = false;   // counts what a processor's time is worth to others
+  bool loading = false;  // counts how long a variant loads, and has them loaded ahead
 };
 
 }  // namespace juggler

@@ -1,54 +1,48 @@
 #pragma once
-// Shadow prices: what a unit of a processor's time is worth to the tasks that could not have it.
+// The shadow price of a processor: what a unit of its time is worth to the tasks that could not
+// have it.
 //
-// They are the dual prices of processor time in the fluid programme (docs/bounds.md), for the
-// demand of the last seconds: each class of tasks takes its cheapest way to be served, energy plus
-// price times time; a processor that more is asked of than it can do becomes dearer, one that has
-// time left cheaper, until they agree (a projected subgradient method; its mean converges to the
-// optimum). Not being served at all has its cost too, so that in overload prices rise until the
-// time that a task takes decides, and throughput is what is maximised.
+// Every task that comes asks for the way in which it would cost least if nobody were in its way: on
+// that processor, as that variant, in a batch as full as its deadline allows, at the prices of the
+// moment. What has been asked of a processor and not yet been served is its debt; the debt is its
+// price. So a processor that more is asked of than it can do becomes dearer with every task, until
+// tasks that have another good way ask there, and cheaper as time passes.
+//
+// This is the stochastic subgradient method for the dual of the fluid programme (docs/bounds.md),
+// one step per task (drift plus penalty: Neely, "Stochastic Network Optimization", 2010, chapter
+// 4). It needs no forecast, no classes of tasks and no solver, and follows a burst within a
+// fraction of a second.
 //
 // Integers throughout: the same events give the same prices on every machine.
 
 #include <cstdint>
-#include <string>
-#include <vector>
 
-#include "core/candidates.h"
+#include "core/lane_costs.h"
+#include "core/units.h"
 
 namespace juggler {
 
-// What it costs that a task cannot be served at all: more than nearly any task's energy.
-inline constexpr std::int64_t kUnservedUj = 500'000;
+// What it costs that a task cannot be served at all: more than nearly any task's energy. What would
+// cost more is not asked for, which bounds the prices in overload.
+inline constexpr Microjoules kUnserved{500'000};
 
-// Tasks that ask for the same, and how many of them come.
-struct TaskClass {
-  std::string model;
-  std::int64_t accuracy_floor = 0;  // milli-percent
-  int deadline_log2_us = 0;         // rounded down
-  bool allow_synthetic = false;
-  std::int64_t arrived = 0;   // since the last update
-  std::int64_t rate_mhz = 0;  // in millihertz
-
-  bool same(const TaskView& task, int deadline_log2) const;
-};
-
-class DemandBook {
+class ShadowPrice {
  public:
-  // requires  the task is new
-  void arrived(const TaskView& task, Time now);
-  // Works the rates out anew, from what has come since the last time.
-  void update(Time now);
+  // `costs`: of the processor. Its power while it computes is the scale of its price.
+  void set_scale(const LaneCosts& costs);
 
-  const std::vector<TaskClass>& classes() const { return classes_; }
+  // A task asks for so much of its time; or work took so much more than was asked for it.
+  void ask(Micros time, Time now);
+
+  // In mW: uJ for a millisecond.
+  std::int64_t mw(Time now) const;
 
  private:
-  static constexpr std::size_t kClassesMax = 32;  // what comes beyond counts for the last
-  Time updated_;
-  std::vector<TaskClass> classes_;
-};
+  Micros debt(Time now) const;
 
-// Sets the prices of the fleet's processors for this demand.
-void set_prices(const DemandBook& demand, Fleet& fleet);
+  std::int64_t power_mw_ = 0;
+  Micros debt_;
+  Time at_;  // when that was the debt
+};
 
 }  // namespace juggler

@@ -50,6 +50,7 @@ struct Attempt {
   std::int64_t batch = 0;  // as in its dispatch
   bool adopted = false;    // begun by an earlier leader: when, nobody here knows
   bool held_up = false;    // by the broker: how long it took says nothing about the network
+  bool loads = false;      // the variant had to be loaded first, which counts as network
   bool open = true;
   std::string end;  // how it ended, once closed
 };
@@ -75,6 +76,7 @@ struct TaskRecord {
   };
   std::optional<Place> place;
   bool deadline_stated = true;  // by the task itself
+  bool asked = false;           // has asked for its cheapest way (controller_loading.cc)
 
   std::vector<Attempt> attempts;
   std::vector<std::string> devices_failed;  // sorted

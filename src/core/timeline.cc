@@ -18,7 +18,7 @@ void Timeline::build(const Line& line, const LaneCosts& costs, const LaneLearned
     if (slot.counts) {
       const int tasks = size == Size::AsHoped ? batch.hoped : batch.tasks;
       slot.cost = corrected(costs[batch.profile].of(tasks), learned, batch.profile);
-      end = end + slot.cost.mean;
+      end = end + slot.cost.takes();
       variance_us2 += slot.cost.spread.count * slot.cost.spread.count;
     }
     slot.end = end;
@@ -58,26 +58,26 @@ Timeline::Fit Timeline::insert(int priority, Time due, const BatchCost& cost) co
     position -= 1;
   }
   Fit fit;
-  fit.end = start_before(position) + cost.mean;
+  fit.end = start_before(position) + cost.takes();
   fit.variance_us2 = variance_before(position) + cost.spread.count * cost.spread.count;
-  fit.in_time = fit.end_late() <= due && delay_fits(position, slots_.size(), cost.mean);
+  fit.in_time = fit.end_late() <= due && delay_fits(position, slots_.size(), cost.takes());
   return fit;
 }
 
 Timeline::Fit Timeline::join(std::size_t position, int priority, Time due,
                              const BatchCost& grown) const {
   const Slot& slot = slots_[position];
-  const Micros longer = grown.mean - slot.cost.mean;
+  const Micros longer = grown.takes() - slot.cost.takes();
   std::size_t first = position;  // where the batch will stand
   const int urgency = std::max(priority, slot.priority);
   while (first > 0 && goes_before(urgency, std::min(due, slot.due), slots_[first - 1])) {
     first -= 1;
   }
   Fit fit;
-  fit.end = start_before(first) + grown.mean;
+  fit.end = start_before(first) + grown.takes();
   fit.variance_us2 = variance_before(first) + grown.spread.count * grown.spread.count;
   fit.in_time = fit.end_late() <= std::min(due, slot.due) &&
-                delay_fits(first, position, grown.mean) &&
+                delay_fits(first, position, grown.takes()) &&
                 delay_fits(position + 1, slots_.size(), longer);
   return fit;
 }
@@ -96,18 +96,19 @@ bool Timeline::may_overtake(std::size_t position) const {
   for (std::size_t i = slots_.size(); i-- > 0;) {
     if (i != position) {
       const BatchCost& cost = slots_[i].cost;
-      limit = std::min(limit, slots_[i].due) - cost.mean -
+      limit = std::min(limit, slots_[i].due) - cost.takes() -
               margin_of(cost.spread.count * cost.spread.count, kPlanZPermille);
     }
   }
-  return free_at_ + slots_[position].cost.mean <= limit;
+  return free_at_ + slots_[position].cost.takes() <= limit;
 }
 
 Time Timeline::latest_start(std::size_t position, std::int64_t z_permille) const {
   Time limit = Time::never();
   for (std::size_t i = slots_.size(); i-- > position;) {
     const BatchCost& cost = slots_[i].cost;
-    const Micros takes = cost.mean + margin_of(cost.spread.count * cost.spread.count, z_permille);
+    const Micros takes =
+        cost.takes() + margin_of(cost.spread.count * cost.spread.count, z_permille);
     limit = std::min(limit, slots_[i].due) - takes;
   }
   return limit;

@@ -202,6 +202,7 @@ Fleet fleet_of(std::vector<DeviceFacts> devices) {
       Lane lane;
       lane.costs = std::make_shared<const LaneCosts>(costs_of(facts, processor));
       lane.learned = std::make_shared<const LaneLearned>(processor.profiles.size());
+      lane.price.set_scale(*lane.costs);
       state.lanes.push_back(std::move(lane));
     }
     state.facts = std::make_shared<const DeviceFacts>(std::move(facts));

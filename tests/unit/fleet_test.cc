@@ -22,22 +22,28 @@ Lane lane_with(std::vector<Micros> expected, Time head_since) {
 }
 
 TEST(Lane, Idle_HasNoBacklog) {
-  EXPECT_EQ(lane_with({}, Time{0}).backlog(Time{50}).mean, Micros{0});
+  EXPECT_EQ(lane_with({}, Time{0}).backlog(Time{50}, {}).mean, Micros{0});
 }
 
 TEST(Lane, Busy_IsFreeAfterWhatIsInFlight) {
-  EXPECT_EQ(lane_with({Micros{100}, Micros{30}}, Time{0}).backlog(Time{40}).mean, Micros{90});
+  EXPECT_EQ(lane_with({Micros{100}, Micros{30}}, Time{0}).backlog(Time{40}, {}).mean, Micros{90});
 }
 
 TEST(Lane, HeadOverdue_IsExpectedToTakeAsLongAgainAsItIsLate) {
-  EXPECT_EQ(lane_with({Micros{100}, Micros{30}}, Time{0}).backlog(Time{150}).mean, Micros{80});
+  EXPECT_EQ(lane_with({Micros{100}, Micros{30}}, Time{0}).backlog(Time{150}, {}).mean, Micros{80});
+}
+
+TEST(Lane, ResultOnItsWayBack_IsNotOverdue) {
+  const Lane lane = lane_with({Micros{100}, Micros{30}}, Time{0});
+  EXPECT_EQ(lane.backlog(Time{150}, Micros{50}).mean, Micros{30});
+  EXPECT_EQ(lane.backlog(Time{160}, Micros{50}).mean, Micros{40});
 }
 
 TEST(Lane, Backlog_AddsVariancesNotSpreads) {
   Lane lane = lane_with({Micros{100}, Micros{100}}, Time{0});
   lane.in_flight[0].spread = Micros{3};
   lane.in_flight[1].spread = Micros{4};
-  EXPECT_EQ(lane.backlog(Time{0}).variance_us2, 25);
+  EXPECT_EQ(lane.backlog(Time{0}, {}).variance_us2, 25);
   EXPECT_EQ(margin_of(25, 2000), Micros{10});
 }
 
@@ -117,16 +123,17 @@ TEST(LaneLearned, NothingConfirmsIt_AllOfItFades) {
   LaneLearned learned(1);
   for (int i = 0; i < 20; ++i) {
     learned.add_time(0, Micros{1000}, Micros{i % 2 == 0 ? 3000 : 6000}, Time{0});
-    learned.add_batch(0, 1, 8);
+    learned.add_batch(0, 0, 8);
   }
-  const BatchCost plain{.mean = Micros{1000}, .spread = {}, .energy = {}, .energy_high = {}};
+  const BatchCost plain{
+      .mean = Micros{1000}, .spread = {}, .energy = {}, .energy_high = {}, .load = {}};
   EXPECT_GT(corrected(plain, learned, 0).spread, Micros{300});
   for (int i = 0; i < 80; ++i) {
     learned.fade(Time{10'000'000}, seconds(10));
   }
   EXPECT_NEAR(static_cast<double>(corrected(plain, learned, 0).mean.count), 1000, 20);
   EXPECT_LT(corrected(plain, learned, 0).spread, Micros{20});
-  EXPECT_GT(learned.profiles[0].fill_permille, 980);
+  EXPECT_GT(learned.profiles[0].fill_permille(), 980);
 }
 
 TEST(LaneLearned, ConfirmedOfLate_DoesNotFade) {
@@ -146,21 +153,45 @@ TEST(LaneLearned, OneHiccup_LeavesLittleScatter) {
   EXPECT_LE(learned.profiles[0].spread_permille, 80);
 }
 
-TEST(LaneLearned, NobodyWasHopedFor_HopeComesBack) {
+TEST(LaneLearned, Fill_IsHowManyOfThoseWhoComeJoin) {
   LaneLearned learned(1);
-  for (int i = 0; i < 60; ++i) {
-    learned.add_batch(0, 1, 8);
+  for (int i = 0; i < 100; ++i) {
+    learned.add_batch(0, 3, 12);
   }
-  EXPECT_LT(learned.profiles[0].fill_permille, 20);
-  for (int i = 0; i < 200; ++i) {
-    learned.add_batch(0, 1, 1);
+  EXPECT_NEAR(static_cast<double>(learned.profiles[0].fill_permille()), 250, 10);
+  for (int i = 0; i < 100; ++i) {
+    learned.add_batch(0, 7, 7);
   }
-  EXPECT_GT(learned.profiles[0].fill_permille, 900);
+  EXPECT_GT(learned.profiles[0].fill_permille(), 950);
+}
+
+TEST(LaneLearned, NobodyEverComes_FillIsStillAShare) {
+  LaneLearned learned(1);
+  for (int i = 0; i < 1000; ++i) {
+    learned.add_batch(0, 0, 0);
+  }
+  EXPECT_GE(learned.profiles[0].fill_permille(), 0);
+  EXPECT_LE(learned.profiles[0].fill_permille(), 1000);
+}
+
+TEST(LaneLearned, VariantNotLoaded_TakesItsLoadFirst) {
+  const BatchCost cost{.mean = Micros{1000},
+                       .spread = {},
+                       .energy = {},
+                       .energy_high = {},
+                       .load = milliseconds(300)};
+  LaneLearned learned(1);
+  EXPECT_EQ(corrected(cost, learned, 0).takes(), Micros{301'000});
+  learned.profiles[0].loaded = true;
+  EXPECT_EQ(corrected(cost, learned, 0).takes(), Micros{1000});
 }
 
 TEST(LaneLearned, AbsurdTimes_StayWithinWhatCanBeSquared) {
-  const BatchCost absurd{
-      .mean = seconds(600 * 64), .spread = seconds(600 * 64), .energy = {}, .energy_high = {}};
+  const BatchCost absurd{.mean = seconds(600 * 64),
+                         .spread = seconds(600 * 64),
+                         .energy = {},
+                         .energy_high = {},
+                         .load = {}};
   const BatchCost real = corrected(absurd, LaneLearned(1), 0);
   EXPECT_LE(real.spread, seconds(30));
   EXPECT_LE(real.mean, seconds(3600));

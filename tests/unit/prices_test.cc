@@ -1,9 +1,10 @@
-// Prices of processor time, and the room that lines keep.
+// Prices of processor time, and what tasks ask for.
 
 #include "core/prices.h"
 
 #include <gtest/gtest.h>
 
+#include "core/planner.h"
 #include "core/timeline.h"
 #include "support/builders.h"
 
@@ -15,111 +16,93 @@ using test::energy_mj;
 using test::fleet_of;
 using test::variant;
 
-// A frugal processor that serves 100 tasks a second, and a hungry one that serves as many.
-Fleet two() {
-  return fleet_of(
-      {device("frugal").serves(variant("n-fp32", 75), milliseconds(10), energy_mj(20)),
-       device("hungry").serves(variant("n-fp32", 75), milliseconds(10), energy_mj(50))});
+// 2 W while it computes.
+ShadowPrice price_of_two_watts() {
+  const Fleet fleet =
+      fleet_of({device("d").serves(variant("n-fp32", 75), milliseconds(10), energy_mj(20))});
+  ShadowPrice price;
+  price.set_scale(*fleet.devices[0].lanes[0].costs);
+  return price;
 }
 
-// Half a second of tasks at this rate, until the book believes it.
-void ask(DemandBook& book, int per_second, double floor_percent = 0, Time start = Time{0}) {
-  Requirements wanted;
-  wanted.min_accuracy = MilliPercent{static_cast<std::int64_t>(floor_percent * 1000)};
-  TaskView task;
-  task.requirements = &wanted;
-  task.model = "imagenet";
-  task.deadline = Time{200'000};
-  for (int round = 1; round <= 8; ++round) {
-    for (int i = 0; i < per_second / 2; ++i) {
-      book.arrived(task, Time{0});
-    }
-    book.update(start + milliseconds(500) * round);
+TEST(ShadowPrice, NothingAsked_NothingCosts) { EXPECT_EQ(price_of_two_watts().mw(Time{}), 0); }
+
+TEST(ShadowPrice, RisesWithWhatIsAsked) {
+  ShadowPrice price = price_of_two_watts();
+  price.ask(milliseconds(50), Time{});
+  EXPECT_EQ(price.mw(Time{}), 1'000);
+  price.ask(milliseconds(50), Time{});
+  EXPECT_EQ(price.mw(Time{}), 2'000);
+}
+
+TEST(ShadowPrice, FallsWhileTimePasses_AndNeverBelowNothing) {
+  ShadowPrice price = price_of_two_watts();
+  price.ask(milliseconds(95), Time{});
+  EXPECT_EQ(price.mw(Time{} + milliseconds(50)), 950);
+  EXPECT_EQ(price.mw(Time{} + milliseconds(100)), 0);
+  EXPECT_EQ(price.mw(Time{} + seconds(100)), 0);
+}
+
+TEST(ShadowPrice, WhatIsAskedInTime_StaysCheap_WhatIsAskedBeyond_BecomesDear) {
+  ShadowPrice half = price_of_two_watts();
+  ShadowPrice twice = price_of_two_watts();
+  for (int i = 0; i < 1'000; ++i) {
+    half.ask(milliseconds(5), Time{} + milliseconds(10) * i);
+    twice.ask(milliseconds(20), Time{} + milliseconds(10) * i);
   }
+  EXPECT_LT(half.mw(Time{} + seconds(10)), 200);
+  EXPECT_GT(twice.mw(Time{} + seconds(10)), 20'000);
 }
 
-std::int64_t price_of(const Fleet& fleet, const char* id) {
-  return fleet.find(id)->lanes[0].price_mw;
-}
-
-void settle(const DemandBook& book, Fleet& fleet) {
-  for (int i = 0; i < 40; ++i) {
-    set_prices(book, fleet);
+TEST(ShadowPrice, IsBounded_WhateverIsAsked) {
+  ShadowPrice price = price_of_two_watts();
+  for (int i = 0; i < 100; ++i) {
+    price.ask(seconds(3600), Time{});
   }
+  EXPECT_LE(price.mw(Time{}), 2'000 * 600);
 }
 
-TEST(Prices, EnoughForAll_CostNothing) {
-  DemandBook book;
-  ask(book, 60);
-  Fleet fleet = two();
-  settle(book, fleet);
-  EXPECT_EQ(price_of(fleet, "frugal"), 0);
-  EXPECT_EQ(price_of(fleet, "hungry"), 0);
+TEST(ShadowPrice, NoEnergyKnown_HasAScaleAllTheSame) {
+  const Fleet fleet = fleet_of({device("d").serves(variant("n-fp32", 75), milliseconds(10))});
+  ShadowPrice price;
+  price.set_scale(*fleet.devices[0].lanes[0].costs);
+  price.ask(milliseconds(100), Time{});
+  EXPECT_EQ(price.mw(Time{}), 5'000);
 }
 
-TEST(Prices, MoreThanTheFrugalOneCanDo_ItsTimeIsWorthWhatItSaves) {
-  DemandBook book;
-  ask(book, 140);
-  Fleet fleet = two();
-  settle(book, fleet);
-  // 30 mJ less for each 10 ms: 3 W.
-  EXPECT_NEAR(static_cast<double>(price_of(fleet, "frugal")), 3'000, 300);
-  EXPECT_LT(price_of(fleet, "hungry"), 1'000);  // the method swings about its optimum
-}
-
-TEST(Prices, MoreThanAllCanDo_TheirTimeIsWorthWhatATaskIs) {
-  DemandBook book;
-  ask(book, 300);
-  Fleet fleet = two();
-  settle(book, fleet);
-  // 500 mJ for a task unserved, less its energy, per 10 ms.
-  EXPECT_NEAR(static_cast<double>(price_of(fleet, "frugal")), 48'000, 6'000);
-  EXPECT_NEAR(static_cast<double>(price_of(fleet, "hungry")), 45'000, 6'000);
-}
-
-TEST(Prices, DemandThatNobodyCanMeet_CostsNobody) {
-  DemandBook book;
-  ask(book, 300, 90);
-  Fleet fleet = two();
-  settle(book, fleet);
-  EXPECT_EQ(price_of(fleet, "frugal"), 0);
-}
-
-TEST(Prices, LostDevice_HasNone) {
-  DemandBook book;
-  ask(book, 300);
-  Fleet fleet = two();
-  settle(book, fleet);
-  fleet.find("frugal")->liveness = Liveness::Lost;
-  settle(book, fleet);
-  EXPECT_EQ(price_of(fleet, "frugal"), 0);
-}
-
-TEST(DemandBook, TellsClassesApartAndForgetsThem) {
-  DemandBook book;
-  ask(book, 100);
-  ask(book, 50, 70, Time{4'000'000});
-  ASSERT_EQ(book.classes().size(), 2U);
-  EXPECT_NEAR(static_cast<double>(book.classes()[1].rate_mhz), 50'000'000 / 1000, 500);
-  for (int i = 1; i <= 40; ++i) {
-    book.update(Time{8'000'000} + milliseconds(500) * i);
+class Asking : public testing::Test {
+ protected:
+  // What a task asks of the only device.
+  Candidate asked(Fleet& fleet, Micros deadline) {
+    Requirements wanted;
+    TaskView task;
+    task.requirements = &wanted;
+    task.model = "imagenet";
+    task.payload = PayloadKind::Jpeg;
+    task.deadline = Time{} + deadline;
+    Rng rng(1);
+    planner_.plan(fleet, task, Time{}, rng);
+    return planner_.candidates().front();
   }
-  EXPECT_TRUE(book.classes().empty());
-}
 
-TEST(DemandBook, WhatCameDuringAnOutage_CountsOverAllOfIt) {
-  DemandBook book;
-  ask(book, 100);
-  Requirements wanted;
-  TaskView task;
-  task.requirements = &wanted;
-  task.model = "imagenet";
-  task.deadline = Time{200'000};
-  for (int i = 0; i < 6'000; ++i) {
-    book.arrived(task, Time{0});
-  }
-  book.update(Time{64'000'000});
-  EXPECT_NEAR(static_cast<double>(book.classes()[0].rate_mhz), 100'000, 2'000);
+ private:
+  Planner planner_{std::move(*make_policy("juggler"))};
+};
+
+TEST_F(Asking, CountsTheLineForNothing_AndThePriceForWhatItIs) {
+  Fleet fleet =
+      fleet_of({device("d").serves(variant("n-fp32", 75), milliseconds(10), energy_mj(20))});
+  const Candidate free = asked(fleet, seconds(1));
+  EXPECT_EQ(free.asks, milliseconds(10));
+  EXPECT_EQ(free.asks_uj, 20'000);
+
+  Lane& lane = fleet.devices[0].lanes[0];
+  lane.in_flight.push_back({.batch = 1, .open = 1, .mean = seconds(5)});
+  lane.price.ask(milliseconds(100), Time{});
+  const Candidate busy = asked(fleet, seconds(1));
+  EXPECT_EQ(busy.verdict, Verdict::QueueTooLong);
+  EXPECT_EQ(busy.asks, milliseconds(10));
+  EXPECT_EQ(busy.asks_uj, 40'000);
 }
 
 // A line with one batch of one task, hoped to become four.
@@ -138,7 +121,8 @@ struct Hoping {
 };
 
 TEST(Timeline, RoomIsKeptForThoseWhoWillJoin) {
-  const BatchCost other{.mean = milliseconds(40), .spread = {}, .energy = {}, .energy_high = {}};
+  const BatchCost other{
+      .mean = milliseconds(40), .spread = {}, .energy = {}, .energy_high = {}, .load = {}};
   EXPECT_TRUE(Hoping(Timeline::Size::AsItIs).timeline.insert(0, Time{99'000}, other).in_time);
   EXPECT_FALSE(Hoping(Timeline::Size::AsHoped).timeline.insert(0, Time{99'000}, other).in_time);
 }
@@ -154,7 +138,8 @@ TEST(Timeline, BatchThatIsOnlyLikelyToBeInTime_IsNotMadeLater) {
     lane.members.clear();
     lane.join(0, {.id = 1}, {.task = 1, .due = Time{due_us}});
     timeline.build(*lane.line, *lane.costs, *lane.learned, Timeline::Size::AsItIs, Time{0}, 0, 0);
-    const BatchCost other{.mean = milliseconds(1), .spread = {}, .energy = {}, .energy_high = {}};
+    const BatchCost other{
+        .mean = milliseconds(1), .spread = {}, .energy = {}, .energy_high = {}, .load = {}};
     return timeline.insert(0, Time{due_us - 1}, other).in_time;
   };
   EXPECT_TRUE(fits(200'000));

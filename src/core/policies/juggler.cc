@@ -24,6 +24,7 @@ class JugglerPolicy final : public Policy {
     objective_.energy = without != "energy";
     objective_.batching = without == "batching" ? Batching::Never : Batching::Planned;
     objective_.prices = without != "prices";
+    objective_.loading = true;
   }
 
   std::string_view name() const override { return name_; }

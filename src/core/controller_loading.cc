@@ -1,0 +1,95 @@
+#include <algorithm>
+
+#include "core/controller.h"
+
+// This file: what tasks ask of processors, and which variants are loaded there before they are
+// needed.
+
+namespace juggler {
+namespace {
+
+bool possible(const Candidate& candidate) {
+  return choosable(candidate) || candidate.verdict == Verdict::QueueTooLong;
+}
+
+bool cheaper(const Candidate& candidate, const Candidate* than) {
+  return than == nullptr || candidate.asks_uj < than->asks_uj;
+}
+
+}  // namespace
+
+// A new task asks for its cheapest way (core/prices.h), of those in the last decision. Where the
+// variant is not loaded there yet, the task loads it: a copy of it runs there, whatever else
+// becomes of it. So it is with the cheapest idle processor where nobody else can serve the task in
+// time.
+void Controller::ask_for(TaskRecord& record, const Decision& decision) {
+  const Objective& objective = planner_.objective();
+  if (!objective.prices && !objective.loading) {
+    return;
+  }
+  const Candidate* best = nullptr;
+  const Candidate* spare = nullptr;
+  for (const Candidate& candidate : planner_.candidates()) {
+    if (!possible(candidate)) {
+      continue;
+    }
+    if (candidate.asks_uj < kUnserved.count && cheaper(candidate, best)) {
+      best = &candidate;
+    }
+    const Lane& lane = fleet_.devices[candidate.device].lanes[candidate.lane];
+    if (lane.in_flight.empty() && lane.line->empty() && needs_loading(candidate) &&
+        cheaper(candidate, spare)) {
+      spare = &candidate;
+    }
+  }
+  if (best != nullptr && objective.prices) {
+    fleet_.devices[best->device].lanes[best->lane].price.ask(best->asks, now_);
+  }
+  const auto* place = std::get_if<Place>(&decision);
+  if (best != nullptr && needs_loading(*best)) {
+    const bool goes_there = place != nullptr && place->candidate.device == best->device &&
+                            place->candidate.lane == best->lane &&
+                            place->candidate.profile == best->profile;
+    if (!goes_there && may_load(*best)) {
+      load_ahead(record, *best);
+    }
+  } else if (spare != nullptr && place == nullptr) {
+    load_ahead(record, *spare);
+  }
+}
+
+bool Controller::needs_loading(const Candidate& candidate) const {
+  const Lane& lane = fleet_.devices[candidate.device].lanes[candidate.lane];
+  return lane.expected(candidate.profile, 1).load > Micros{0};
+}
+
+// A processor that has work is kept from it only while no other loads, or a burst would find all of
+// them loading.
+bool Controller::may_load(const Candidate& candidate) const {
+  const DeviceState& device = fleet_.devices[candidate.device];
+  const Lane& lane = device.lanes[candidate.lane];
+  const Processor& processor = device.facts->processors[candidate.lane];
+  if (lane.in_flight.empty()) {
+    return true;
+  }
+  const auto loads = [](const Lane& other) {
+    return std::any_of(other.in_flight.begin(), other.in_flight.end(),
+                       [](const BatchInFlight& batch) { return batch.loads; });
+  };
+  return lane.in_flight.size() < static_cast<std::size_t>(processor.window_batches) &&
+         std::none_of(fleet_.devices.begin(), fleet_.devices.end(), [&](const DeviceState& other) {
+           return std::any_of(other.lanes.begin(), other.lanes.end(), loads);
+         });
+}
+
+void Controller::load_ahead(TaskRecord& record, const Candidate& candidate) {
+  DeviceState& device = fleet_.devices[candidate.device];
+  const Time predicted = begin_batch(
+      device, candidate.lane, static_cast<std::int64_t>(++last_batch_), candidate.profile, 1);
+  stats_.loaded_ahead += 1;
+  tasks_.leave(record);
+  send_attempt(record, device, candidate.lane, device.lanes[candidate.lane].in_flight.back(),
+               predicted);
+}
+
+}  // namespace juggler
