@@ -1,6 +1,7 @@
 #include "core/controller.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/check.h"
 
@@ -102,17 +103,10 @@ void Controller::on(const LeadBegun& event) {
 
 // Results that came over the new connection before the lead began.
 void Controller::read_early_results() {
-  std::vector<ResultArrived> early;
-  for (auto at = orphans_.begin(); at != orphans_.end();) {
-    if (tasks_.find(at->first) == nullptr && answered_.find(at->first) == nullptr) {
-      ++at;  // its task is still to come
-      continue;
-    }
-    early.push_back({std::move(at->second.result), at->second.delivery});
-    at = orphans_.erase(at);
-  }
-  for (ResultArrived& event : early) {
-    on(event);
+  const std::map<TaskKey, Orphan> early = std::exchange(orphans_, {});
+  for (const auto& [key, orphan] : early) {
+    ResultArrived event{orphan.result, orphan.delivery};
+    on(event);  // if its task is still to come, it waits from now
   }
 }
 
@@ -218,7 +212,7 @@ void Controller::on(DecidedRead& event) {
       take_decided(*record, event.outcome);
     }
   } else if (answered_.find(event.outcome.key) == nullptr) {
-    answered_.remember(std::move(event.outcome));
+    answered_.remember({std::move(event.outcome), std::nullopt});
   }
 }
 
@@ -231,11 +225,11 @@ void Controller::on(ResultArrived& event) {
   const bool first_of_batch = leave_lane(result.attempt);
   TaskRecord* record = tasks_.find(result.attempt.task);
   if (record == nullptr) {
-    if (answered_.find(result.attempt.task) != nullptr) {
+    if (outlives_its_task(result)) {
+      keep_orphan(event);
+    } else {
       stats_.results_late += 1;
       act(AckDelivery{event.delivery});
-    } else {
-      keep_orphan(event);
     }
     refresh(result.device, result.processor);
     return;
@@ -313,6 +307,13 @@ void Controller::run_timer(const ControllerTimer& timer) {
       }
       return;
     }
+    case ControllerTimer::Kind::Redelivery: {
+      TaskRecord* record = tasks_.find(timer.task);
+      if (record != nullptr && !record->resend_due && record->publishes_open == 0) {
+        all_settled(*record);
+      }
+      return;
+    }
     case ControllerTimer::Kind::Lane:
       lane_due(timer);
       return;
@@ -322,15 +323,9 @@ void Controller::run_timer(const ControllerTimer& timer) {
     case ControllerTimer::Kind::Liveness:
       check_liveness();
       return;
-    case ControllerTimer::Kind::OrphanResult: {
-      const auto at = orphans_.find(timer.key);
-      if (at != orphans_.end() && at->second.until <= now_) {
-        stats_.results_orphaned += 1;
-        act(AckDelivery{at->second.delivery});
-        orphans_.erase(at);
-      }
+    case ControllerTimer::Kind::OrphanResult:
+      release_orphan(timer.key);
       return;
-    }
   }
 }
 

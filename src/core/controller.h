@@ -56,7 +56,7 @@ struct ControllerConfig {
   Micros attempt_grace = seconds(2);         // beyond twice the prediction, then it counts as lost
   Micros resend_after = milliseconds(500);   // of an outcome that the broker refused
   int resends_max = 20;
-  Micros orphan_result_max = seconds(10);  // a result waits so long for its redelivered task
+  Micros orphan_result_max = seconds(10);  // a result waits so long for its task to come again
   std::uint64_t seed = 1;
 };
 
@@ -184,6 +184,8 @@ class Controller {
   void hedge(TaskRecord& record, const std::string& straggler);
   void completed(TaskRecord& record, AttemptResult& result);  // takes its labels
   void keep_orphan(const ResultArrived& event);
+  void release_orphan(const TaskKey& key);
+  bool outlives_its_task(const AttemptResult& result) const;
   void read_early_results();
   void learn(const AttemptResult& result, const Attempt& attempt, bool first_of_batch);
   void adopt(const Heartbeat& heartbeat);
@@ -197,15 +199,18 @@ class Controller {
   void accept(Submitted& task);
   void attach(TaskRecord& record, const Submitted& event);
   void refuse(const Submitted& event, const std::string& reason, bool dead_letter);
-  void repeat(const Submitted& event, const Shared<Outcome>& outcome);
+  void repeat(const Submitted& event, const Answered& given);
   void answer(TaskRecord& record, OutcomeKind kind, std::string reason);
   void answer(TaskRecord& record, Outcome outcome);
   void send_answer(TaskRecord& record);
+  void send_outcomes(TaskRecord& record);
   void send_outcome(TaskRecord& record, std::size_t requester);
   void take_decided(TaskRecord& record, const Outcome& outcome);
   void settled(const OpenPublish& publish, PublishEnd end);
   void dispatch_settled(TaskRecord& record, const AttemptId& id, PublishEnd end);
   void all_settled(TaskRecord& record);
+  bool comes_again(const TaskRecord& record) const;
+  bool give_way(TaskRecord& record);
   void close(TaskRecord& record);
   void drop_payload(TaskRecord& record);
 

@@ -6,8 +6,8 @@
 #include "core/controller.h"
 
 // This file: how a task comes in and how its one outcome goes out. The order that makes a crash at
-// any point harmless: outcome (and its record, where no result stands for it) confirmed, then the
-// submission acked, then the result.
+// any point harmless: the record of an outcome that no result stands for, the outcome, the
+// submission's ack, the result's; each only after the one before it was confirmed.
 
 namespace juggler {
 
@@ -37,7 +37,7 @@ void Controller::submit(Submitted& task) {
     attach(*live, task);
     return;
   }
-  if (const Shared<Outcome>* given = answered_.find(task.submission.key)) {
+  if (const Answered* given = answered_.find(task.submission.key)) {
     repeat(task, *given);
     return;
   }
@@ -114,12 +114,18 @@ void Controller::attach(TaskRecord& record, const Submitted& event) {
     if (!requester.delivery.has_value() && requester.reply_to == event.submission.reply_to &&
         requester.correlation_id == event.submission.correlation_id) {
       requester.delivery = event.delivery;  // the broker's redelivery of what we had
+      if (record.phase == TaskPhase::Answering && record.publishes_open == 0 &&
+          !record.resend_due) {
+        all_settled(record);  // it was only waited for
+      }
       return;
     }
   }
   record.requesters.push_back(
       {event.delivery, event.submission.reply_to, event.submission.correlation_id});
-  if (record.phase == TaskPhase::Answering && leading_) {
+  const bool sent =
+      record.phase == TaskPhase::Answering && (!record.record_decided || record.decided_kept);
+  if (sent && leading_) {
     send_outcome(record, record.requesters.size() - 1);
   }
 }
@@ -143,7 +149,7 @@ void Controller::refuse(const Submitted& event, const std::string& reason, bool 
 }
 
 // The same task again after it was answered: never run again.
-void Controller::repeat(const Submitted& event, const Shared<Outcome>& outcome) {
+void Controller::repeat(const Submitted& event, const Answered& given) {
   stats_.repeated += 1;
   TaskRecord record;
   record.submission = event.submission;
@@ -152,7 +158,8 @@ void Controller::repeat(const Submitted& event, const Shared<Outcome>& outcome) 
   record.received = now_;
   record.deadline = now_;
   record.phase = TaskPhase::Answering;
-  record.outcome = outcome;
+  record.outcome = given.outcome;
+  record.stands = given.stands;
   // Only a redelivery can mean that the dead letter was never confirmed.
   record.dead_kept = !event.submission.redelivered;
   TaskRecord& live = tasks_.insert(std::move(record));
@@ -226,7 +233,10 @@ void Controller::drop_payload(TaskRecord& record) {
   }
 }
 
-// Sends whatever of the answer the broker has not confirmed yet.
+// Sends whatever of the answer the broker has not confirmed yet. An outcome that no result stands
+// for follows its record: sent beside it, it could reach the client, and the record be lost with
+// the broker before it was on disk; the next leader would run the task, and contradict what was
+// told.
 void Controller::send_answer(TaskRecord& record) {
   record.resend_due = false;
   if (record.record_decided && !record.decided_kept) {
@@ -239,6 +249,15 @@ void Controller::send_answer(TaskRecord& record) {
     act(SendDead{open({.kind = OpenPublish::Kind::Dead, .task = record.number}), *record.outcome,
                  record.submission.payload});
   }
+  if (!record.record_decided || record.decided_kept) {
+    send_outcomes(record);
+  }
+  if (record.publishes_open == 0) {
+    all_settled(record);  // all was confirmed in an earlier lead
+  }
+}
+
+void Controller::send_outcomes(TaskRecord& record) {
   for (std::size_t i = 0; i < record.requesters.size(); ++i) {
     if (!record.requesters[i].answered) {
       send_outcome(record, i);
@@ -251,7 +270,7 @@ void Controller::send_outcome(TaskRecord& record, std::size_t requester) {
   record.publishes_open += 1;
   act(SendOutcome{
       open({.kind = OpenPublish::Kind::Outcome, .task = record.number, .requester = requester}),
-      *record.outcome, to.reply_to, to.correlation_id});
+      *record.outcome, to.unrouted ? std::string() : to.reply_to, to.correlation_id});
 }
 
 void Controller::dispatch_settled(TaskRecord& record, const AttemptId& id, PublishEnd end) {
@@ -288,14 +307,16 @@ void Controller::settled(const OpenPublish& publish, PublishEnd end) {
   const bool confirmed = end == PublishEnd::Confirmed;
   if (publish.kind == OpenPublish::Kind::Decided) {
     record->decided_kept = confirmed;
+    if (confirmed && leading_) {
+      send_outcomes(*record);
+    }
   } else if (publish.kind == OpenPublish::Kind::Dead) {
     record->dead_kept = confirmed;
     drop_payload(*record);
   } else {
     Requester& requester = record->requesters[publish.requester];
-    if (end == PublishEnd::Returned && !requester.reply_to.empty()) {
-      // Nobody reads that reply queue any more: keep the outcome where it can be found.
-      requester.reply_to.clear();
+    if (end == PublishEnd::Returned && !requester.reply_to.empty() && !requester.unrouted) {
+      requester.unrouted = true;  // nobody reads that reply queue any more
       send_outcome(*record, publish.requester);
       return;
     }
@@ -313,22 +334,19 @@ void Controller::all_settled(TaskRecord& record) {
   const bool kept = (!record.record_decided || record.decided_kept) &&
                     ((*record.outcome)->kind != OutcomeKind::Failed || record.dead_kept);
   if (kept && std::all_of(requesters.begin(), requesters.end(), answered)) {
-    close(record);
+    if (!comes_again(record)) {
+      close(record);
+    } else if (leading_) {
+      timers_.set(led_since_ + config_.orphan_result_max,
+                  {.kind = ControllerTimer::Kind::Redelivery, .task = record.number});
+    }
     return;
   }
   if (!leading_) {
     return;  // the next lead sends it
   }
   if (record.resends >= config_.resends_max) {
-    // A reply queue that refuses for so long: the outcome goes where it can be found.
-    bool redirected = false;
-    for (Requester& requester : requesters) {
-      if (!requester.answered && !requester.reply_to.empty()) {
-        requester.reply_to.clear();
-        redirected = true;
-      }
-    }
-    if (!redirected) {
+    if (!give_way(record)) {
       close(record);
       return;
     }
@@ -340,11 +358,42 @@ void Controller::all_settled(TaskRecord& record) {
               {.kind = ControllerTimer::Kind::Resend, .task = record.number});
 }
 
+// Whether a submission is still to be acked, which the broker will deliver again over this
+// connection. Until then the task lives, so that it is known and its result is kept.
+bool Controller::comes_again(const TaskRecord& record) const {
+  const std::vector<Requester>& requesters = record.requesters;
+  const bool all_here =
+      std::all_of(requesters.begin(), requesters.end(),
+                  [](const Requester& requester) { return requester.delivery.has_value(); });
+  return !all_here && !record.dead_letter &&
+         (!leading_ || now_ < led_since_ + config_.orphan_result_max);
+}
+
+// What was refused for so long is done without: the record, so that the outcome is sent at all;
+// then the reply queue, for where the outcome can be found. False where nothing is left to do
+// without.
+bool Controller::give_way(TaskRecord& record) {
+  if (record.record_decided && !record.decided_kept) {
+    record.record_decided = false;
+    return true;
+  }
+  bool redirected = false;
+  for (Requester& requester : record.requesters) {
+    if (!requester.answered && !requester.reply_to.empty() && !requester.unrouted) {
+      requester.unrouted = true;
+      redirected = true;
+    }
+  }
+  return redirected;
+}
+
 // Everything is confirmed: the submission's ack, then the result's. A submission whose outcome the
 // broker takes nowhere goes to the dead letters, so that it is not lost.
 void Controller::close(TaskRecord& record) {
+  bool all_acked = leading_;
   for (const Requester& requester : record.requesters) {
     if (!requester.delivery.has_value()) {
+      all_acked = false;
       continue;
     }
     if (record.dead_letter || !requester.answered) {
@@ -357,7 +406,7 @@ void Controller::close(TaskRecord& record) {
     act(AckDelivery{result});
   }
   if (!record.dead_letter) {
-    answered_.remember(*record.outcome);
+    answered_.remember({*record.outcome, record.stands, all_acked ? epoch_ : 0});
   }
   record.dead_kept = true;
   drop_payload(record);

@@ -202,6 +202,31 @@ void Controller::hedge(TaskRecord& record, const std::string& straggler) {
   }
 }
 
+// Whether a result whose task is not live may be all that the broker has of the answer. Then it is
+// kept until the task's submission has had its time to come again: a successor that found that one
+// without its result would run it once more, and might answer otherwise.
+bool Controller::outlives_its_task(const AttemptResult& result) const {
+  const Answered* known = answered_.find(result.attempt.task);
+  return known == nullptr || (known->stands == result.attempt && known->acked_in != epoch_ &&
+                              result.status == AttemptStatus::Ok);
+}
+
+// The submission of this result has had its time.
+void Controller::release_orphan(const TaskKey& key) {
+  const auto at = orphans_.find(key);
+  if (at == orphans_.end() || at->second.until > now_) {
+    return;
+  }
+  TaskRecord* record = tasks_.find(key);
+  if (record != nullptr && record->stands == at->second.result.attempt) {
+    record->results.push_back(at->second.delivery);  // its submission is being answered again
+  } else {
+    (answered_.find(key) != nullptr ? stats_.results_late : stats_.results_orphaned) += 1;
+    act(AckDelivery{at->second.delivery});
+  }
+  orphans_.erase(at);
+}
+
 // A result whose task is not here: it may be about to come again from the broker.
 void Controller::keep_orphan(const ResultArrived& event) {
   const TaskKey& key = event.result.attempt.task;

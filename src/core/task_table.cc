@@ -91,8 +91,9 @@ std::vector<TaskNumber> TaskTable::in_no_line(std::size_t max) const {
   return numbers;
 }
 
-void AnsweredMemory::remember(Shared<Outcome> outcome) {
-  const auto [at, added] = outcomes_.insert_or_assign(outcome->key, outcome);
+void AnsweredMemory::remember(Answered answered) {
+  const TaskKey key = answered.outcome->key;
+  const auto [at, added] = outcomes_.insert_or_assign(key, std::move(answered));
   if (!added) {
     return;
   }
@@ -103,7 +104,7 @@ void AnsweredMemory::remember(Shared<Outcome> outcome) {
   }
 }
 
-const Shared<Outcome>* AnsweredMemory::find(const TaskKey& key) const {
+const Answered* AnsweredMemory::find(const TaskKey& key) const {
   const auto at = outcomes_.find(key);
   return at == outcomes_.end() ? nullptr : &at->second;
 }
@@ -111,7 +112,7 @@ const Shared<Outcome>* AnsweredMemory::find(const TaskKey& key) const {
 std::vector<const Outcome*> AnsweredMemory::recent(std::size_t max) const {
   std::vector<const Outcome*> recent;
   for (auto at = order_.rbegin(); at != order_.rend() && recent.size() < max; ++at) {
-    recent.push_back(&*(*at)->second);
+    recent.push_back(&*(*at)->second.outcome);
   }
   return recent;
 }

@@ -22,7 +22,17 @@ using TaskNumber = std::uint64_t;
 
 // What a timer of the controller is for.
 struct ControllerTimer {
-  enum class Kind { Deadline, Attempt, Replan, Resend, Liveness, OrphanResult, Lane, Straggler };
+  enum class Kind {
+    Deadline,
+    Attempt,
+    Replan,
+    Resend,
+    Redelivery,
+    Liveness,
+    OrphanResult,
+    Lane,
+    Straggler
+  };
   Kind kind = Kind::Liveness;
   TaskNumber task = 0;
   AttemptId attempt{};      // for Attempt
@@ -38,6 +48,7 @@ struct Requester {
   std::optional<DeliveryId> delivery;  // none once its connection is gone
   std::string reply_to;
   std::string correlation_id;
+  bool unrouted = false;  // its reply queue takes nothing: its outcome goes where it can be found
   bool answered = false;  // the broker has confirmed its outcome
 };
 
@@ -139,6 +150,16 @@ class TaskTable {
   TaskNumber last_ = 0;
 };
 
+// How a task ended, for whatever of it still comes.
+struct Answered {
+  Shared<Outcome> outcome;
+  std::optional<AttemptId> stands;  // the attempt whose result the outcome is
+  // The lead in which all its submissions were acked: what comes after them over that connection
+  // cannot be overtaken by one of them. Of an earlier lead's acks nobody knows whether they
+  // arrived.
+  std::int64_t acked_in = 0;
+};
+
 // Outcomes given, so that a task that comes again is never run again. Bounded; the oldest go first.
 class AnsweredMemory {
  public:
@@ -147,14 +168,14 @@ class AnsweredMemory {
   AnsweredMemory(AnsweredMemory&&) = default;
   AnsweredMemory& operator=(AnsweredMemory&&) = default;
 
-  void remember(Shared<Outcome> outcome);
-  const Shared<Outcome>* find(const TaskKey& key) const;
+  void remember(Answered answered);
+  const Answered* find(const TaskKey& key) const;
   // The last `max` outcomes, newest first.
   std::vector<const Outcome*> recent(std::size_t max) const;
 
  private:
   std::size_t outcomes_max_;
-  using Outcomes = std::map<TaskKey, Shared<Outcome>>;
+  using Outcomes = std::map<TaskKey, Answered>;
   Outcomes outcomes_;
   std::deque<Outcomes::iterator> order_;  // oldest first
 };

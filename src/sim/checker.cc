@@ -80,7 +80,9 @@ void InvariantChecker::forget_deliveries() {
   book_->submissions.clear();
   book_->results.clear();
   for (auto& [key, task] : tasks_) {
-    std::erase_if(task.unacked, [this](const auto& open) { return open.first == who_; });
+    const std::size_t lost =
+        std::erase_if(task.unacked, [this](const auto& open) { return open.first == who_; });
+    task.comes_again = task.comes_again || lost > 0;
   }
 }
 
@@ -118,6 +120,7 @@ void InvariantChecker::see(const ControllerEvent& event, const Controller& contr
       } else if (book.refused) {
         book = {};  // corrected: now it is a task
       }
+      book.comes_again = false;
       book.unacked.insert({who_, task->delivery});
       book_->submissions[task->delivery] = key;
     }
@@ -150,6 +153,9 @@ void InvariantChecker::see(const ControllerEvent& event, const Controller& contr
   } else if (std::holds_alternative<LeadEnded>(event)) {
     forget_deliveries();
     book_->publishes.clear();
+  }
+  if (std::holds_alternative<LeadBegun>(event)) {
+    book_->redelivered_by = now_ + controller.config().orphan_result_max;
   }
   see_broker(event);
 }
@@ -199,6 +205,7 @@ void InvariantChecker::see(const ControllerAction& action, const ControllerEvent
     book_->publishes[outcome->id] = {PublishBook::Kind::Outcome, outcome->outcome->key,
                                      !outcome->reply_to.empty()};
     check_outcome(outcome->outcome);
+    check_record(outcome->outcome);
   } else if (const auto* decided = std::get_if<SendDecided>(&action)) {
     book_->publishes[decided->id] = {PublishBook::Kind::Decided, decided->outcome->key};
     check_outcome(decided->outcome);
@@ -340,6 +347,16 @@ void InvariantChecker::check_outcome(const Outcome& outcome) {
   }
 }
 
+// Nobody is told an outcome that no result stands for before the broker keeps a record of it: were
+// the record lost, the next leader would give another.
+void InvariantChecker::check_record(const Outcome& outcome) {
+  const TaskBook& book = tasks_[outcome.key];
+  const bool recorded = outcome.kind == OutcomeKind::Completed || book.decided_confirmed;
+  if (!recorded && !book.refused && !book.unacked.empty()) {
+    complain("the outcome of " + outcome.key.id + " was sent before its record was confirmed");
+  }
+}
+
 void InvariantChecker::check_ack(DeliveryId delivery) {
   const auto submitted = book_->submissions.find(delivery);
   if (submitted != book_->submissions.end()) {
@@ -368,7 +385,10 @@ void InvariantChecker::check_ack(DeliveryId delivery) {
           return other.first != delivery && other.first.incarnation == delivery.incarnation &&
                  other.second == result->second;
         });
-    if (ok && stands && !copy && (!book.outcome_confirmed || !book.unacked.empty())) {
+    // What has not come by then the broker lost with its power, before it had confirmed it.
+    const bool comes_again = book.comes_again && now_ < book_->redelivered_by;
+    const bool open = !book.unacked.empty() || comes_again;
+    if (ok && stands && !copy && (!book.outcome_confirmed || open)) {
       complain("the result of " + result->second.task.id + " was acked before its submission");
     }
     book_->results.erase(result);

@@ -19,7 +19,7 @@ class InvariantChecker {
  public:
   // After each step of a controller. `who` tells several apart. One that still believes in its lead
   // although the broker has ended its connection is fenced: nothing that it does reaches anybody,
-  // and it must not be shown here until it knows (the event LeadEnded).
+  // and until it knows (the event LeadEnded) it must be shown here without its actions.
   void stepped(Time now, const ControllerEvent& event, std::span<const ControllerAction> actions,
                const Controller& controller, std::size_t who = 0);
   // A controller's process died; what the broker has survives.
@@ -40,6 +40,7 @@ class InvariantChecker {
     bool outcome_confirmed = false;
     bool decided_confirmed = false;
     std::set<std::pair<std::size_t, DeliveryId>> unacked;  // of its submissions, by controller
+    bool comes_again = false;  // one was unacked when its connection ended
     std::map<AttemptId, AttemptResult> results;
   };
   struct DeviceBook {
@@ -67,6 +68,7 @@ class InvariantChecker {
     std::set<std::pair<Time, AttemptId>> give_up;  // the same by time
 
     bool broker_there = false;  // it leads, and the broker takes messages
+    Time redelivered_by;        // what an earlier leader had not acked
 
     void forget(std::map<AttemptId, OpenAttempt>::iterator attempt);
   };
@@ -79,6 +81,7 @@ class InvariantChecker {
   void check_prediction(const Dispatch& dispatch, const Controller& controller);
   void check_requirements(const Dispatch& dispatch, const Controller& controller);
   void check_outcome(const Outcome& outcome);
+  void check_record(const Outcome& outcome);
   void check_ack(DeliveryId delivery);
   void settle(const PublishSettled& event);
   void complain(std::string what);

@@ -114,9 +114,14 @@ class World::ControllerEye final : public ControllerObserver {
       }
     }
     ControllerMachine& machine = *world_.controllers_[who_];
-    if (world_.checker_ != nullptr && !machine.transport().fenced()) {
-      world_.checker_->stepped(now, event, actions, machine.controller(), who_);
+    if (world_.checker_ == nullptr) {
+      return;
     }
+    // What the broker had said before it ended the connection holds; what is made of it reaches
+    // nobody.
+    const bool fenced = machine.transport().fenced();
+    world_.checker_->stepped(now, event, fenced ? std::span<const ControllerAction>() : actions,
+                             machine.controller(), who_);
   }
 
  private:

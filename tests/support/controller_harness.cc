@@ -47,6 +47,12 @@ void ControllerHarness::step(const ControllerEvent& event) {
     }
   }
   actions_.insert(actions_.end(), done.begin(), done.end());
+  for (const ControllerAction& action : done) {
+    const auto* decided = std::get_if<SendDecided>(&action);
+    if (decided != nullptr && !records_held_ && controller_->leading()) {
+      settle(decided->id);
+    }
+  }
 }
 
 void ControllerHarness::advance(Micros by) {

@@ -52,6 +52,9 @@ class ControllerHarness {
   void settle(PublishId id, PublishEnd end = PublishEnd::Confirmed);
   // Settles every publish that is open, and those that follow from it.
   void confirm_all();
+  // From now on the records of outcomes wait for settle() or confirm_all(). Else each is kept at
+  // once, and the outcome goes out in the same step.
+  void hold_records() { records_held_ = true; }
 
   // All actions of one kind since the last clear(), in order.
   template <class Action>
@@ -93,6 +96,7 @@ class ControllerHarness {
   Time next_beat_{};
   std::vector<ControllerAction> actions_;
   std::set<PublishId> open_;
+  bool records_held_ = false;
   bool complaints_expected_ = false;
 };
 

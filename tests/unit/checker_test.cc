@@ -143,6 +143,27 @@ TEST(InvariantChecker, AckBeforeTheDecidedRecord_Complains) {
   EXPECT_TRUE(forge.complains_of("before its decided record")) << forge.report();
 }
 
+TEST(InvariantChecker, OutcomeBeforeItsDecidedRecord_Complains) {
+  Forge forge;
+  forge.submit(submission("t"));
+  forge.tell(Tick{}, {SendOutcome{1, outcome_of("t", OutcomeKind::Rejected), "replies", ""}});
+  EXPECT_TRUE(forge.complains_of("before its record was confirmed")) << forge.report();
+}
+
+TEST(InvariantChecker, ResultAckedWhileItsSubmissionIsToComeAgain_Complains) {
+  Forge forge;
+  forge.submit(submission("t"));
+  const AttemptResult result = test::result_of(forge.dispatch());
+  const Outcome outcome = outcome_of("t", OutcomeKind::Completed);
+  forge.tell(ResultArrived{result, {1, 50}},
+             {TaskAnswered{outcome}, SendOutcome{1, outcome, "replies", ""}});
+  forge.tell(PublishSettled{1, PublishEnd::Confirmed});
+  forge.tell(LeadEnded{});
+  forge.tell(LeadBegun{2, 1});
+  forge.tell(ResultArrived{result, {2, 1}}, {AckDelivery{{2, 1}}});
+  EXPECT_TRUE(forge.complains_of("acked before its submission")) << forge.report();
+}
+
 TEST(InvariantChecker, ResultAckedBeforeItsSubmission_Complains) {
   Forge forge;
   forge.submit(submission("t"));

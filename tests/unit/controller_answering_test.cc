@@ -101,16 +101,48 @@ TEST(Controller, Failed_PayloadIsKeptUntilItsDeadLetterIsConfirmed) {
   EXPECT_EQ(task.harness.all<DropPayload>().size(), 1U);
 }
 
-TEST(Controller, Rejected_IsAckedOnlyAfterOutcomeAndDecidedRecordAreConfirmed) {
+// Sent beside its record, the outcome could be read and the record be lost with the broker: the
+// next leader would run the task, and contradict what was told.
+TEST(Controller, Rejected_RecordThenOutcomeThenAckEachAfterTheConfirmBefore) {
   ControllerHarness harness;
+  harness.hold_records();
   harness.lead_with({board()});
   const DeliveryId submitted = harness.submit(submission("t").min_accuracy(99));
   ASSERT_EQ(harness.all<SendDecided>().size(), 1U);
-  ASSERT_EQ(harness.all<SendOutcome>().size(), 1U);
+  EXPECT_TRUE(harness.all<SendOutcome>().empty());
   EXPECT_TRUE(harness.all<SendDead>().empty());
-  harness.settle(harness.all<SendOutcome>().front().id);
-  EXPECT_FALSE(harness.acked(submitted));
   harness.settle(harness.all<SendDecided>().front().id);
+  ASSERT_EQ(harness.all<SendOutcome>().size(), 1U);
+  EXPECT_FALSE(harness.acked(submitted));
+  harness.settle(harness.all<SendOutcome>().front().id);
+  EXPECT_TRUE(harness.acked(submitted));
+}
+
+TEST(Controller, SameIdWhileItsRecordIsUnconfirmed_EachIsToldOnceAfterIt) {
+  ControllerHarness harness;
+  harness.hold_records();
+  harness.lead_with({board()});
+  harness.submit(submission("t").min_accuracy(99));
+  harness.submit(submission("t").min_accuracy(99));
+  EXPECT_TRUE(harness.outcomes().empty());
+  harness.confirm_all();
+  EXPECT_EQ(harness.outcomes().size(), 2U);
+  EXPECT_EQ(harness.all<SendDecided>().size(), 1U);
+}
+
+TEST(Controller, RecordRefusedForTooLong_TheOutcomeIsSentWithoutIt) {
+  ControllerHarness harness;
+  harness.expect_complaints();  // nobody keeps what was decided
+  harness.hold_records();
+  harness.lead_with({board()});
+  const DeliveryId submitted = harness.submit(submission("t").min_accuracy(99));
+  for (int i = 0; i <= harness.controller().config().resends_max; ++i) {
+    EXPECT_TRUE(harness.outcomes().empty());
+    harness.settle(harness.all<SendDecided>().back().id, PublishEnd::Refused);
+    harness.advance(harness.controller().config().resend_after);
+  }
+  ASSERT_EQ(harness.outcomes().size(), 1U);
+  harness.confirm_all();
   EXPECT_TRUE(harness.acked(submitted));
 }
 
@@ -215,7 +247,6 @@ TEST(Controller, Failed_SubmissionIsAckedOnlyAfterTheDeadLetterIsConfirmedToo) {
   harness.confirm_all();
   harness.result(result_of(harness.last_dispatch(), AttemptStatus::BadPayload, "torn"));
   harness.settle(harness.all<SendOutcome>().front().id);
-  harness.settle(harness.all<SendDecided>().front().id);
   EXPECT_FALSE(harness.acked(submitted));
   harness.settle(harness.all<SendDead>().front().id);
   EXPECT_TRUE(harness.acked(submitted));

@@ -187,6 +187,127 @@ TEST(Controller, ResultRedeliveredWhileItsOutcomeIsUnconfirmed_IsAckedLast) {
   EXPECT_LT(harness.index_of_ack(submitted), harness.index_of_ack(result));
 }
 
+// A task whose result has come, in a controller that loses its connection and leads again at once.
+struct ReturningLeader {
+  ReturningLeader() {
+    harness.lead_with({board()});
+    harness.submit(submission("t"));
+    dispatch = harness.last_dispatch();
+    harness.result(result_of(dispatch));
+  }
+  void lose() { harness.end_lead(); }
+  void lead() {
+    const std::int64_t mine = harness.controller().epoch();
+    harness.begin_lead(mine + 1, mine);
+  }
+  DeliveryId result() { return harness.result(result_of(dispatch)); }
+  DeliveryId submit() { return harness.submit(submission("t").redelivered()); }
+  void expect_acked_in_order(DeliveryId submission, DeliveryId result) {
+    ASSERT_TRUE(harness.acked(submission));
+    ASSERT_TRUE(harness.acked(result));
+    EXPECT_LT(harness.index_of_ack(submission), harness.index_of_ack(result));
+  }
+  ControllerHarness harness;
+  Dispatch dispatch;
+};
+
+// Whether the acks of the last lead reached the broker nobody knows: a successor that found the
+// task without its result would run it again.
+TEST(Controller, AcksLostWithTheConnection_TheResultOutlivesItsSubmission) {
+  ReturningLeader leader;
+  leader.harness.confirm_all();
+  leader.lose();
+  const DeliveryId early = leader.result();  // before the lead begins
+  leader.harness.advance(seconds(1));
+  leader.lead();
+  EXPECT_FALSE(leader.harness.acked(early));
+  const DeliveryId submitted = leader.submit();
+  leader.harness.confirm_all();
+  leader.harness.advance(leader.harness.controller().config().orphan_result_max - Micros{1});
+  EXPECT_FALSE(leader.harness.acked(early));
+  leader.harness.advance(Micros{1});
+  leader.expect_acked_in_order(submitted, early);
+  EXPECT_EQ(leader.harness.dispatches().size(), 1U);
+}
+
+TEST(Controller, AcksLostAndTheBrokerSlowToConfirm_TheResultWaitsForTheAck) {
+  ReturningLeader leader;
+  leader.harness.confirm_all();
+  leader.lose();
+  leader.lead();
+  const DeliveryId result = leader.result();
+  const DeliveryId submitted = leader.submit();
+  leader.harness.advance(leader.harness.controller().config().orphan_result_max * 2);
+  EXPECT_FALSE(leader.harness.acked(result));
+  leader.harness.confirm_all();
+  leader.expect_acked_in_order(submitted, result);
+}
+
+TEST(Controller, OutcomeConfirmedBeforeItsTaskCameAgain_TheTaskLivesUntilThen) {
+  ReturningLeader leader;
+  leader.lose();
+  leader.harness.clear();
+  leader.lead();
+  const DeliveryId result = leader.result();
+  leader.harness.confirm_all();
+  EXPECT_FALSE(leader.harness.acked(result));
+  leader.expect_acked_in_order(leader.submit(), result);
+  EXPECT_EQ(leader.harness.outcomes().size(), 1U);
+  EXPECT_EQ(leader.harness.controller().tasks().size(), 0U);
+}
+
+TEST(Controller, OutcomeWentToTheUnroutedBeforeItsTaskCameAgain_ItsSubmissionIsStillKnown) {
+  ReturningLeader leader;
+  leader.lose();
+  leader.harness.clear();
+  leader.lead();
+  leader.harness.settle(leader.harness.all<SendOutcome>().back().id, PublishEnd::Returned);
+  leader.harness.confirm_all();
+  EXPECT_TRUE(leader.harness.all<SendOutcome>().back().reply_to.empty());
+  EXPECT_TRUE(leader.harness.acked(leader.submit()));
+  EXPECT_EQ(leader.harness.outcomes().size(), 2U);
+  EXPECT_EQ(leader.harness.controller().tasks().size(), 0U);
+}
+
+TEST(Controller, OutcomeConfirmedAndItsTaskNeverComesAgain_IsForgottenInTheEnd) {
+  ReturningLeader leader;
+  leader.lose();
+  leader.lead();
+  const DeliveryId result = leader.result();
+  leader.harness.confirm_all();
+  EXPECT_EQ(leader.harness.controller().tasks().size(), 1U);
+  leader.harness.advance(leader.harness.controller().config().orphan_result_max);
+  EXPECT_EQ(leader.harness.controller().tasks().size(), 0U);
+  EXPECT_TRUE(leader.harness.acked(result));
+}
+
+TEST(Controller, OutcomeConfirmedAndTheConnectionLostTwice_TheTaskIsAckedInTheEnd) {
+  ReturningLeader leader;
+  leader.lose();
+  leader.lead();
+  leader.harness.confirm_all();
+  leader.lose();
+  leader.lead();
+  EXPECT_TRUE(leader.harness.acked(leader.submit()));
+  EXPECT_EQ(leader.harness.controller().tasks().size(), 0U);
+}
+
+TEST(Controller, ResultAgainAfterItsTaskWasAckedOverThisConnection_IsAckedAtOnce) {
+  ReturningLeader leader;
+  leader.harness.confirm_all();
+  EXPECT_TRUE(leader.harness.acked(leader.result()));
+}
+
+TEST(Controller, ResultAgainWhileItsTaskIsAnsweredAgain_IsAckedLast) {
+  ReturningLeader leader;
+  leader.harness.confirm_all();
+  const DeliveryId repeated = leader.harness.submit(submission("t"));
+  const DeliveryId result = leader.result();
+  EXPECT_FALSE(leader.harness.acked(result));
+  leader.harness.confirm_all();
+  leader.expect_acked_in_order(repeated, result);
+}
+
 TEST(Controller, DeadlineWhileThereIsNoConnection_IsAnsweredWhenItIsBack) {
   ControllerHarness harness;
   harness.lead_with({board()});

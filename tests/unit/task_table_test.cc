@@ -69,7 +69,7 @@ TEST(TaskTable, Leave_TakesATaskOutOfTheLineOnly) {
 
 TEST(AnsweredMemory, Remembered_IsFound) {
   AnsweredMemory memory(2);
-  memory.remember(outcome_of("a", OutcomeKind::Completed));
+  memory.remember({outcome_of("a", OutcomeKind::Completed), {}});
   ASSERT_NE(memory.find({"reply_to:replies", "a"}), nullptr);
   EXPECT_EQ(memory.find({"reply_to:other", "a"}), nullptr);
 }
@@ -77,7 +77,7 @@ TEST(AnsweredMemory, Remembered_IsFound) {
 TEST(AnsweredMemory, Full_ForgetsTheOldest) {
   AnsweredMemory memory(2);
   for (const char* id : {"a", "b", "c"}) {
-    memory.remember(outcome_of(id, OutcomeKind::Completed));
+    memory.remember({outcome_of(id, OutcomeKind::Completed), {}});
   }
   EXPECT_EQ(memory.find({"reply_to:replies", "a"}), nullptr);
   EXPECT_NE(memory.find({"reply_to:replies", "b"}), nullptr);
@@ -87,7 +87,7 @@ TEST(AnsweredMemory, Full_ForgetsTheOldest) {
 TEST(AnsweredMemory, SameTaskTwice_CountsOnce) {
   AnsweredMemory memory(2);
   for (const char* id : {"a", "b", "b"}) {
-    memory.remember(outcome_of(id, OutcomeKind::Completed));
+    memory.remember({outcome_of(id, OutcomeKind::Completed), {}});
   }
   EXPECT_NE(memory.find({"reply_to:replies", "a"}), nullptr);
 }
@@ -95,7 +95,7 @@ TEST(AnsweredMemory, SameTaskTwice_CountsOnce) {
 TEST(AnsweredMemory, Recent_IsNewestFirst) {
   AnsweredMemory memory(10);
   for (const char* id : {"a", "b", "c"}) {
-    memory.remember(outcome_of(id, OutcomeKind::Completed));
+    memory.remember({outcome_of(id, OutcomeKind::Completed), {}});
   }
   const std::vector<const Outcome*> recent = memory.recent(2);
   ASSERT_EQ(recent.size(), 2U);
