@@ -33,7 +33,8 @@ void Controller::submit(Submitted& task) {
     refuse(task, task.refusal, true);
     return;
   }
-  if (TaskRecord* live = tasks_.find(task.submission.key)) {
+  TaskRecord* live = tasks_.find(task.submission.key);
+  if (live != nullptr && !live->dead_letter) {  // a malformed message leaves its id to a task
     attach(*live, task);
     return;
   }

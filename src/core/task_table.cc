@@ -41,7 +41,10 @@ void TaskTable::erase(TaskNumber number) {
   in_no_line_.erase(rank_of(at->second));
   in_line_ -= at->second.place.has_value() ? 1U : 0U;
   drop_payload(at->second);
-  by_key_.erase(at->second.submission.key);
+  const auto key = by_key_.find(at->second.submission.key);
+  if (key != by_key_.end() && key->second == number) {
+    by_key_.erase(key);  // else a later task has it
+  }
   records_.erase(at);
 }
 

@@ -108,7 +108,8 @@ struct TaskRecord {
 
 class TaskTable {
  public:
-  TaskRecord& insert(TaskRecord record);  // sets its number
+  // Sets its number. Its key means this task from now on.
+  TaskRecord& insert(TaskRecord record);
   TaskRecord* find(TaskNumber number);
   const TaskRecord* find(TaskNumber number) const;
   TaskRecord* find(const TaskKey& key);

@@ -117,7 +117,9 @@ void InvariantChecker::see(const ControllerEvent& event, const Controller& contr
       TaskBook& book = tasks_[key];
       if (!task->refusal.empty()) {
         book.refused = true;
-      } else if (book.refused) {
+        return;  // nothing is promised for it
+      }
+      if (book.refused) {
         book = {};  // corrected: now it is a task
       }
       book.comes_again = false;
@@ -185,6 +187,9 @@ void InvariantChecker::settle(const PublishSettled& event) {
   }
   const PublishBook publish = at->second;
   book_->publishes.erase(at);
+  if (publish.of_refused) {
+    return;  // a task may have come under its id since
+  }
   TaskBook& book = tasks_[publish.key];
   // What comes back from juggler.unrouted itself has nowhere else to go.
   const bool arrived = event.end == PublishEnd::Confirmed ||
@@ -203,7 +208,8 @@ void InvariantChecker::see(const ControllerAction& action, const ControllerEvent
     check_dispatch(dispatch->dispatch, controller);
   } else if (const auto* outcome = std::get_if<SendOutcome>(&action)) {
     book_->publishes[outcome->id] = {PublishBook::Kind::Outcome, outcome->outcome->key,
-                                     !outcome->reply_to.empty()};
+                                     !outcome->reply_to.empty(),
+                                     tasks_[outcome->outcome->key].refused};
     check_outcome(outcome->outcome);
     check_record(outcome->outcome);
   } else if (const auto* decided = std::get_if<SendDecided>(&action)) {

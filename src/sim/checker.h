@@ -52,7 +52,8 @@ class InvariantChecker {
     enum class Kind { Dispatch, Outcome, Decided, Dead };
     Kind kind = Kind::Dispatch;
     TaskKey key;
-    bool addressed = false;  // an outcome with a reply_to
+    bool addressed = false;   // an outcome with a reply_to
+    bool of_refused = false;  // of what was no task when it was sent
   };
   struct OpenAttempt {
     Micros patience;

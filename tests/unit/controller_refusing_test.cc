@@ -63,6 +63,20 @@ TEST(Controller, MalformedUnderTheIdOfALiveTask_IsToldSoAndThatTaskLeftAlone) {
   EXPECT_EQ(harness.last_outcome().key.id, "t");
 }
 
+TEST(Controller, CorrectedWhileItsMalformedFormIsAnswered_IsATask) {
+  ControllerHarness harness;
+  harness.lead_with({board()});
+  const DeliveryId torn = harness.submit(malformed(submission("t"), "junk"));
+  const DeliveryId corrected = harness.submit(submission("t"));
+  ASSERT_EQ(harness.dispatches().size(), 1U);
+  harness.confirm_all();
+  EXPECT_TRUE(harness.rejected(torn));
+  harness.result(test::result_of(harness.last_dispatch()));
+  EXPECT_EQ(harness.last_outcome().kind, OutcomeKind::Completed);
+  harness.confirm_all();
+  EXPECT_TRUE(harness.acked(corrected));
+}
+
 TEST(Controller, MalformedWithoutIds_EachHasAnOutcomeOfItsOwn) {
   ControllerHarness harness;
   harness.lead_with({board()});

@@ -67,6 +67,15 @@ TEST(TaskTable, Leave_TakesATaskOutOfTheLineOnly) {
   EXPECT_EQ(table.size(), 1U);
 }
 
+TEST(TaskTable, KeyTakenByALaterTask_StaysWithIt) {
+  TaskTable table;
+  const TaskNumber first = table.insert(record_of(submission("a"), Time{10})).number;
+  const TaskNumber second = table.insert(record_of(submission("a"), Time{10})).number;
+  table.erase(first);
+  ASSERT_NE(table.find({"reply_to:replies", "a"}), nullptr);
+  EXPECT_EQ(table.find({"reply_to:replies", "a"})->number, second);
+}
+
 TEST(AnsweredMemory, Remembered_IsFound) {
   AnsweredMemory memory(2);
   memory.remember({outcome_of("a", OutcomeKind::Completed), {}});
