@@ -232,8 +232,12 @@ void Broker::stop() {
   for (Queue& queue : queues_) {
     // What was not on disk yet may be there or not.
     std::erase_if(queue.ready, [&](const StoredMessage& message) {
-      return message.on_disk > agenda_.now() &&
-             (message.on_disk == Time::never() || rng_.below(2) == 0);
+      const bool persistent = message.on_disk != Time::never();
+      const bool lost = message.on_disk > agenda_.now() && (!persistent || rng_.below(2) == 0);
+      if (lost && persistent && lost_) {
+        lost_(message.content.envelope());
+      }
+      return lost;
     });
     queue.ready_bytes = 0;
     for (const StoredMessage& message : queue.ready) {

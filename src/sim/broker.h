@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -108,7 +109,9 @@ class Broker final : public Sleeper {
   // Faults.
   void cut_all(const std::string& reason);
   void cut(BrokerPort& port, const std::string& reason);
-  void stop();   // ends every connection; keeps what is on disk
+  void stop();  // ends every connection; keeps what is on disk
+  // Called with each persistent message that stop() loses because it was not on disk yet.
+  void on_lost(std::function<void(const wire::Envelope&)> told) { lost_ = std::move(told); }
   void start();  // after a stop
   void block(bool blocked);
   // So many of a million dispatches and results come twice, as when a sender is in doubt.
@@ -176,6 +179,7 @@ class Broker final : public Sleeper {
   bool running_ = true;
   bool blocked_ = false;
   std::int64_t duplicates_per_million_ = 0;
+  std::function<void(const wire::Envelope&)> lost_;
 };
 
 }  // namespace juggler::sim

@@ -93,6 +93,15 @@ void InvariantChecker::controller_died(std::size_t who) {
   books_.erase(who);
 }
 
+void InvariantChecker::result_lost(const AttemptId& attempt) {
+  const auto at = tasks_.find(attempt.task);
+  if (at != tasks_.end() && at->second.stands == attempt) {
+    at->second.stands.reset();
+    at->second.outcome.reset();
+    at->second.outcome_confirmed = false;
+  }
+}
+
 void InvariantChecker::stepped(Time now, const ControllerEvent& event,
                                std::span<const ControllerAction> actions,
                                const Controller& controller, std::size_t who) {

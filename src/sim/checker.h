@@ -22,6 +22,9 @@ class InvariantChecker {
   // and until it knows (the event LeadEnded) it must be shown here without its actions.
   void stepped(Time now, const ControllerEvent& event, std::span<const ControllerAction> actions,
                const Controller& controller, std::size_t who = 0);
+  // The broker went down with this result before it was on its disk. An outcome that it stands for
+  // is no longer one: docs/protocol.md#what-comes-twice-and-what-to-do-about-it.
+  void result_lost(const AttemptId& attempt);
   // A controller's process died; what the broker has survives.
   void controller_died(std::size_t who = 0);
 

@@ -118,7 +118,7 @@ void Metrics::answered(std::uint64_t task, const Outcome& outcome, Time now) {
     const bool same =
         line.state == state && (state != State::Completed ||
                                 (device != device_index_.end() && device->second == line.device));
-    (same || line.sent_twice ? totals_.duplicated : totals_.contradicted) += 1;
+    (same || line.may_differ ? totals_.duplicated : totals_.contradicted) += 1;
     return;
   }
   if (line.state == State::Accepted) {

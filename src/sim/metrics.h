@@ -156,7 +156,10 @@ class Metrics {
   void turned_away(std::uint64_t task);
   // It was sent under another reply queue too: two runs of it are two tasks to the controller, and
   // may end differently.
-  void sent_twice(std::uint64_t task) { tasks_[task].sent_twice = true; }
+  void sent_twice(std::uint64_t task) { tasks_[task].may_differ = true; }
+  // The broker lost its result before that was on disk: a client may have read the outcome already,
+  // and another leader may give another one.
+  void result_lost(std::uint64_t task) { tasks_[task].may_differ = true; }
   void answered(std::uint64_t task, const Outcome& outcome, Time now);
   void controller_holds(Time now, std::size_t tasks);
 
@@ -187,7 +190,7 @@ class Metrics {
     std::uint16_t demand = 0;
     State state = State::Offered;
     bool on_time = false;
-    bool sent_twice = false;
+    bool may_differ = false;  // its second outcome from the first
     std::uint16_t device = 0;
     std::uint16_t variant = 0;
   };

@@ -229,6 +229,16 @@ void World::build() {
   if (options_.check) {
     checker_ = std::make_unique<InvariantChecker>();
   }
+  broker_.on_lost([this](const wire::Envelope& message) {
+    if (const Result<AttemptResult> result = wire::decode_result(message)) {
+      if (const auto task = task_number(result->attempt.task.id)) {
+        metrics_.result_lost(*task);
+      }
+      if (checker_ != nullptr) {
+        checker_->result_lost(result->attempt);
+      }
+    }
+  });
   // Provisioned before anybody comes, as `juggler up` does it.
   broker_.declare(fleet_topology());
   for (std::size_t c = 0; c <= static_cast<std::size_t>(options_.standbys); ++c) {
