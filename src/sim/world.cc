@@ -90,6 +90,7 @@ class World::ControllerEye final : public ControllerObserver {
 
   void before(Time now, ControllerEvent& event) override {
     if (world_.options_.meddler != nullptr) {
+      told_ = event;
       world_.options_.meddler->before(now, event);
     }
     timed_ = world_.options_.time_decisions && std::holds_alternative<Submitted>(event);
@@ -120,13 +121,15 @@ class World::ControllerEye final : public ControllerObserver {
     // What the broker had said before it ended the connection holds; what is made of it reaches
     // nobody.
     const bool fenced = machine.transport().fenced();
-    world_.checker_->stepped(now, event, fenced ? std::span<const ControllerAction>() : actions,
+    world_.checker_->stepped(now, told_.value_or(event),
+                             fenced ? std::span<const ControllerAction>() : actions,
                              machine.controller(), who_);
   }
 
  private:
   World& world_;
   std::size_t who_;
+  std::optional<ControllerEvent> told_;  // before somebody meddled with it
   bool timed_ = false;
   std::int64_t began_ns_ = 0;
 };

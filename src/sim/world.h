@@ -50,7 +50,8 @@ struct WorldOptions {
   bool digest = true;  // of every event and action
   bool trace = false;  // every event and action as text on stderr
   bool time_decisions = false;
-  // Sees each step of every controller before checks and digest do: where tests plant bugs.
+  // Sees each step of every controller: where tests plant bugs. The checks are told of the event as
+  // it came, and of the actions as they are left.
   ControllerObserver* meddler = nullptr;
   ConsumerObserver* device_meddler = nullptr;
 };
