@@ -46,6 +46,14 @@ Time Consumer::next_timer() const {
   return next;
 }
 
+std::size_t Consumer::jobs() const {
+  std::size_t jobs = 0;
+  for (const Lane& lane : lanes_) {
+    jobs += lane.waiting.size() + (lane.running.has_value() ? lane.running->jobs.size() : 0);
+  }
+  return jobs;
+}
+
 void Consumer::on(const LinkUp& /*event*/) {
   linked_ = true;
   actions_->emplace_back(SendHello{});

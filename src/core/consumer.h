@@ -49,6 +49,7 @@ class Consumer {
   const DeviceFacts& facts() const { return facts_; }
   const ConsumerStats& stats() const { return stats_; }
   bool draining() const { return draining_; }
+  std::size_t jobs() const;  // dispatches that wait or run
 
  private:
   struct Batch {

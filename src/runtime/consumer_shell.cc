@@ -144,7 +144,7 @@ void ConsumerShell::perform(ConsumerAction& action) {
   } else if (auto* ack = std::get_if<AckDelivery>(&action)) {
     transport_.ack(ack->delivery);
   } else if (auto* drop = std::get_if<DropPayload>(&action)) {
-    payloads_.erase(drop->handle);
+    JUGGLER_CHECK(payloads_.erase(drop->handle) == 1, "a payload is dropped once");
   } else if (std::holds_alternative<Left>(action)) {
     left_ = true;
   }

@@ -37,6 +37,7 @@ class ConsumerShell {
   // Drained: the loop may end.
   bool left() const { return left_; }
   std::uint64_t malformed() const { return malformed_; }
+  std::size_t payloads() const { return payloads_.size(); }  // kept: one of each job on the device
 
  private:
   void handle(const TransportConnected& event);

@@ -238,7 +238,7 @@ void ControllerShell::perform(ControllerAction& action) {
     stats_.malformed += 1;
     transport_.reject(reject->delivery, /*requeue=*/false);
   } else if (auto* drop = std::get_if<DropPayload>(&action)) {
-    payloads_.erase(drop->handle);
+    JUGGLER_CHECK(payloads_.erase(drop->handle) == 1, "a payload is dropped once");
   } else if (auto* answered = std::get_if<TaskAnswered>(&action)) {
     if (options_.answered) {
       options_.answered(*answered->outcome);

@@ -45,6 +45,7 @@ class ControllerShell {
   void turn(Micros wait_max);
 
   const ShellStats& stats() const { return stats_; }
+  std::size_t payloads() const { return payloads_.size(); }  // kept: one of each task that needs it
 
  private:
   void handle(const TransportConnected& event);

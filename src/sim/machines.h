@@ -66,6 +66,7 @@ class ControllerMachine final : public TransportOwner, public Sleeper {
   bool runs() const { return controller_ != nullptr; }
   bool leads() const { return runs() && controller_->leading(); }
   const Controller& controller() const { return *controller_; }
+  const ControllerShell& shell() const { return *shell_; }
   Link& link() { return link_; }
   SimTransport& transport() { return transport_; }
 
@@ -105,6 +106,8 @@ class DeviceMachine final : public TransportOwner, public Sleeper {
   void drain();
   void jump(Micros by);  // of its clock
   bool runs() const { return consumer_ != nullptr; }
+  const Consumer& consumer() const { return *consumer_; }
+  const ConsumerShell& shell() const { return *shell_; }
   const DeviceFacts& facts() const { return options_.announced; }
   const DeviceFacts& truth() const { return options_.truth; }
   SimExecutor& executor() { return executor_; }

@@ -12,6 +12,12 @@ namespace {
 
 constexpr std::size_t kComplaintsMax = 20;
 
+std::size_t payloads_needed(const Controller& controller) {
+  const auto& tasks = controller.tasks().all();
+  return static_cast<std::size_t>(std::count_if(
+      tasks.begin(), tasks.end(), [](const auto& task) { return task.second.payload_kept; }));
+}
+
 }  // namespace
 
 void World::result_of_machines(RunResult& result) const {
@@ -93,11 +99,22 @@ void World::settle_books() {
     if (left > 0 && device->runs()) {
       complain(fmt::format("{} never acked {} dispatches", device->facts().id, left));
     }
+    if (device->runs() && device->shell().payloads() != device->consumer().jobs()) {
+      complain(fmt::format("{} keeps {} payloads for {} jobs", device->facts().id,
+                           device->shell().payloads(), device->consumer().jobs()));
+    }
   }
   for (const auto& controller : controllers_) {
     if (controller->leads() && controller->controller().tasks().size() > 0) {
       complain(
           fmt::format("{} tasks stay in the controller", controller->controller().tasks().size()));
+    }
+    if (controller->runs()) {
+      const std::size_t needed = payloads_needed(controller->controller());
+      if (controller->shell().payloads() != needed) {
+        complain(fmt::format("a controller keeps {} payloads, {} of live tasks",
+                             controller->shell().payloads(), needed));
+      }
     }
   }
   for (const auto& client : clients_) {

@@ -66,6 +66,18 @@ class ForgetsIds final : public ControllerObserver {
   std::uint64_t submissions_ = 0;
 };
 
+// Never lets go of a payload.
+class KeepsPayloads final : public ControllerObserver {
+ public:
+  void before(Time /*now*/, ControllerEvent& /*event*/) override {}
+  void after(Time /*now*/, const ControllerEvent& /*event*/,
+             std::vector<ControllerAction>& actions) override {
+    std::erase_if(actions, [](const ControllerAction& action) {
+      return std::holds_alternative<DropPayload>(action);
+    });
+  }
+};
+
 // The complaints about the first seed that has any, and which it was.
 template <class Plant>
 std::string first_complaints(Plant plant, std::uint64_t seeds = kSeeds) {
@@ -119,6 +131,13 @@ TEST(PlantedBugs, ForgetsIds_AnswersTwiceEvenUnseen) {
     world.options.check = false;  // only what clients and queues show
   });
   EXPECT_NE(found.find("answered twice, differently"), std::string::npos) << found;
+}
+
+TEST(PlantedBugs, KeepsPayloads_IsFound) {
+  KeepsPayloads bug;
+  const std::string found =
+      first_complaints([&](RandomWorld& world) { world.options.meddler = &bug; });
+  EXPECT_NE(found.find("payloads"), std::string::npos) << found;
 }
 
 TEST(PlantedBugs, NoDeadlineOfAnAttempt_IsFound) {
