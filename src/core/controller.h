@@ -169,7 +169,7 @@ class Controller {
 
   // What is asked of processors and loaded ahead, in controller_loading.cc.
   void ask_for(TaskRecord& record, const Decision& decision);
-  bool needs_loading(const Candidate& candidate) const;
+  bool may_be_loaded_by(const TaskRecord& record, const Candidate& candidate) const;
   bool may_load(const Candidate& candidate) const;
   void load_ahead(TaskRecord& record, const Candidate& candidate);
 

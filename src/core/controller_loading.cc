@@ -37,7 +37,7 @@ void Controller::ask_for(TaskRecord& record, const Decision& decision) {
       best = &candidate;
     }
     const Lane& lane = fleet_.devices[candidate.device].lanes[candidate.lane];
-    if (lane.in_flight.empty() && lane.line->empty() && needs_loading(candidate) &&
+    if (lane.in_flight.empty() && lane.line->empty() && may_be_loaded_by(record, candidate) &&
         cheaper(candidate, spare)) {
       spare = &candidate;
     }
@@ -46,7 +46,7 @@ void Controller::ask_for(TaskRecord& record, const Decision& decision) {
     fleet_.devices[best->device].lanes[best->lane].price.ask(best->asks, now_);
   }
   const auto* place = std::get_if<Place>(&decision);
-  if (best != nullptr && needs_loading(*best)) {
+  if (best != nullptr && may_be_loaded_by(record, *best)) {
     const bool goes_there = place != nullptr && place->candidate.device == best->device &&
                             place->candidate.lane == best->lane &&
                             place->candidate.profile == best->profile;
@@ -58,9 +58,14 @@ void Controller::ask_for(TaskRecord& record, const Decision& decision) {
   }
 }
 
-bool Controller::needs_loading(const Candidate& candidate) const {
+// Whether the variant is not there, and a copy of the task, which runs alone, may load it.
+bool Controller::may_be_loaded_by(const TaskRecord& record, const Candidate& candidate) const {
   const Lane& lane = fleet_.devices[candidate.device].lanes[candidate.lane];
-  return lane.expected(candidate.profile, 1).load > Micros{0};
+  const BatchCost alone = lane.expected(candidate.profile, 1);
+  const std::optional<Microjoules> limit = record.submission.requirements.max_energy;
+  const bool within =
+      !limit.has_value() || (alone.energy_high.has_value() && *alone.energy_high <= *limit);
+  return alone.load > Micros{0} && within;
 }
 
 // A processor that has work is kept from it only while no other loads, or a burst would find all of
