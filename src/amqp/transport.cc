@@ -41,7 +41,7 @@ std::unique_ptr<Transport> make_transport(SessionSpec spec) {
 AmqpTransport::AmqpTransport(SessionSpec spec)
     : spec_(std::move(spec)),
       admin_(spec_.broker),
-      ladder_(seed()),
+      ladder_(seed(), spec_.reconnect_max),
       wake_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   JUGGLER_CHECK(wake_fd_ >= 0, "no eventfd");
 }

@@ -4,17 +4,17 @@
 
 namespace juggler {
 
-Micros RetryLadder::rung(int failures) {
+Micros RetryLadder::rung(int failures) const {
   constexpr int kAtOnce = 5;
   constexpr int kConstant = 10;
   if (failures <= kAtOnce) {
-    return milliseconds(200);
+    return std::min(milliseconds(200), delay_max_);
   }
   if (failures <= kConstant) {
-    return seconds(1);
+    return std::min(seconds(1), delay_max_);
   }
   const int doublings = std::min(failures - kConstant, 16);
-  return std::min(seconds(std::int64_t{1} << static_cast<unsigned>(doublings)), kDelayMax);
+  return std::min(seconds(std::int64_t{1} << static_cast<unsigned>(doublings)), delay_max_);
 }
 
 Time RetryLadder::failed(Time now) {

@@ -6,7 +6,8 @@
 
 namespace juggler {
 
-// The first attempts follow at once, then each second, then ever more slowly up to delay_max.
+// The first attempts follow at once, then each second, then ever more slowly up to `delay_max`:
+// whoever lost the broker is back within that of its return, however long it was away.
 //
 // Every delay is drawn uniformly from [0, rung]: a fleet that lost its broker in one moment must
 // not come back in one moment. Only a connection that held for `stable_after` starts the ladder
@@ -16,9 +17,8 @@ namespace juggler {
 class RetryLadder {
  public:
   static constexpr Micros kStableAfter = seconds(10);
-  static constexpr Micros kDelayMax = seconds(30);
 
-  explicit RetryLadder(std::uint64_t seed) : rng_(seed) {}
+  RetryLadder(std::uint64_t seed, Micros delay_max) : rng_(seed), delay_max_(delay_max) {}
 
   void succeeded(Time now) { up_since_ = now; }
 
@@ -28,10 +28,11 @@ class RetryLadder {
   int failures() const { return failures_; }
 
   // The longest delay after this many failures in a row, from 1.
-  static Micros rung(int failures);
+  Micros rung(int failures) const;
 
  private:
   Rng rng_;
+  Micros delay_max_;
   int failures_ = 0;
   Time up_since_ = Time::never();
 };

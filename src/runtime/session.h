@@ -44,6 +44,10 @@ struct SessionPlan {
   bool reply_queue = false;  // an exclusive, server-named queue, consumed first
   std::vector<Subscription> subscriptions;
 
+  // The longest pause between two attempts to connect. A thousand devices that lost one broker
+  // come back a hundred a second.
+  Micros reconnect_max = seconds(10);
+
   // A publish beyond either bound is settled as Refused at once.
   std::size_t publishes_max = 65'536;
   Bytes publish_bytes_max = mebibytes(256);

@@ -18,6 +18,8 @@ SessionPlan controller_plan(std::string instance) {
   spec.role = SessionRole::Controller;
   spec.declare_topology = true;
   spec.take_epoch = true;
+  // There are few of them, and while none leads nothing is answered.
+  spec.reconnect_max = seconds(2);
 
   // A queue of its own for each controller, read before it leads: its view of the fleet is warm.
   Subscription events;

@@ -28,13 +28,19 @@ constexpr Micros kEnrolWork = milliseconds(2);
 }  // namespace
 
 SimTransport::SimTransport(Agenda& agenda, Broker& broker, Link& link, std::uint64_t seed)
-    : agenda_(agenda), broker_(broker), link_(link), port_(broker.attach(link)), ladder_(seed) {
+    : agenda_(agenda),
+      broker_(broker),
+      link_(link),
+      port_(broker.attach(link)),
+      seed_(seed),
+      ladder_(seed, Micros{0}) {
   link.down.connect(*this);
 }
 
 void SimTransport::begin(SessionPlan plan, TransportOwner& owner) {
   JUGGLER_CHECK(owner_ == nullptr, "one process on a transport at a time");
   plan_ = std::make_shared<const SessionPlan>(std::move(plan));
+  ladder_ = RetryLadder(seed_ + lives_++, plan_->reconnect_max);
   owner_ = &owner;
   closed_ = false;
   needs_ack_.clear();

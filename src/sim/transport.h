@@ -111,6 +111,8 @@ class SimTransport final : public Transport, public FrameSink, public Sleeper {
   Broker& broker_;
   Link& link_;
   BrokerPort& port_;
+  const std::uint64_t seed_;
+  std::uint64_t lives_ = 0;
   RetryLadder ladder_;
   TransportOwner* owner_ = nullptr;
   std::shared_ptr<const SessionPlan> plan_;
