@@ -5,16 +5,9 @@
 #include <algorithm>
 #include <climits>
 
-#include "core/profile_point.h"
-
 namespace juggler::sim {
 namespace {
 
-// The controller looks at silence twice a second, so a device may be given work for so long after
-// it should have been suspect.
-constexpr Micros kLivenessSlack = milliseconds(501);
-constexpr Micros kHeldMax = seconds(5);
-constexpr Micros kAttemptSlack = milliseconds(10);
 constexpr std::size_t kComplaintsMax = 20;
 
 // Whether the controller still waits for this attempt's result.
@@ -23,16 +16,6 @@ bool still_open(const AttemptId& id, const Controller& controller) {
   return record != nullptr && record->phase == TaskPhase::InFlight &&
          std::any_of(record->attempts.begin(), record->attempts.end(),
                      [&](const Attempt& attempt) { return attempt.id == id && attempt.open; });
-}
-
-std::size_t in_flight_on(const Controller& controller, const Dispatch& dispatch) {
-  const DeviceState* device = controller.fleet().find(dispatch.device);
-  for (std::size_t l = 0; device != nullptr && l < device->lanes.size(); ++l) {
-    if (device->facts->processors[l].id == dispatch.processor) {
-      return device->lanes[l].in_flight.size();
-    }
-  }
-  return 0;
 }
 
 }  // namespace
@@ -255,95 +238,6 @@ void InvariantChecker::see(const ControllerAction& action, const ControllerEvent
       complain("the submission of " + at->second.id + " was thrown to the dead letters");
     }
   }
-}
-
-void InvariantChecker::check_dispatch(const Dispatch& dispatch, const Controller& controller) {
-  const TaskKey& key = dispatch.attempt.task;
-  const auto task = tasks_.find(key);
-  const bool anonymous = key.id.rfind("anonymous", 0) == 0;
-  if (task == tasks_.end() ? !anonymous : task->second.refused) {
-    complain("a dispatch of " + key.id + ", which was never accepted");
-  }
-  if (task != tasks_.end() && task->second.outcome_confirmed) {
-    complain("a dispatch of " + key.id + ", which is answered: it would run again");
-  }
-  const auto device = book_->devices.find(dispatch.device);
-  if (device == book_->devices.end()) {
-    complain("a dispatch to " + dispatch.device + ", which never said hello");
-    return;
-  }
-  if (device->second.draining) {
-    complain("a dispatch to " + dispatch.device + ", which is draining");
-  }
-  const Micros silent = now_ - device->second.last_heard;
-  if (silent > controller.config().suspect_after + kLivenessSlack) {
-    complain(fmt::format("a dispatch to {}, silent for {} us", dispatch.device, silent.count));
-  }
-  check_requirements(dispatch, controller);
-  check_prediction(dispatch, controller);
-}
-
-void InvariantChecker::check_requirements(const Dispatch& dispatch, const Controller& controller) {
-  const DeviceFacts& facts = book_->devices[dispatch.device].facts;
-  const Profile* profile = nullptr;
-  for (const Processor& processor : facts.processors) {
-    const auto window = static_cast<std::size_t>(processor.window_batches);
-    if (processor.id == dispatch.processor && in_flight_on(controller, dispatch) > window) {
-      complain("more in flight on " + dispatch.device + "/" + processor.id + " than its window");
-    }
-    for (const Profile& candidate : processor.profiles) {
-      if (processor.id == dispatch.processor && candidate.variant == dispatch.variant) {
-        profile = &candidate;
-      }
-    }
-  }
-  const Variant* variant = facts.find_variant(dispatch.variant);
-  const TaskRecord* record = controller.tasks().find(dispatch.attempt.task);
-  if (profile == nullptr || variant == nullptr) {
-    complain(fmt::format("a dispatch to {}/{} without a profile for {}", dispatch.device,
-                         dispatch.processor, dispatch.variant));
-    return;
-  }
-  if (record == nullptr) {
-    return;  // a mutated driver renamed it
-  }
-  const Requirements& wanted = record->submission.requirements;
-  if (wanted.min_accuracy.has_value() && variant->accuracy < *wanted.min_accuracy) {
-    complain("a dispatch of " + record->submission.key.id + " below its accuracy floor");
-  }
-  // Its share of the batch, at the board's input, by the upper end of the interval.
-  const std::optional<EnergyFigure> energy = point_at(*profile, dispatch.batch_size).energy;
-  const std::int64_t to_input = facts.to_board_input.factor_permille;
-  if (wanted.max_energy.has_value() &&
-      (!energy.has_value() ||
-       energy->high * to_input / 1000 / dispatch.batch_size > *wanted.max_energy)) {
-    complain("a dispatch of " + record->submission.key.id + " over its energy limit");
-  }
-  if (dispatch.budget <= Micros{0} || now_ + dispatch.budget > record->deadline) {
-    complain("a dispatch of " + record->submission.key.id + " with time it does not have");
-  }
-}
-
-void InvariantChecker::check_prediction(const Dispatch& dispatch, const Controller& controller) {
-  Micros predicted = controller.config().deadline_max;
-  const std::optional<Explanation> why = controller.decisions().explain(dispatch.attempt.task.id);
-  if (why.has_value() && !why->candidates.empty() && why->candidates.front().chosen) {
-    predicted = why->candidates.front().finish;
-    if (predicted > why->remaining) {
-      complain(fmt::format("a dispatch of {} predicted to finish in {} us, with {} us left",
-                           dispatch.attempt.task.id, predicted.count, why->remaining.count));
-    }
-  }
-  // The rule of one deadline per attempt: by then it has its result, or counts as lost. It runs
-  // only while the broker is there. A batch may have been held back since it was planned; never
-  // beyond its deadline.
-  const Micros patience =
-      std::min(dispatch.budget, predicted + kHeldMax) * 2 + seconds(2) + kAttemptSlack;
-  if (const auto again = book_->attempts.find(dispatch.attempt); again != book_->attempts.end()) {
-    book_->forget(again);
-  }
-  book_->attempts[dispatch.attempt] = {patience, now_ + patience};
-  book_->give_up.insert({now_ + patience, dispatch.attempt});
 }
 
 void InvariantChecker::check_outcome(const Outcome& outcome) {

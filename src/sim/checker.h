@@ -1,7 +1,7 @@
 #pragma once
 // The safety rules of the controllers, checked from outside: it is told every event and action of
-// each of them, keeps its own books, and complains. It trusts a controller for nothing but the
-// explanation of a placement. Simulation, property and unit tests share it.
+// each of them, keeps its own books, and complains. It trusts a controller for nothing but its
+// predictions. Simulation, property and unit tests share it.
 
 #include <map>
 #include <optional>

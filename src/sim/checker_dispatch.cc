@@ -1,0 +1,134 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/profile_point.h"
+#include "sim/checker.h"
+
+// This file: what must hold of a dispatch.
+
+namespace juggler::sim {
+namespace {
+
+// The controller looks at silence twice a second, so a device may be given work for so long after
+// it should have been suspect.
+constexpr Micros kLivenessSlack = milliseconds(501);
+// A controller with a longer grace than this has no deadline for its attempts, as the tests that
+// take the rule away have it.
+constexpr Micros kAttemptGraceMax = seconds(10);
+
+const Lane* lane_of(const Controller& controller, const Dispatch& dispatch) {
+  const DeviceState* device = controller.fleet().find(dispatch.device);
+  for (std::size_t l = 0; device != nullptr && l < device->lanes.size(); ++l) {
+    if (device->facts->processors[l].id == dispatch.processor) {
+      return &device->lanes[l];
+    }
+  }
+  return nullptr;
+}
+
+// How long the batch of a dispatch may take before the controller itself calls it overdue: no
+// shorter than its prediction, which is not told otherwise.
+std::optional<Micros> overdue_after(const Lane& lane, const Dispatch& dispatch) {
+  const auto batch =
+      std::find_if(lane.in_flight.begin(), lane.in_flight.end(),
+                   [&](const BatchInFlight& entry) { return entry.batch == dispatch.batch; });
+  return batch == lane.in_flight.end() ? std::nullopt : std::optional(batch->patience);
+}
+
+}  // namespace
+
+void InvariantChecker::check_dispatch(const Dispatch& dispatch, const Controller& controller) {
+  const TaskKey& key = dispatch.attempt.task;
+  const auto task = tasks_.find(key);
+  const bool anonymous = key.id.rfind("anonymous", 0) == 0;
+  if (task == tasks_.end() ? !anonymous : task->second.refused) {
+    complain("a dispatch of " + key.id + ", which was never accepted");
+  }
+  if (task != tasks_.end() && task->second.outcome_confirmed) {
+    complain("a dispatch of " + key.id + ", which is answered: it would run again");
+  }
+  const auto device = book_->devices.find(dispatch.device);
+  if (device == book_->devices.end()) {
+    complain("a dispatch to " + dispatch.device + ", which never said hello");
+    return;
+  }
+  if (device->second.draining) {
+    complain("a dispatch to " + dispatch.device + ", which is draining");
+  }
+  const Micros silent = now_ - device->second.last_heard;
+  if (silent > controller.config().suspect_after + kLivenessSlack) {
+    complain(fmt::format("a dispatch to {}, silent for {} us", dispatch.device, silent.count));
+  }
+  check_requirements(dispatch, controller);
+  check_prediction(dispatch, controller);
+}
+
+void InvariantChecker::check_requirements(const Dispatch& dispatch, const Controller& controller) {
+  const DeviceFacts& facts = book_->devices[dispatch.device].facts;
+  const Profile* profile = nullptr;
+  const Lane* lane = lane_of(controller, dispatch);
+  for (const Processor& processor : facts.processors) {
+    const auto window = static_cast<std::size_t>(processor.window_batches);
+    if (processor.id == dispatch.processor && lane != nullptr && lane->in_flight.size() > window) {
+      complain("more in flight on " + dispatch.device + "/" + processor.id + " than its window");
+    }
+    for (const Profile& candidate : processor.profiles) {
+      if (processor.id == dispatch.processor && candidate.variant == dispatch.variant) {
+        profile = &candidate;
+      }
+    }
+  }
+  const Variant* variant = facts.find_variant(dispatch.variant);
+  const TaskRecord* record = controller.tasks().find(dispatch.attempt.task);
+  if (profile == nullptr || variant == nullptr) {
+    complain(fmt::format("a dispatch to {}/{} without a profile for {}", dispatch.device,
+                         dispatch.processor, dispatch.variant));
+    return;
+  }
+  if (record == nullptr) {
+    return;  // a mutated driver renamed it
+  }
+  const Requirements& wanted = record->submission.requirements;
+  if (wanted.min_accuracy.has_value() && variant->accuracy < *wanted.min_accuracy) {
+    complain("a dispatch of " + record->submission.key.id + " below its accuracy floor");
+  }
+  // Its share of the batch, at the board's input, by the upper end of the interval.
+  const std::optional<EnergyFigure> energy = point_at(*profile, dispatch.batch_size).energy;
+  const std::int64_t to_input = facts.to_board_input.factor_permille;
+  if (wanted.max_energy.has_value() &&
+      (!energy.has_value() ||
+       energy->high * to_input / 1000 / dispatch.batch_size > *wanted.max_energy)) {
+    complain("a dispatch of " + record->submission.key.id + " over its energy limit");
+  }
+  if (dispatch.budget <= Micros{0} || now_ + dispatch.budget > record->deadline) {
+    complain("a dispatch of " + record->submission.key.id + " with time it does not have");
+  }
+}
+
+void InvariantChecker::check_prediction(const Dispatch& dispatch, const Controller& controller) {
+  const std::optional<Explanation> why = controller.decisions().explain(dispatch.attempt.task.id);
+  if (why.has_value() && !why->candidates.empty() && why->candidates.front().chosen) {
+    const Micros predicted = why->candidates.front().finish;
+    if (predicted > why->remaining) {
+      complain(fmt::format("a dispatch of {} predicted to finish in {} us, with {} us left",
+                           dispatch.attempt.task.id, predicted.count, why->remaining.count));
+    }
+  }
+  // The rule of one deadline per attempt: after twice its prediction, which never passes the task's
+  // deadline, and a grace it has its result, or counts as lost. It runs only while the broker is
+  // there.
+  const Lane* lane = lane_of(controller, dispatch);
+  const std::optional<Micros> overdue =
+      lane != nullptr ? overdue_after(*lane, dispatch) : std::nullopt;
+  const Micros predicted = std::min(dispatch.budget, overdue.value_or(dispatch.budget));
+  const Micros patience =
+      predicted * 2 + std::min(controller.config().attempt_grace, kAttemptGraceMax);
+  if (const auto again = book_->attempts.find(dispatch.attempt); again != book_->attempts.end()) {
+    book_->forget(again);
+  }
+  book_->attempts[dispatch.attempt] = {patience, now_ + patience};
+  book_->give_up.insert({now_ + patience, dispatch.attempt});
+}
+
+}  // namespace juggler::sim
