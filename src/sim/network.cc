@@ -4,6 +4,8 @@
 #include <cmath>
 #include <utility>
 
+#include "sim/samplers.h"
+
 namespace juggler::sim {
 namespace {
 
@@ -35,9 +37,8 @@ Micros Pipe::delay_of(std::uint32_t bytes) {
     delay = std::max(delay / 2, delay + Micros{about_normal(rng_, profile_.jitter.count)});
   }
   if (stall_mean_ > Micros{0}) {
-    // Whole microseconds: the last bit of a math library shows only at a tie.
-    const double uniform = (static_cast<double>(rng_.next() >> 11U) + 0.5) * 0x1.0p-53;
-    delay += Micros{std::llround(-std::log(uniform) * static_cast<double>(stall_mean_.count))};
+    const double mean = static_cast<double>(stall_mean_.count);
+    delay += Micros{std::llround(draw_exponential(rng_) * mean)};
   }
   if (profile_.loss_per_million > 0) {
     const std::uint32_t packets = bytes / kPacketBytes + 1;
