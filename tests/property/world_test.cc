@@ -79,6 +79,7 @@ TEST(World, OtherSeed_HasAnotherDigest) {
   EXPECT_NE(run_random_world(1).digest, run_random_world(2).digest);
 }
 
+// Of the tasks that are drawn a quarter ask for more than their fleet has.
 TEST(World, WithoutFaults_MostTasksComplete) {
   std::uint64_t offered = 0;
   std::uint64_t completed = 0;
@@ -91,7 +92,7 @@ TEST(World, WithoutFaults_MostTasksComplete) {
     completed += result.completed;
   }
   EXPECT_GT(offered, 100U);
-  EXPECT_GT(completed * 2, offered);
+  EXPECT_GT(completed * 10, offered * 7) << completed << " of " << offered;
 }
 
 // The seed grows with RapidCheck's size, so that a failure shrinks to a small one.
