@@ -104,7 +104,6 @@ class Broker final : public Sleeper {
 
   void declare(const Topology& topology);
   void enrol(const std::string& device) { declare(device_topology(device)); }
-  void delete_queue(const std::string& name);
 
   // Faults.
   void cut_all(const std::string& reason);
@@ -126,8 +125,6 @@ class Broker final : public Sleeper {
   // Ready messages of a queue; 0 where there is none.
   std::size_t ready(const std::string& queue) const;
   std::size_t unacked(const std::string& queue) const;
-  // Bytes of messages that the broker has been given.
-  std::uint64_t messages() const { return messages_; }
 
   void wake(std::uint64_t what) override;
 
@@ -175,7 +172,6 @@ class Broker final : public Sleeper {
   std::map<std::uint64_t, std::unique_ptr<BrokerConnection>> connections_;
   std::uint64_t last_connection_ = 0;
   std::uint64_t last_name_ = 0;
-  std::uint64_t messages_ = 0;
   bool running_ = true;
   bool blocked_ = false;
   std::int64_t duplicates_per_million_ = 0;

@@ -55,13 +55,6 @@ void Broker::remove_queue(QueueIndex index) {
   queue.consumers.clear();
 }
 
-void Broker::delete_queue(const std::string& name) {
-  const QueueIndex index = exchanges_.find_queue(name);
-  if (index != kNoQueue) {
-    remove_queue(index);
-  }
-}
-
 void Broker::consume(BrokerConnection& connection, std::uint16_t subscription, QueueIndex index,
                      const Subscription& how) {
   connection.subscribed[subscription] = index;
@@ -80,7 +73,6 @@ void Broker::consume(BrokerConnection& connection, std::uint16_t subscription, Q
 }
 
 void Broker::publish(BrokerConnection& connection, Frame& frame) {
-  messages_ += 1;
   const wire::Envelope& envelope = frame.content.envelope();
   const std::vector<QueueIndex>& routes = exchanges_.route(envelope.exchange, envelope.routing_key);
   if (routes.empty()) {

@@ -53,13 +53,6 @@ void ClientMachine::begin() {
   transport_.begin(std::move(plan), *this);
 }
 
-void ClientMachine::die() {
-  transport_.die();
-  reply_queue_.clear();
-  open_.clear();
-  waiting_.clear();
-}
-
 wire::Body ClientMachine::body_of(Bytes size) {
   wire::Body& body = bodies_[rounded(size.count)];
   if (body == nullptr) {
@@ -68,7 +61,6 @@ wire::Body ClientMachine::body_of(Bytes size) {
   return body;
 }
 
-// A class's message once, then only what differs.
 wire::Envelope ClientMachine::message(std::uint64_t task, std::size_t demand) {
   Submission submission;
   submission.key.id = task_id(task);
@@ -81,9 +73,7 @@ wire::Envelope ClientMachine::message(std::uint64_t task, std::size_t demand) {
 }
 
 void ClientMachine::submit(std::uint64_t task, std::size_t demand) {
-  if (!runs()) {
-    metrics_.turned_away(task);
-  } else if (reply_queue_.empty()) {
+  if (reply_queue_.empty()) {
     waiting_.push_back({task, demand, session_});
   } else {
     send(task, demand);
@@ -97,7 +87,6 @@ void ClientMachine::send(std::uint64_t task, std::size_t demand) {
   };
   if (odd(options_.malformed)) {
     envelope.content_type = "text/html";
-    malformed_ += 1;
     metrics_.turned_away(task);
     transport_.publish(++last_publish_, std::move(envelope));
     return;
@@ -115,7 +104,7 @@ void ClientMachine::send(std::uint64_t task, std::size_t demand) {
 
 void ClientMachine::wake(std::uint64_t what) {
   const Sent& again = repeats_[what];
-  if (runs() && !reply_queue_.empty()) {
+  if (!reply_queue_.empty()) {
     if (again.session != session_) {
       metrics_.sent_twice(again.task);
     }
@@ -156,9 +145,9 @@ void ClientMachine::settled(const TransportSettled& event) {
     metrics_.accepted(sent.task);
   } else if (event.end != PublishEnd::Unknown) {
     metrics_.turned_away(sent.task);
-  } else if (options_.resubmits) {
+  } else {
     metrics_.sent_twice(sent.task);
-    waiting_.push_back(sent);
+    waiting_.push_back(sent);  // goes out again under its id
   }
 }
 

@@ -29,8 +29,6 @@ struct ClientOptions {
   LinkProfile link;
   std::uint64_t seed = 1;
   bool reads_unrouted = false;  // it also collects the outcomes that nobody else waits for
-  // A publish whose end is unknown is sent again under its id.
-  bool resubmits = true;
   // What odd clients do, per million tasks.
   std::int64_t repeats = 0;    // the task is sent again under its id, some time later
   std::int64_t malformed = 0;  // it is no task at all
@@ -43,16 +41,11 @@ class ClientMachine final : public TransportOwner, public Sleeper {
                 std::vector<ClientClass> classes, Metrics& metrics);
 
   void begin();
-  void die();
-  bool runs() const { return transport_.alive(); }
   void submit(std::uint64_t task, std::size_t demand);
   // Called with every outcome, repeated ones included.
   void on_outcome(std::function<void(std::uint64_t task, const Outcome&)> told) {
     told_ = std::move(told);
   }
-  Link& link() { return link_; }
-  SimTransport& transport() { return transport_; }
-  std::uint64_t malformed_sent() const { return malformed_; }
   const std::vector<std::string>& complaints() const { return complaints_; }
 
   void input() override;
@@ -78,13 +71,11 @@ class ClientMachine final : public TransportOwner, public Sleeper {
   SimTransport transport_;
   Rng rng_;
   std::map<std::int64_t, wire::Body> bodies_;
-  std::vector<wire::Envelope> templates_;  // by class
   std::string reply_queue_;
   std::uint64_t session_ = 0;                 // grows with each reply queue
   std::unordered_map<PublishId, Sent> open_;  // looked up, never iterated
   std::vector<Sent> waiting_;                 // until there is a reply queue
   PublishId last_publish_ = 0;
-  std::uint64_t malformed_ = 0;
   std::vector<Sent> repeats_;
   std::vector<TransportEvent> events_;
   std::function<void(std::uint64_t, const Outcome&)> told_;

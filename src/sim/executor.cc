@@ -50,13 +50,10 @@ void SimExecutor::fail_all(BatchReport& report, const BatchJob& job, const char*
   }
 }
 
-// What the batch takes; nothing if it never ends.
-std::optional<Micros> SimExecutor::run(std::size_t index, const BatchJob& job) {
+// What the batch takes.
+Micros SimExecutor::run(std::size_t index, const BatchJob& job) {
   Lane& lane = lanes_[index];
   lane.report = BatchReport{};
-  if (hangs_) {
-    return std::nullopt;
-  }
   const std::vector<Profile>& profiles = truth_.processors[index].profiles;
   const auto profile = std::find_if(profiles.begin(), profiles.end(),
                                     [&](const Profile& p) { return p.variant == job.variant; });
@@ -96,15 +93,12 @@ std::optional<Micros> SimExecutor::run(std::size_t index, const BatchJob& job) {
 }
 
 void SimExecutor::begin(std::size_t index) {
-  const std::optional<Micros> takes = run(index, lanes_[index].jobs.front());
-  if (!takes.has_value()) {
-    return;
-  }
+  const Micros takes = run(index, lanes_[index].jobs.front());
   const BatchJob& job = lanes_[index].jobs.front();
   ProcessorUse& use = use_[index];
   use.batches += 1;
   use.tasks += job.inputs.size();
-  use.busy += *takes;
+  use.busy += takes;
   if (job.inputs.size() >= use.batch_sizes.size()) {
     use.batch_sizes.resize(job.inputs.size() + 1);
   }
@@ -112,7 +106,7 @@ void SimExecutor::begin(std::size_t index) {
   if (lanes_[index].report.energy.has_value()) {
     use.energy += lanes_[index].report.energy->value * truth_.to_board_input.factor_permille / 1000;
   }
-  agenda_.at(agenda_.now() + *takes, *this, life_ << kLaneBits | index);
+  agenda_.at(agenda_.now() + takes, *this, life_ << kLaneBits | index);
 }
 
 void SimExecutor::wake(std::uint64_t what) {

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <deque>
 #include <map>
-#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -43,7 +42,6 @@ class SimExecutor final : public Executor, public Sleeper {
   // What is wrong with the device. Counts for batches that start from now on.
   void slow_down(std::int64_t permille) { slowness_permille_ = permille; }
   void fail(std::int64_t per_million) { failures_per_million_ = per_million; }
-  void hang(bool hangs) { hangs_ = hangs; }                      // a batch never ends
   void refuse_loads(bool refuses) { refuses_loads_ = refuses; }  // out of memory
 
   const std::vector<ProcessorUse>& use() const { return use_; }  // in the order of the facts
@@ -56,7 +54,7 @@ class SimExecutor final : public Executor, public Sleeper {
     Rng rng{0};
   };
   void begin(std::size_t lane);
-  std::optional<Micros> run(std::size_t lane, const BatchJob& job);
+  Micros run(std::size_t lane, const BatchJob& job);
   void fail_all(BatchReport& report, const BatchJob& job, const char* reason);
 
   Agenda& agenda_;
@@ -69,7 +67,6 @@ class SimExecutor final : public Executor, public Sleeper {
   std::uint64_t life_ = 0;
   std::int64_t slowness_permille_ = 1000;
   std::int64_t failures_per_million_ = 0;
-  bool hangs_ = false;
   bool refuses_loads_ = false;
 };
 

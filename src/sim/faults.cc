@@ -312,7 +312,6 @@ void FaultPlan::heal() {
     device->link().down.stall(Micros{0});
     device->executor().slow_down(1000);
     device->executor().fail(0);
-    device->executor().hang(false);
     device->executor().refuse_loads(false);
     if (!device->runs()) {
       device->begin();

@@ -17,7 +17,7 @@ class DeviceMachine;
 
 class FaultPlan final : public Sleeper {
  public:
-  // `random`: so many more, at random times of the scenario's duration.
+  // Draws as many random faults as the scenario asks for.
   FaultPlan(World& world, std::uint64_t seed);
 
   // Puts everything into the agenda.
@@ -26,7 +26,6 @@ class FaultPlan final : public Sleeper {
   void heal();
   // When the last one has ended by itself.
   Time over() const { return over_; }
-  bool healed() const { return healed_; }
 
   void wake(std::uint64_t what) override;
 

@@ -112,7 +112,6 @@ class DeviceMachine final : public TransportOwner, public Sleeper {
   const DeviceFacts& truth() const { return options_.truth; }
   SimExecutor& executor() { return executor_; }
   const SimExecutor& executor() const { return executor_; }
-  SimClock& clock() { return clock_; }
   Link& link() { return link_; }
   SimTransport& transport() { return transport_; }
 

@@ -163,7 +163,6 @@ class Metrics {
   void answered(std::uint64_t task, const Outcome& outcome, Time now);
   void controller_holds(Time now, std::size_t tasks);
 
-  bool is_answered(std::uint64_t task) const { return tasks_[task].state >= State::Completed; }
   std::uint64_t open() const { return open_; }  // accepted and not answered
   std::uint64_t offered_so_far() const { return tasks_.size(); }
   // The first accepted tasks without an outcome, for messages.

@@ -191,7 +191,7 @@ enum class Measure {
   LatencyP99,       // ms
   AccuracyMean,     // percent top-1 of the variants that answered
   EnergyMean,       // mJ above idle at the boards' inputs, per completed task
-  EnergyOverBound,  // against the hindsight bound
+  EnergyOverBound,  // a factor, against the bound that was asked for: fluid or hindsight
   Recovery,         // ms after the end of the last fault until the on-time ratio is back
 };
 

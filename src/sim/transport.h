@@ -41,7 +41,6 @@ class SimTransport final : public Transport, public FrameSink, public Sleeper {
   // The link was cut: a side that hears nothing for two heartbeats gives the connection up.
   void watch();
 
-  bool alive() const { return owner_ != nullptr; }
   bool announced() const { return phase_ == Phase::Up; }
   // The broker has ended this session, and nobody here knows yet.
   bool fenced() const { return phase_ == Phase::Up && !broker_.has(connection_); }

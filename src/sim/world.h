@@ -79,9 +79,6 @@ class World {
   Time origin() const { return Time{} + options_.lead_in; }  // the scenario's time 0
   std::vector<std::unique_ptr<ControllerMachine>>& controllers() { return controllers_; }
   std::vector<std::unique_ptr<DeviceMachine>>& devices() { return devices_; }
-  std::vector<std::unique_ptr<ClientMachine>>& clients() { return clients_; }
-  InvariantChecker* checker() { return checker_.get(); }
-  const Metrics& metrics() const { return metrics_; }
   void controller_died(std::size_t who);  // just before its machine forgets it
   // When the outcome of each task came, completed ones only; for tests of small worlds.
   void on_outcome(std::function<void(std::uint64_t, const Outcome&)> told);
@@ -116,16 +113,16 @@ class World {
   std::vector<std::string> complaints_;
 };
 
-// A stream of random numbers of its own for each concern, all from one seed.
+// A stream of random numbers of its own for each concern, all from one seed. The numbers are part
+// of what a seed means: another one is another run.
 enum class Stream : std::uint64_t {
-  Load,
-  Broker,
-  Network,
-  Device,
-  Controller,
-  Client,
-  Faults,
-  Policy
+  Load = 0,
+  Broker = 1,
+  Device = 3,
+  Controller = 4,
+  Client = 5,
+  Faults = 6,
+  Policy = 7,
 };
 std::uint64_t seed_of(std::uint64_t seed, Stream stream, std::uint64_t index = 0);
 
