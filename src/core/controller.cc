@@ -11,6 +11,10 @@
 namespace juggler {
 namespace {
 
+// A connection, two declarations and a good-bye: milliseconds, on a busy broker more. Less than a
+// heartbeat's period.
+constexpr Micros kEnrolmentTakes = milliseconds(500);
+
 // Carries what is in flight and what was learned over to the processors of new facts, by processor
 // id, but for what a new process has to load again. The lines are empty by then: positions may have
 // moved. Where nobody counts what loading takes, all counts as loaded.
@@ -195,12 +199,15 @@ void Controller::on(const HeartbeatArrived& event) {
     }
     return;
   }
+  // The first heartbeat follows its hello at once: too soon for a queue that was missing.
+  const bool too_soon =
+      device->liveness == Liveness::Suspect && now_ - device->last_heard < kEnrolmentTakes;
   device->last_heard = now_;
   device->memory_free = heartbeat.memory_free;
   adopt(heartbeat);
   if (heartbeat.leaving) {
     set_liveness(*device, Liveness::Lost);
-  } else {
+  } else if (heartbeat.draining || !too_soon) {
     set_liveness(*device, heartbeat.draining ? Liveness::Draining : Liveness::Live);
   }
 }

@@ -274,6 +274,9 @@ void Controller::send_outcome(TaskRecord& record, std::size_t requester) {
       *record.outcome, to.unrouted ? std::string() : to.reply_to, to.correlation_id});
 }
 
+// A missing queue, as that of a new device is, takes a connection of its own to make. Until the
+// device is heard again nothing goes there: sent again at once, tasks would have used up their
+// attempts before the queue is there.
 void Controller::dispatch_settled(TaskRecord& record, const AttemptId& id, PublishEnd end) {
   // Confirmed says nothing yet. Unknown may have arrived: the attempt's timer decides.
   if (end != PublishEnd::Returned && end != PublishEnd::Refused) {
@@ -281,14 +284,18 @@ void Controller::dispatch_settled(TaskRecord& record, const AttemptId& id, Publi
   }
   for (Attempt& attempt : record.attempts) {
     if (attempt.id == id && attempt.open) {
-      const bool missing = end == PublishEnd::Returned;
-      end_attempt(record, attempt,
-                  missing ? "the device's queue is missing" : "the device's queue is full", true);
       const std::string device = attempt.device;
-      if (missing) {
+      if (end == PublishEnd::Refused) {
+        end_attempt(record, attempt, "the device's queue is full", true);
+        refresh_all(device);
+      } else {
+        end_attempt(record, attempt, "the device's queue is missing", false);
         act(Enrol{device});
+        DeviceState* state = fleet_.find(device);
+        if (state != nullptr && state->liveness == Liveness::Live) {
+          set_liveness(*state, Liveness::Suspect);
+        }
       }
-      refresh_all(device);
       try_again(record);
       return;
     }

@@ -30,7 +30,7 @@ constexpr std::array<VerdictText, 16> kVerdicts{{
     {Verdict::TooSlow, false, "too-slow", "the deadline leaves too little time, even when idle"},
     {Verdict::MemoryShort, true, "memory-short", "does not fit into the memory that is free"},
     {Verdict::AlreadyTried, false, "already-tried", "an attempt has failed on this device"},
-    {Verdict::DeviceSuspect, true, "device-suspect", "the device is silent"},
+    {Verdict::DeviceSuspect, true, "device-suspect", "nothing reaches the device, or it is silent"},
     {Verdict::DeviceLost, true, "device-lost", "the device is lost"},
     {Verdict::DeviceGone, false, "device-gone", "the device was lost and did not come back"},
     {Verdict::DeviceDraining, false, "device-draining", "the device is leaving"},

@@ -80,7 +80,7 @@ TEST(World, OtherSeed_HasAnotherDigest) {
 }
 
 // Of the tasks that are drawn a quarter ask for more than their fleet has.
-TEST(World, WithoutFaults_MostTasksComplete) {
+TEST(World, WithoutFaults_NothingFailsAndMostTasksComplete) {
   std::uint64_t offered = 0;
   std::uint64_t completed = 0;
   for (std::uint64_t seed = 1; seed <= 10; ++seed) {
@@ -90,6 +90,7 @@ TEST(World, WithoutFaults_MostTasksComplete) {
     const RunResult result = world.run();
     offered += result.offered;
     completed += result.completed;
+    EXPECT_EQ(result.failed, 0U) << "seed " << seed;
   }
   EXPECT_GT(offered, 100U);
   EXPECT_GT(completed * 10, offered * 7) << completed << " of " << offered;
