@@ -117,7 +117,8 @@ bool Judge::fit(const Scene& scene, std::size_t profile, Candidate& candidate) c
     }
     const BatchCost grown = scene.expected(profile, batch.tasks + 1);
     const BatchCost in_the_end = scene.expected(profile, std::max(batch.hoped, batch.tasks + 1));
-    const Timeline::Fit found = timeline_.join(i, scene.task.priority, candidate.due, in_the_end);
+    const Timeline::Fit found =
+        timeline_.join(i, scene.task.priority, candidate.due, in_the_end, scene.task.bytes);
     if (found.in_time) {
       candidate.batch = batch.id;
       candidate.tasks = batch.tasks + 1;
@@ -136,7 +137,8 @@ bool Judge::open_batch(const Scene& scene, std::size_t profile, Candidate& candi
   int tasks = company(scene, profile, candidate);
   while (true) {
     const BatchCost batch = scene.expected(profile, tasks);
-    const Timeline::Fit found = timeline_.insert(scene.task.priority, candidate.due, batch);
+    const Timeline::Fit found =
+        timeline_.insert(scene.task.priority, candidate.due, batch, scene.task.bytes * tasks);
     if (!found.in_time && tasks > 1) {
       tasks /= 2;  // there is room for a smaller one, perhaps
       continue;
@@ -156,8 +158,8 @@ int Judge::company(const Scene& scene, std::size_t profile, const Candidate& can
   if (scene.objective.batching != Batching::Planned) {
     return 1;
   }
-  const Timeline::Fit alone =
-      timeline_.insert(scene.task.priority, candidate.due, scene.expected(profile, 1));
+  const Timeline::Fit alone = timeline_.insert(scene.task.priority, candidate.due,
+                                               scene.expected(profile, 1), scene.task.bytes);
   Micros open_for = alone.end - scene.expected(profile, 1).takes() - scene.now;
   if (scene.patient() && alone.in_time) {
     open_for += candidate.due - alone.end_late();
@@ -170,16 +172,17 @@ int Judge::company(const Scene& scene, std::size_t profile, const Candidate& can
 
 // What the task would ask of this processor if nobody were in its way.
 void Judge::ask(const Scene& scene, std::size_t profile, Candidate& candidate) const {
-  const Micros time = scene.task.deadline - scene.now - scene.lane.network;
+  const Micros transfer = scene.lane.link.transfer(scene.task.bytes);
+  const Micros time = scene.task.deadline - scene.now - scene.lane.network - transfer;
   const ProfileCosts& costs = scene.costs(profile);
   // Half of its time for others to come, half for the batch.
   const std::int64_t come = time.count / 2 / scene.outlook.arrival_gap_us;
   int tasks = static_cast<int>(std::clamp<std::int64_t>(1 + come, 1, costs.batch_max()));
-  while (tasks > 1 && costs.of(tasks).mean * 2 > time) {
+  while (tasks > 1 && std::max(costs.of(tasks).mean, transfer * tasks) * 2 > time) {
     tasks /= 2;
   }
   const BatchCost batch = scene.expected(profile, tasks);
-  candidate.asks = batch.mean / tasks;
+  candidate.asks = std::max(batch.mean / tasks, transfer);  // whichever keeps others away longer
   candidate.asks_uj = scene.lane.price_mw * candidate.asks.count / 1000 +
                       scene.worth(scene.objective.rates.latency_mw, batch.mean, candidate.accuracy);
   if (scene.objective.energy && batch.energy.has_value()) {
@@ -224,7 +227,8 @@ Candidate Judge::judge_one(const Scene& scene, std::size_t profile) const {
   } else if (const auto energy =
                  over_energy(task, scene.costs(profile).of(candidate.tasks), candidate.tasks)) {
     candidate.verdict = *energy;
-  } else if (scene.now + alone_late + lane.network > task.deadline) {
+  } else if (scene.now + alone_late + lane.network + lane.link.transfer(task.bytes) >
+             task.deadline) {
     candidate.verdict = Verdict::TooSlow;
   } else if (lane.device_verdict.has_value()) {
     candidate.verdict = *lane.device_verdict;
@@ -243,8 +247,8 @@ void Judge::judge(const Outlook& outlook, const TaskView& task, const Objective&
   candidates.clear();
   const int priority_min = outlook.over_lower_priorities ? task.priority : 0;
   for (const LaneOutlook& lane : outlook.lanes) {
-    timeline_.build(*lane.line, *lane.costs, *lane.learned, Timeline::Size::AsHoped, lane.free_at,
-                    lane.variance_us2, priority_min);
+    timeline_.build(*lane.line, *lane.costs, *lane.learned, Timeline::Size::AsHoped,
+                    {lane.free_at, lane.variance_us2, lane.link, lane.link_free_at}, priority_min);
     const Scene scene{lane, outlook, task, objective, now};
     for (std::size_t p = 0; p < lane.costs->size(); ++p) {
       const Candidate candidate = judge_one(scene, p);
@@ -277,6 +281,8 @@ void look(const Fleet& fleet, const TaskView& task, Time now, Outlook& outlook) 
       seen.device_verdict = device_verdict;
       seen.memory_free = device.memory_free;
       seen.network = network;
+      seen.link = device.link;
+      seen.link_free_at = now + device.way_of(0, now);
       seen.free_at = now + std::max(backlog.mean, network / 2);
       seen.variance_us2 = backlog.variance_us2 + network_spread * network_spread;
       seen.price_mw = lane.price.mw(now);

@@ -63,6 +63,7 @@ struct TaskView {
   std::string_view model;  // with `auto` resolved
   bool allow_synthetic = false;
   PayloadKind payload = PayloadKind::Opaque;
+  std::int64_t bytes = 0;  // of the payload
   int priority = 0;
   Time deadline;
   bool deadline_stated = true;  // by the task; false: the controller's default
@@ -81,7 +82,9 @@ struct LaneOutlook {
   std::optional<Verdict> device_verdict;  // where the device itself cannot take the task
   std::optional<Bytes> memory_free;
   Micros network;  // both ways
-  Time free_at;    // by the mean, with what is in flight; a dispatch cannot be there earlier
+  Link link;
+  Time link_free_at;  // when what is on the way now is there
+  Time free_at;       // by the mean, with what is in flight; a dispatch cannot be there earlier
   std::int64_t variance_us2 = 0;  // of that, and of the network
   std::int64_t price_mw = 0;
   std::uint64_t queued = 0;  // tasks in flight and in line

@@ -161,10 +161,10 @@ class Controller {
   void dispatch(const std::string& device, std::size_t lane, std::uint64_t batch);
   Time needed_from(const DeviceState& device, const Lane& lane) const;
   Time begin_batch(DeviceState& device, std::size_t lane, std::int64_t batch, std::uint32_t profile,
-                   int tasks);
+                   int tasks, std::int64_t bytes);
   void watch(BatchInFlight& batch, const std::string& device, const std::string& processor,
              Micros grace);
-  void send_attempt(TaskRecord& record, const DeviceState& device, std::size_t lane,
+  void send_attempt(TaskRecord& record, DeviceState& device, std::size_t lane,
                     const BatchInFlight& batch, Time predicted);
 
   // What is asked of processors and loaded ahead, in controller_loading.cc.

@@ -12,8 +12,6 @@
 namespace juggler {
 namespace {
 
-// What one result can say of a network: more is an outage, not a way.
-constexpr Micros kNetworkMax = seconds(60);
 
 }  // namespace
 
@@ -45,7 +43,11 @@ bool Controller::leave_lane(const AttemptId& id) {
       const bool head = batch == lane.in_flight.begin();
       lane.in_flight.erase(batch);
       if (head) {
-        lane.head_since = now_ - device->network() / 2;  // its successor has begun then
+        // Its successor has begun then, if it was there.
+        lane.head_since = now_ - device->network() / 2;
+        if (!lane.in_flight.empty()) {
+          lane.head_since = std::max(lane.head_since, lane.in_flight.front().there);
+        }
       }
     }
     return first;
@@ -254,8 +256,7 @@ void Controller::learn(const AttemptResult& result, const Attempt& attempt, bool
   }
   if (!attempt.adopted && !attempt.held_up && !attempt.loads) {
     const Micros network = now_ - attempt.dispatched - result.queued - result.compute;
-    device->network_us.add(std::clamp<std::int64_t>(network.count, 0, kNetworkMax.count));
-    device->network_confirmed = now_;
+    device->link.add(network, attempt.dispatched, attempt.on_link, now_);
   }
   for (std::size_t l = 0; l < device->lanes.size(); ++l) {
     const Processor& processor = device->facts->processors[l];

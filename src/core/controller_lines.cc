@@ -86,7 +86,7 @@ bool Controller::worth_holding(const Lane& lane, const OpenBatch& batch, Time un
 Time Controller::release_of(const DeviceState& device, const Lane& lane,
                             std::size_t position) const {
   const OpenBatch& batch = (*lane.line)[position];
-  const Micros there = device.network() / 2;
+  const Micros there = device.way_of(batch.bytes, now_);
   const std::int64_t spread = device.network_spread().count;
   Time until = timeline_.latest_start(position, kHoldZPermille) - there -
                margin_of(spread * spread, kHoldZPermille) - kHoldMargin -
@@ -130,8 +130,11 @@ void Controller::build_timeline(const DeviceState& device, const Lane& lane) {
   const Lane::Backlog backlog = device.backlog(lane, now_);
   const std::int64_t spread = device.network_spread().count;
   timeline_.build(*lane.line, *lane.costs, *lane.learned, Timeline::Size::AsItIs,
-                  now_ + std::max(backlog.mean, device.network() / 2),
-                  backlog.variance_us2 + spread * spread, 0);
+                  {.free_at = now_ + std::max(backlog.mean, device.network() / 2),
+                   .variance_us2 = backlog.variance_us2 + spread * spread,
+                   .link = device.link,
+                   .link_free_at = now_ + device.way_of(0, now_)},
+                  0);
 }
 
 // From when the processor needs its next batch, so that it does not stand still: a batch that could
@@ -142,7 +145,7 @@ Time Controller::needed_from(const DeviceState& device, const Lane& lane) const 
   }
   const Lane::Backlog backlog = device.backlog(lane, now_);
   const std::int64_t spread = device.network_spread().count;
-  return now_ + backlog.mean - device.network() / 2 -
+  return now_ + backlog.mean - device.way_of(lane.line->front().bytes, now_) -
          margin_of(backlog.variance_us2 + spread * spread, kNeededZPermille) - kHoldMargin;
 }
 
@@ -273,7 +276,7 @@ void Controller::dispatch(const std::string& device_id, std::size_t lane_index,
   lane.learned = std::move(learned);
 
   const Time predicted = begin_batch(device, lane_index, static_cast<std::int64_t>(batch),
-                                     open_batch.profile, open_batch.tasks);
+                                     open_batch.profile, open_batch.tasks, open_batch.bytes);
   for (const Member& member : members) {
     TaskRecord& record = *tasks_.find(member.task);
     tasks_.leave_line(record);
@@ -285,7 +288,7 @@ void Controller::dispatch(const std::string& device_id, std::size_t lane_index,
 // Counts a batch as on its way; it is the last in flight then. Returns when its results are
 // predicted.
 Time Controller::begin_batch(DeviceState& device, std::size_t lane_index, std::int64_t batch,
-                             std::uint32_t profile, int tasks) {
+                             std::uint32_t profile, int tasks, std::int64_t bytes) {
   Lane& lane = device.lanes[lane_index];
   const BatchCost expected = lane.expected(profile, tasks);
   if (!lane.learned->profiles[profile].loaded) {
@@ -293,18 +296,19 @@ Time Controller::begin_batch(DeviceState& device, std::size_t lane_index, std::i
     learned->profiles[profile].loaded = true;
     lane.learned = std::move(learned);
   }
-  const Micros there = device.network() / 2;
-  const Time free_at = now_ + std::max(device.backlog(lane, now_).mean, there);
+  const Micros way = device.way_of(bytes, now_);
+  const Time free_at = now_ + std::max(device.backlog(lane, now_).mean, way);
   if (lane.in_flight.empty()) {
-    lane.head_since = now_ + there;
+    lane.head_since = now_ + way;
   }
-  const Time predicted = free_at + expected.takes() + there;
+  const Time predicted = free_at + expected.takes() + device.network() / 2;
   lane.in_flight.push_back({.batch = batch,
                             .profile = profile,
                             .open = tasks,
                             .loads = expected.load > Micros{0},
                             .mean = expected.takes(),
-                            .spread = expected.spread});
+                            .spread = expected.spread,
+                            .there = now_ + way});
   const std::int64_t spread = device.network_spread().count;
   const Micros late =
       margin_of(device.backlog(lane, now_).variance_us2 + spread * spread, kHoldZPermille);
@@ -327,7 +331,7 @@ void Controller::watch(BatchInFlight& batch, const std::string& device,
 }
 
 // Sends one task of a batch.
-void Controller::send_attempt(TaskRecord& record, const DeviceState& device, std::size_t lane_index,
+void Controller::send_attempt(TaskRecord& record, DeviceState& device, std::size_t lane_index,
                               const BatchInFlight& batch, Time predicted) {
   JUGGLER_CHECK(device.liveness == Liveness::Live, "only live devices are given work");
   const Processor& processor = device.facts->processors[lane_index];
@@ -340,6 +344,7 @@ void Controller::send_attempt(TaskRecord& record, const DeviceState& device, std
                              .variant = profile.variant,
                              .dispatched = now_,
                              .batch = batch.batch,
+                             .on_link = device.link.send(record.submission.payload.size, now_),
                              .loads = batch.loads,
                              .end = {}});
   // Every attempt has its own deadline: a dispatch can be lost inside a device that never fell

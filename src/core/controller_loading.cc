@@ -89,8 +89,9 @@ bool Controller::may_load(const Candidate& candidate) const {
 
 void Controller::load_ahead(TaskRecord& record, const Candidate& candidate) {
   DeviceState& device = fleet_.devices[candidate.device];
-  const Time predicted = begin_batch(
-      device, candidate.lane, static_cast<std::int64_t>(++last_batch_), candidate.profile, 1);
+  const Time predicted =
+      begin_batch(device, candidate.lane, static_cast<std::int64_t>(++last_batch_),
+                  candidate.profile, 1, record.submission.payload.size.count);
   stats_.loaded_ahead += 1;
   tasks_.leave(record);
   send_attempt(record, device, candidate.lane, device.lanes[candidate.lane].in_flight.back(),

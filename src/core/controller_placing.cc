@@ -17,6 +17,7 @@ TaskView Controller::view_of(const TaskRecord& record) const {
           .model = wanted.model == "auto" ? std::string_view(config_.auto_model) : wanted.model,
           .allow_synthetic = wanted.allow_synthetic || config_.allow_synthetic,
           .payload = record.submission.payload.kind,
+          .bytes = record.submission.payload.size.count,
           .priority = wanted.priority,
           .deadline = record.deadline,
           .deadline_stated = record.deadline_stated,
@@ -86,6 +87,7 @@ void Controller::place(TaskRecord& record, const Candidate& candidate) {
       .priority = record.submission.requirements.priority,
       .due = candidate.due,
       .patient = planner_.objective().batching == Batching::Planned && record.deadline_stated,
+      .bytes = record.submission.payload.size.count,
       .joined_at = fleet_.arrivals.count()};
   lane.join(candidate.batch, fresh, member);
   tasks_.enter_line(record, {device.facts->id, candidate.lane, fresh.id});

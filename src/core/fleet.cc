@@ -26,16 +26,8 @@ auto lower_bound_by_id(Devices& devices, std::string_view id) {
 
 std::string_view to_string(Liveness liveness) { return name_of(kLiveness, liveness); }
 
-Micros DeviceState::network() const {
-  return network_us.samples() == 0 ? kNetworkDefault : Micros{network_us.mean()};
-}
-
-Micros DeviceState::network_spread() const { return {network_us.spread()}; }
-
 void DeviceState::fade(Time now, Micros after) {
-  if (network_us.samples() > 0 && now - network_confirmed >= after) {
-    network_us.fade(kNetworkDefault.count);
-  }
+  link.fade(now, after);
   for (Lane& lane : lanes) {
     auto faded = std::make_shared<LaneLearned>(*lane.learned);
     faded->fade(now, after);

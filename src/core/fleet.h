@@ -11,6 +11,7 @@
 
 #include "core/device.h"
 #include "core/lane.h"
+#include "core/link.h"
 #include "core/moving_mean.h"
 #include "core/task.h"
 #include "core/units.h"
@@ -32,14 +33,16 @@ struct DeviceState {
   Liveness liveness = Liveness::Live;
   Time last_heard;
   std::optional<Bytes> memory_free;  // as of the last heartbeat
-  Time network_confirmed;            // by the last result
-  MovingMean network_us;             // broker and wire, both ways, from results
+  Link link;                         // broker and wire
   std::vector<Lane> lanes;           // one per processor, in the order of the facts
 
-  // Both ways, mean and standard deviation; a default until there are samples.
-  Micros network() const;
-  Micros network_spread() const;
+  Micros network() const { return link.round_trip(); }
+  Micros network_spread() const { return link.spread(); }
 
+  // Until so many bytes are there, after what is on the way already.
+  Micros way_of(std::int64_t bytes, Time now) const {
+    return network() / 2 + link.transfer(link.queued(now) + bytes);
+  }
   // What is in flight on one of its processors.
   Lane::Backlog backlog(const Lane& lane, Time now) const {
     return lane.backlog(now, network() / 2 + network_spread());
@@ -61,9 +64,5 @@ struct Fleet {
   // Whether any open batch anywhere has a lower priority.
   bool has_work_below(int priority) const;
 };
-
-// The assumption before the first result: four durable hops on a wired LAN, measured on loopback as
-// 0.9-1.2 ms plus twice 0.5 ms of wire (docs/performance.md).
-inline constexpr Micros kNetworkDefault = milliseconds(3);
 
 }  // namespace juggler

@@ -106,10 +106,12 @@ void Lane::replace(std::uint64_t batch) {
     entry.priority = of_batch.front().priority;
     entry.due = of_batch.front().due;
     entry.patient = true;
+    entry.bytes = 0;
     for (const Member& member : of_batch) {
       entry.priority = std::max(entry.priority, member.priority);
       entry.due = std::min(entry.due, member.due);
       entry.patient = entry.patient && member.patient;
+      entry.bytes += member.bytes;
     }
     changed->insert(std::upper_bound(changed->begin(), changed->end(), entry, runs_before), entry);
   }

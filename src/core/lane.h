@@ -24,6 +24,7 @@ struct BatchInFlight {
   bool loads = false;     // the variant, before it runs
   Micros mean{};          // predicted when it was dispatched
   Micros spread{};
+  Time there{};       // when all of it is on the device
   Micros patience{};  // from when it counts on until it is overdue
   Time overdue{};
 };
@@ -33,9 +34,10 @@ struct OpenBatch {
   std::uint64_t id = 0;
   std::uint32_t profile = 0;
   int tasks = 0;
-  int hoped = 1;     // tasks expected when it was opened
-  int priority = 0;  // the highest of its tasks'
-  Time due{};        // must have been computed by then: the earliest of its tasks
+  int hoped = 1;           // tasks expected when it was opened
+  std::int64_t bytes = 0;  // of its tasks' payloads
+  int priority = 0;        // the highest of its tasks'
+  Time due{};              // must have been computed by then: the earliest of its tasks
   Time opened{};
   std::int64_t opened_at = 0;  // of the fleet's arrivals
   bool patient = false;        // none of its tasks minds being held back while others can join
@@ -50,6 +52,7 @@ struct Member {
   int priority = 0;
   Time due;
   bool patient = false;
+  std::int64_t bytes = 0;      // of its payload
   std::int64_t joined_at = 0;  // of the fleet's arrivals
 };
 

@@ -5,11 +5,12 @@
 namespace juggler {
 
 void Timeline::build(const Line& line, const LaneCosts& costs, const LaneLearned& learned,
-                     Size size, Time free_at, std::int64_t variance_us2, int priority_min) {
-  free_at_ = free_at;
-  variance_us2_ = variance_us2;
+                     Size size, const Start& start, int priority_min) {
+  start_ = start;
   slots_.clear();
-  Time end = free_at;
+  Time end = start.free_at;
+  Time there = start.link_free_at;
+  std::int64_t variance_us2 = start.variance_us2;
   for (const OpenBatch& batch : line) {
     Slot slot;
     slot.counts = batch.priority >= priority_min;
@@ -18,9 +19,12 @@ void Timeline::build(const Line& line, const LaneCosts& costs, const LaneLearned
     if (slot.counts) {
       const int tasks = size == Size::AsHoped ? batch.hoped : batch.tasks;
       slot.cost = corrected(costs[batch.profile].of(tasks), learned, batch.profile);
-      end = end + slot.cost.takes();
+      slot.transfer = start.link.transfer(batch.bytes * tasks / std::max(batch.tasks, 1));
+      there = there + slot.transfer;
+      end = std::max(end, there) + slot.cost.takes();
       variance_us2 += slot.cost.spread.count * slot.cost.spread.count;
     }
+    slot.there = there;
     slot.end = end;
     slot.variance_us2 = variance_us2;
     slot.slack = batch.due - (end + margin_of(variance_us2, kPlanZPermille));
@@ -33,11 +37,15 @@ bool Timeline::goes_before(int priority, Time due, const Slot& slot) {
 }
 
 Time Timeline::start_before(std::size_t position) const {
-  return position == 0 ? free_at_ : slots_[position - 1].end;
+  return position == 0 ? start_.free_at : slots_[position - 1].end;
+}
+
+Time Timeline::there_before(std::size_t position) const {
+  return position == 0 ? start_.link_free_at : slots_[position - 1].there;
 }
 
 std::int64_t Timeline::variance_before(std::size_t position) const {
-  return position == 0 ? variance_us2_ : slots_[position - 1].variance_us2;
+  return position == 0 ? start_.variance_us2 : slots_[position - 1].variance_us2;
 }
 
 // Whether the batches in [from, to) can all be later by `delay`. One that is late by the mean will
@@ -52,33 +60,40 @@ bool Timeline::delay_fits(std::size_t from, std::size_t to, Micros delay) const 
   return true;
 }
 
-Timeline::Fit Timeline::insert(int priority, Time due, const BatchCost& cost) const {
+Timeline::Fit Timeline::insert(int priority, Time due, const BatchCost& cost,
+                               std::int64_t bytes) const {
   std::size_t position = slots_.size();
   while (position > 0 && goes_before(priority, due, slots_[position - 1])) {
     position -= 1;
   }
+  const Micros transfer = start_.link.transfer(bytes);
+  const Time before = start_before(position);
   Fit fit;
-  fit.end = start_before(position) + cost.takes();
+  fit.end = std::max(before, there_before(position) + transfer) + cost.takes();
   fit.variance_us2 = variance_before(position) + cost.spread.count * cost.spread.count;
-  fit.in_time = fit.end_late() <= due && delay_fits(position, slots_.size(), cost.takes());
+  fit.in_time = fit.end_late() <= due &&
+                delay_fits(position, slots_.size(), std::max(fit.end - before, transfer));
   return fit;
 }
 
-Timeline::Fit Timeline::join(std::size_t position, int priority, Time due,
-                             const BatchCost& grown) const {
+Timeline::Fit Timeline::join(std::size_t position, int priority, Time due, const BatchCost& grown,
+                             std::int64_t bytes) const {
   const Slot& slot = slots_[position];
-  const Micros longer = grown.takes() - slot.cost.takes();
+  const Micros more = start_.link.transfer(bytes);
+  const Micros transfer = slot.transfer + more;
   std::size_t first = position;  // where the batch will stand
   const int urgency = std::max(priority, slot.priority);
   while (first > 0 && goes_before(urgency, std::min(due, slot.due), slots_[first - 1])) {
     first -= 1;
   }
+  const Time before = start_before(first);
   Fit fit;
-  fit.end = start_before(first) + grown.takes();
+  fit.end = std::max(before, there_before(first) + transfer) + grown.takes();
   fit.variance_us2 = variance_before(first) + grown.spread.count * grown.spread.count;
-  fit.in_time = fit.end_late() <= std::min(due, slot.due) &&
-                delay_fits(first, position, grown.takes()) &&
-                delay_fits(position + 1, slots_.size(), longer);
+  fit.in_time =
+      fit.end_late() <= std::min(due, slot.due) &&
+      delay_fits(first, position, std::max(fit.end - before, transfer)) &&
+      delay_fits(position + 1, slots_.size(), std::max(grown.takes() - slot.cost.takes(), more));
   return fit;
 }
 
@@ -96,11 +111,11 @@ bool Timeline::may_overtake(std::size_t position) const {
   for (std::size_t i = slots_.size(); i-- > 0;) {
     if (i != position) {
       const BatchCost& cost = slots_[i].cost;
-      limit = std::min(limit, slots_[i].due) - cost.takes() -
+      limit = std::min(limit, slots_[i].due) - slots_[i].holds() -
               margin_of(cost.spread.count * cost.spread.count, kPlanZPermille);
     }
   }
-  return free_at_ + slots_[position].cost.takes() <= limit;
+  return start_.free_at + slots_[position].holds() <= limit;
 }
 
 Time Timeline::latest_start(std::size_t position, std::int64_t z_permille) const {

@@ -2,10 +2,12 @@
 // When the batches in a processor's line will have been computed, how much later each could be, and
 // whether one more, or a larger one, still leaves all of them in time.
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
 #include "core/lane.h"
+#include "core/link.h"
 #include "core/units.h"
 
 namespace juggler {
@@ -31,13 +33,21 @@ class Timeline {
   // An open batch counts as it is, or as large as it is hoped to become: room for those who will
   // join is kept, or a busy line would fill up with small batches.
   enum class Size { AsItIs, AsHoped };
+  // From when on.
+  struct Start {
+    Time free_at;                   // the processor, by the mean
+    std::int64_t variance_us2 = 0;  // of that, and of the way
+    Link link;
+    Time link_free_at;  // when what is on its way now is there
+  };
   void build(const Line& line, const LaneCosts& costs, const LaneLearned& learned, Size size,
-             Time free_at, std::int64_t variance_us2, int priority_min);
+             const Start& start, int priority_min);
 
-  // A new batch of that urgency that is due then.
-  Fit insert(int priority, Time due, const BatchCost& cost) const;
+  // A new batch of that urgency that is due then, with payloads of so many bytes.
+  Fit insert(int priority, Time due, const BatchCost& cost, std::int64_t bytes) const;
   // One more task in the batch at this position of the line, which then costs `grown`.
-  Fit join(std::size_t position, int priority, Time due, const BatchCost& grown) const;
+  Fit join(std::size_t position, int priority, Time due, const BatchCost& grown,
+           std::int64_t bytes) const;
 
   // The first position whose batch is predicted to miss its due time by the mean; the line's size
   // if there is none.
@@ -54,18 +64,23 @@ class Timeline {
     BatchCost cost;
     int priority = 0;
     Time due;
+    Micros transfer;  // of its payloads
+    Time there;       // when they are on the device
     Time end;
     std::int64_t variance_us2 = 0;  // of the end
-    Micros slack;                   // due less the late end
+
+    // How long it keeps those behind it from their turn, at most.
+    Micros holds() const { return std::max(cost.takes(), transfer); }
+    Micros slack;  // due less the late end
     bool counts = true;
   };
   static bool goes_before(int priority, Time due, const Slot& slot);
   Time start_before(std::size_t position) const;
+  Time there_before(std::size_t position) const;
   std::int64_t variance_before(std::size_t position) const;
   bool delay_fits(std::size_t from, std::size_t to, Micros delay) const;
 
-  Time free_at_;
-  std::int64_t variance_us2_ = 0;
+  Start start_;
   std::vector<Slot> slots_;
 };
 

@@ -221,7 +221,7 @@ TEST(DeviceState, NetworkWithoutSamples_IsTheAssumption) {
 
 TEST(DeviceState, NetworkWithSamples_IsTheirMean) {
   DeviceState state;
-  state.network_us.add(1234);
+  state.link.add(Micros{1234}, Time{}, 0, Time{});
   EXPECT_EQ(state.network(), Micros{1234});
 }
 

@@ -116,15 +116,15 @@ struct Hoping {
 
   explicit Hoping(Timeline::Size size) {
     lane.join(0, {.id = 1, .hoped = 4}, {.task = 1, .due = Time{100'000}});
-    timeline.build(*lane.line, *lane.costs, *lane.learned, size, Time{0}, 0, 0);
+    timeline.build(*lane.line, *lane.costs, *lane.learned, size, {}, 0);
   }
 };
 
 TEST(Timeline, RoomIsKeptForThoseWhoWillJoin) {
   const BatchCost other{
       .mean = milliseconds(40), .spread = {}, .energy = {}, .energy_high = {}, .load = {}};
-  EXPECT_TRUE(Hoping(Timeline::Size::AsItIs).timeline.insert(0, Time{99'000}, other).in_time);
-  EXPECT_FALSE(Hoping(Timeline::Size::AsHoped).timeline.insert(0, Time{99'000}, other).in_time);
+  EXPECT_TRUE(Hoping(Timeline::Size::AsItIs).timeline.insert(0, Time{99'000}, other, 0).in_time);
+  EXPECT_FALSE(Hoping(Timeline::Size::AsHoped).timeline.insert(0, Time{99'000}, other, 0).in_time);
 }
 
 TEST(Timeline, BatchThatIsOnlyLikelyToBeInTime_IsNotMadeLater) {
@@ -137,10 +137,10 @@ TEST(Timeline, BatchThatIsOnlyLikelyToBeInTime_IsNotMadeLater) {
     lane.line = std::make_shared<const Line>();
     lane.members.clear();
     lane.join(0, {.id = 1}, {.task = 1, .due = Time{due_us}});
-    timeline.build(*lane.line, *lane.costs, *lane.learned, Timeline::Size::AsItIs, Time{0}, 0, 0);
+    timeline.build(*lane.line, *lane.costs, *lane.learned, Timeline::Size::AsItIs, {}, 0);
     const BatchCost other{
         .mean = milliseconds(1), .spread = {}, .energy = {}, .energy_high = {}, .load = {}};
-    return timeline.insert(0, Time{due_us - 1}, other).in_time;
+    return timeline.insert(0, Time{due_us - 1}, other, 0).in_time;
   };
   EXPECT_TRUE(fits(200'000));
   EXPECT_FALSE(fits(80'000));  // by the mean after 50 ms, by the 99th percentile after 92
@@ -152,7 +152,8 @@ TEST(Timeline, Overtaking_LeavesTheOthersInTime) {
   scene.lane.join(0, {.id = 2}, {.task = 2, .due = Time{400'000}});
   const auto may = [&](std::int64_t free_at_us) {
     scene.timeline.build(*scene.lane.line, *scene.lane.costs, *scene.lane.learned,
-                         Timeline::Size::AsItIs, Time{free_at_us}, 0, 0);
+                         Timeline::Size::AsItIs,
+                         {.free_at = Time{free_at_us}, .link = {}, .link_free_at = {}}, 0);
     return scene.timeline.may_overtake(1);
   };
   EXPECT_TRUE(may(0));
@@ -164,7 +165,7 @@ TEST(Timeline, LatestStart_LeavesTimeForAllBehind) {
   EXPECT_EQ(scene.timeline.latest_start(0, 3000), Time{50'000});
   scene.lane.join(0, {.id = 2}, {.task = 2, .due = Time{110'000}});
   scene.timeline.build(*scene.lane.line, *scene.lane.costs, *scene.lane.learned,
-                       Timeline::Size::AsItIs, Time{0}, 0, 0);
+                       Timeline::Size::AsItIs, {}, 0);
   EXPECT_EQ(scene.timeline.latest_start(0, 3000), Time{10'000});
   EXPECT_EQ(scene.timeline.first_late(), 2U);
 }
