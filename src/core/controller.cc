@@ -6,7 +6,7 @@
 #include "core/check.h"
 
 // This file: the events and what each sets in motion. How tasks are placed, attempts followed and
-// outcomes given stands in controller_placing.cc, controller_attempts.cc, controller_answering.cc.
+// outcomes given is in the files beside it, which controller.h names.
 
 namespace juggler {
 namespace {
@@ -103,15 +103,6 @@ void Controller::on(const LeadBegun& event) {
   }
   read_early_results();
   replan(tasks_.waiting_size());
-}
-
-// Results that came over the new connection before the lead began.
-void Controller::read_early_results() {
-  const std::map<TaskKey, Orphan> early = std::exchange(orphans_, {});
-  for (const auto& [key, orphan] : early) {
-    ResultArrived event{orphan.result, orphan.delivery};
-    on(event);  // if its task is still to come, it waits from now
-  }
 }
 
 // Somebody else has led since: what became of these tasks is for the broker to say. It delivers
@@ -221,56 +212,6 @@ void Controller::on(DecidedRead& event) {
   } else if (answered_.find(event.outcome.key) == nullptr) {
     answered_.remember({std::move(event.outcome), std::nullopt});
   }
-}
-
-void Controller::on(ResultArrived& event) {
-  if (!leading_) {
-    keep_orphan(event);  // which tasks live on is known only when the lead begins
-    return;
-  }
-  AttemptResult& result = event.result;
-  const bool first_of_batch = leave_lane(result.attempt);
-  TaskRecord* record = tasks_.find(result.attempt.task);
-  if (record == nullptr) {
-    if (outlives_its_task(result)) {
-      keep_orphan(event);
-    } else {
-      stats_.results_late += 1;
-      act(AckDelivery{event.delivery});
-    }
-    refresh(result.device, result.processor);
-    return;
-  }
-  const auto attempt =
-      std::find_if(record->attempts.begin(), record->attempts.end(),
-                   [&](const Attempt& candidate) { return candidate.id == result.attempt; });
-  if (attempt != record->attempts.end() && attempt->open) {
-    learn(result, *attempt, first_of_batch);
-  }
-  if (record->phase == TaskPhase::Answering) {
-    stats_.results_late += 1;
-    if (record->stands == result.attempt) {
-      record->results.push_back(event.delivery);  // it comes again: still acked last
-    } else {
-      act(AckDelivery{event.delivery});
-    }
-  } else if (result.status == AttemptStatus::Ok) {
-    record->results.push_back(event.delivery);
-    completed(*record, result);
-  } else {
-    act(AckDelivery{event.delivery});
-    const bool known = attempt != record->attempts.end() && attempt->open;
-    if (result.status == AttemptStatus::BadPayload) {
-      if (known) {
-        end_attempt(*record, *attempt, result.reason, false);
-      }
-      answer(*record, OutcomeKind::Failed, "the payload cannot be read: " + result.reason);
-    } else if (known) {
-      end_attempt(*record, *attempt, result.reason, result.status != AttemptStatus::Expired);
-      try_again(*record);
-    }
-  }
-  refresh(result.device, result.processor);
 }
 
 void Controller::on(const PublishSettled& event) {

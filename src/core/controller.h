@@ -120,7 +120,7 @@ class Controller {
     Time until;
   };
 
-  // Events, in controller.cc.
+  // Events, in controller.cc; results in controller_results.cc.
   void on(const LeadBegun& event);
   void on(const LeadEnded& event);
   void on(const BrokerBlocked& event);
@@ -182,24 +182,28 @@ class Controller {
   void attempt_timed_out(const ControllerTimer& timer);
   void batch_overdue(const ControllerTimer& timer);
   void hedge(TaskRecord& record, const std::string& straggler);
-  void completed(TaskRecord& record, AttemptResult& result);  // takes its labels
-  void keep_orphan(const ResultArrived& event);
-  void release_orphan(const TaskKey& key);
-  bool outlives_its_task(const AttemptResult& result) const;
-  void read_early_results();
   void learn(const AttemptResult& result, const Attempt& attempt, bool first_of_batch);
   void adopt(const Heartbeat& heartbeat);
   void check_liveness();
   void set_liveness(DeviceState& device, Liveness liveness);
   void device_lost(const DeviceState& device);
 
-  // Answering, in controller_answering.cc.
+  // Results, in controller_results.cc.
+  void completed(TaskRecord& record, AttemptResult& result);  // takes its labels
+  void keep_orphan(const ResultArrived& event);
+  void release_orphan(const TaskKey& key);
+  bool outlives_its_task(const AttemptResult& result) const;
+  void read_early_results();
+
+  // Tasks that come, in controller_submitting.cc.
   void submit(Submitted& task);
   std::string refusal_of(const Submission& task, Micros deadline) const;
   void accept(Submitted& task);
   void attach(TaskRecord& record, const Submitted& event);
   void refuse(const Submitted& event, const std::string& reason, bool dead_letter);
   void repeat(const Submitted& event, const Answered& given);
+
+  // Answering, in controller_answering.cc.
   void answer(TaskRecord& record, OutcomeKind kind, std::string reason);
   void answer(TaskRecord& record, Outcome outcome);
   void send_answer(TaskRecord& record);

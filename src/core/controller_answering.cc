@@ -1,13 +1,11 @@
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "core/check.h"
 #include "core/controller.h"
 
-// This file: how a task comes in and how its one outcome goes out. The order that makes a crash at
-// any point harmless: the record of an outcome that no result stands for, the outcome, the
-// submission's ack, the result's; each only after the one before it was confirmed.
+// This file: how a task's one outcome goes out. The order that makes a crash at any point harmless:
+// the record of an outcome that no result stands for, the outcome, the submission's ack, the
+// result's; each only after the one before it was confirmed.
 
 namespace juggler {
 
@@ -15,157 +13,6 @@ PublishId Controller::open(OpenPublish publish) {
   const PublishId id = ++last_publish_;
   publishes_.emplace(id, std::move(publish));
   return id;
-}
-
-void Controller::submit(Submitted& task) {
-  stats_.submitted += 1;
-  TaskKey& key = task.submission.key;
-  const bool taken = tasks_.find(key) != nullptr || answered_.find(key) != nullptr;
-  if (!task.refusal.empty() && (taken || !task.id_given)) {
-    // It has an outcome of its own, which must not be taken for another's.
-    key.id += fmt::format("-malformed-{}-{}", epoch_, ++own_ids_);
-  } else if (taken && !task.id_given && !task.submission.redelivered) {
-    // Without an id two equal submissions are two tasks. The first keeps the id that its content
-    // gives it, so that it is recognised when the broker delivers it again.
-    key.id += fmt::format("-{}-{}", epoch_, ++own_ids_);
-  }
-  if (!task.refusal.empty()) {
-    refuse(task, task.refusal, true);
-    return;
-  }
-  TaskRecord* live = tasks_.find(task.submission.key);
-  if (live != nullptr && !live->dead_letter) {  // a malformed message leaves its id to a task
-    attach(*live, task);
-    return;
-  }
-  if (const Answered* given = answered_.find(task.submission.key)) {
-    repeat(task, *given);
-    return;
-  }
-  accept(task);
-}
-
-// Why a task is refused though it is well formed; empty if it is taken.
-std::string Controller::refusal_of(const Submission& task, Micros deadline) const {
-  if (task.payload.size > kPayloadMax) {
-    return fmt::format(
-        "the payload has {} bytes; at most {} (8 MiB) are taken: send a smaller picture, networks "
-        "see about 260 x 260 pixels of it",
-        task.payload.size.count, kPayloadMax.count);
-  }
-  if (deadline > config_.deadline_max) {
-    return fmt::format("a deadline of {} ms is longer than the {} ms this controller allows",
-                       deadline.count / 1000, config_.deadline_max.count / 1000);
-  }
-  if (tasks_.size() >= config_.tasks_max ||
-      tasks_.payload_bytes() + task.payload.size > config_.tasks_bytes_max) {
-    return fmt::format("overload: {} tasks with {} MiB are being served; try again later",
-                       tasks_.size(), tasks_.payload_bytes().count >> 20U);
-  }
-  return {};
-}
-
-// A task that is new here. What it leaves out takes the defaults.
-void Controller::accept(Submitted& task) {
-  Requirements& wanted = task.submission.requirements;
-  if (!wanted.min_accuracy.has_value()) {
-    wanted.min_accuracy = config_.min_accuracy;
-  }
-  if (!wanted.max_energy.has_value()) {
-    wanted.max_energy = config_.max_energy;
-  }
-  const bool deadline_stated = wanted.deadline.has_value();
-  const Micros deadline = wanted.deadline.value_or(config_.deadline);
-  wanted.deadline = deadline;
-  if (const std::string reason = refusal_of(task.submission, deadline); !reason.empty()) {
-    refuse(task, reason, false);
-    return;
-  }
-
-  TaskRecord record;
-  record.requesters.push_back(
-      {task.delivery, task.submission.reply_to, task.submission.correlation_id});
-  record.submission = std::move(task.submission);
-  record.received = now_;
-  record.deadline = now_ + deadline;
-  record.deadline_stated = deadline_stated;
-  record.dispatch_from = record.submission.redelivered ? led_since_ + config_.adopt_wait : now_;
-  TaskRecord& live = tasks_.insert(std::move(record));
-  live.deadline_timer =
-      timers_.set(live.deadline, {.kind = ControllerTimer::Kind::Deadline, .task = live.number});
-  tasks_.wait(live);
-  fleet_.arrivals.arrived(now_.us);
-
-  const auto orphan = orphans_.find(live.submission.key);
-  if (orphan != orphans_.end() && orphan->second.result.status == AttemptStatus::Ok) {
-    Orphan found = std::move(orphan->second);
-    orphans_.erase(orphan);
-    live.results.push_back(found.delivery);
-    completed(live, found.result);
-    return;
-  }
-  plan(live);
-}
-
-// The same task again while it lives: one run, an answer for each who asked.
-void Controller::attach(TaskRecord& record, const Submitted& event) {
-  stats_.attached += 1;
-  act(DropPayload{event.submission.payload.handle});
-  for (Requester& requester : record.requesters) {
-    if (!requester.delivery.has_value() && requester.reply_to == event.submission.reply_to &&
-        requester.correlation_id == event.submission.correlation_id) {
-      requester.delivery = event.delivery;  // the broker's redelivery of what we had
-      if (record.phase == TaskPhase::Answering && record.publishes_open == 0 &&
-          !record.resend_due) {
-        all_settled(record);  // it was only waited for
-      }
-      return;
-    }
-  }
-  record.requesters.push_back(
-      {event.delivery, event.submission.reply_to, event.submission.correlation_id});
-  const bool sent =
-      record.phase == TaskPhase::Answering && (!record.record_decided || record.decided_kept);
-  if (sent && leading_) {
-    send_outcome(record, record.requesters.size() - 1);
-  }
-}
-
-// Not a task: rejected where there is somebody to tell; malformed ones also go to the dead letters.
-void Controller::refuse(const Submitted& event, const std::string& reason, bool dead_letter) {
-  if (event.submission.reply_to.empty() && dead_letter) {
-    stats_.rejected += 1;
-    act(DropPayload{event.submission.payload.handle});
-    act(RejectDelivery{event.delivery});
-    return;
-  }
-  TaskRecord record;
-  record.submission = event.submission;
-  record.requesters.push_back(
-      {event.delivery, event.submission.reply_to, event.submission.correlation_id});
-  record.received = now_;
-  record.deadline = now_;
-  record.dead_letter = dead_letter;
-  answer(tasks_.insert(std::move(record)), OutcomeKind::Rejected, reason);
-}
-
-// The same task again after it was answered: never run again.
-void Controller::repeat(const Submitted& event, const Answered& given) {
-  stats_.repeated += 1;
-  TaskRecord record;
-  record.submission = event.submission;
-  record.requesters.push_back(
-      {event.delivery, event.submission.reply_to, event.submission.correlation_id});
-  record.received = now_;
-  record.deadline = now_;
-  record.phase = TaskPhase::Answering;
-  record.outcome = given.outcome;
-  record.stands = given.stands;
-  // Only a redelivery can mean that the dead letter was never confirmed.
-  record.dead_kept = !event.submission.redelivered;
-  TaskRecord& live = tasks_.insert(std::move(record));
-  drop_payload(live);
-  send_answer(live);
 }
 
 void Controller::answer(TaskRecord& record, OutcomeKind kind, std::string reason) {

@@ -1,0 +1,152 @@
+#include <algorithm>
+#include <utility>
+
+#include "core/controller.h"
+
+// This file: what a result does, whether its task is there, still to come, or answered. It is acked
+// after its task's submission, or else a successor could find that one without it.
+
+namespace juggler {
+
+void Controller::on(ResultArrived& event) {
+  if (!leading_) {
+    keep_orphan(event);  // which tasks live on is known only when the lead begins
+    return;
+  }
+  AttemptResult& result = event.result;
+  const bool first_of_batch = leave_lane(result.attempt);
+  TaskRecord* record = tasks_.find(result.attempt.task);
+  if (record == nullptr) {
+    if (outlives_its_task(result)) {
+      keep_orphan(event);
+    } else {
+      stats_.results_late += 1;
+      act(AckDelivery{event.delivery});
+    }
+    refresh(result.device, result.processor);
+    return;
+  }
+  const auto attempt =
+      std::find_if(record->attempts.begin(), record->attempts.end(),
+                   [&](const Attempt& candidate) { return candidate.id == result.attempt; });
+  if (attempt != record->attempts.end() && attempt->open) {
+    learn(result, *attempt, first_of_batch);
+  }
+  if (record->phase == TaskPhase::Answering) {
+    stats_.results_late += 1;
+    if (record->stands == result.attempt) {
+      record->results.push_back(event.delivery);  // it comes again: still acked last
+    } else {
+      act(AckDelivery{event.delivery});
+    }
+  } else if (result.status == AttemptStatus::Ok) {
+    record->results.push_back(event.delivery);
+    completed(*record, result);
+  } else {
+    act(AckDelivery{event.delivery});
+    const bool known = attempt != record->attempts.end() && attempt->open;
+    if (result.status == AttemptStatus::BadPayload) {
+      if (known) {
+        end_attempt(*record, *attempt, result.reason, false);
+      }
+      answer(*record, OutcomeKind::Failed, "the payload cannot be read: " + result.reason);
+    } else if (known) {
+      end_attempt(*record, *attempt, result.reason, result.status != AttemptStatus::Expired);
+      try_again(*record);
+    }
+  }
+  refresh(result.device, result.processor);
+}
+
+void Controller::completed(TaskRecord& record, AttemptResult& result) {
+  Time dispatched = now_;
+  record.stands = result.attempt;
+  for (Attempt& attempt : record.attempts) {
+    if (attempt.id == result.attempt) {
+      attempt.open = false;
+      attempt.end = "ok";
+      dispatched = attempt.dispatched;
+    }
+  }
+  Outcome outcome;
+  outcome.kind = OutcomeKind::Completed;
+  outcome.labels = std::move(result.labels);
+  outcome.device = result.device;
+  outcome.processor = result.processor;
+  outcome.variant = result.variant;
+  outcome.energy = result.energy;
+  if (const DeviceState* device = fleet_.find(result.device)) {
+    outcome.twin = device->facts->twin;
+    if (const Variant* variant = device->facts->find_variant(result.variant)) {
+      outcome.accuracy = variant->accuracy;
+      outcome.accuracy_evidence = variant->accuracy_evidence;
+      outcome.weights = variant->weights;
+    }
+    for (const Processor& processor : device->facts->processors) {
+      if (processor.id == result.processor) {
+        outcome.runtime = processor.runtime;
+      }
+    }
+  }
+  outcome.waiting = dispatched - record.received;
+  outcome.queued = result.queued;
+  outcome.compute = result.compute;
+  outcome.network = std::max(Micros{0}, now_ - dispatched - result.queued - result.compute);
+  answer(record, std::move(outcome));
+}
+
+// Results that came over the new connection before the lead began.
+void Controller::read_early_results() {
+  const std::map<TaskKey, Orphan> early = std::exchange(orphans_, {});
+  for (const auto& [key, orphan] : early) {
+    ResultArrived event{orphan.result, orphan.delivery};
+    on(event);  // if its task is still to come, it waits from now
+  }
+}
+
+// Whether a result whose task is not live may be all that the broker has of the answer. Then it is
+// kept until the task's submission has had its time to come again: a successor that found that one
+// without its result would run it once more, and might answer otherwise.
+bool Controller::outlives_its_task(const AttemptResult& result) const {
+  const Answered* known = answered_.find(result.attempt.task);
+  return known == nullptr || (known->stands == result.attempt && known->acked_in != epoch_ &&
+                              result.status == AttemptStatus::Ok);
+}
+
+// The submission of this result has had its time.
+void Controller::release_orphan(const TaskKey& key) {
+  const auto at = orphans_.find(key);
+  if (at == orphans_.end() || at->second.until > now_) {
+    return;
+  }
+  TaskRecord* record = tasks_.find(key);
+  if (record != nullptr && record->stands == at->second.result.attempt) {
+    record->results.push_back(at->second.delivery);  // its submission is being answered again
+  } else {
+    (answered_.find(key) != nullptr ? stats_.results_late : stats_.results_orphaned) += 1;
+    act(AckDelivery{at->second.delivery});
+  }
+  orphans_.erase(at);
+}
+
+// A result whose task is not here: it may be about to come again from the broker.
+void Controller::keep_orphan(const ResultArrived& event) {
+  const TaskKey& key = event.result.attempt.task;
+  const Time until = now_ + config_.orphan_result_max;
+  Orphan spare{event.result, event.delivery, until};
+  const auto [at, added] = orphans_.try_emplace(key, spare);
+  if (!added) {
+    // One is enough, one that succeeded if there is any.
+    if (at->second.result.status != AttemptStatus::Ok && event.result.status == AttemptStatus::Ok) {
+      std::swap(at->second, spare);
+    }
+    act(AckDelivery{spare.delivery});
+    at->second.until = until;
+  }
+  ControllerTimer patience;
+  patience.kind = ControllerTimer::Kind::OrphanResult;
+  patience.key = key;
+  timers_.set(until, std::move(patience));
+}
+
+}  // namespace juggler
