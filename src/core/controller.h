@@ -182,7 +182,7 @@ class Controller {
   void attempt_timed_out(const ControllerTimer& timer);
   void batch_overdue(const ControllerTimer& timer);
   void hedge(TaskRecord& record, const std::string& straggler);
-  void learn(const AttemptResult& result, const Attempt& attempt, bool first_of_batch);
+  void learn(const AttemptResult& result, const Attempt* attempt, bool first_of_batch);
   void adopt(const Heartbeat& heartbeat);
   void check_liveness();
   void set_liveness(DeviceState& device, Liveness liveness);

@@ -10,10 +10,6 @@
 // This file: what becomes of attempts, and what is learned of devices from them and from silence.
 
 namespace juggler {
-namespace {
-
-
-}  // namespace
 
 // Takes an attempt out of its processor's queue, whatever became of it. Returns whether it is the
 // first of its batch to leave: one result speaks for the time of all.
@@ -204,14 +200,15 @@ void Controller::hedge(TaskRecord& record, const std::string& straggler) {
   }
 }
 
-void Controller::learn(const AttemptResult& result, const Attempt& attempt, bool first_of_batch) {
+// `attempt`: that of the result, where its task still waits for it; else null.
+void Controller::learn(const AttemptResult& result, const Attempt* attempt, bool first_of_batch) {
   DeviceState* device = fleet_.find(result.device);
   if (device == nullptr || result.status != AttemptStatus::Ok || !config_.learns) {
     return;
   }
-  if (!attempt.adopted && !attempt.held_up && !attempt.loads) {
-    const Micros network = now_ - attempt.dispatched - result.queued - result.compute;
-    device->link.add(network, attempt.dispatched, attempt.on_link, now_);
+  if (attempt != nullptr && !attempt->adopted && !attempt->held_up && !attempt->loads) {
+    const Micros network = now_ - attempt->dispatched - result.queued - result.compute;
+    device->link.add(network, attempt->dispatched, attempt->on_link, now_);
   }
   for (std::size_t l = 0; l < device->lanes.size(); ++l) {
     const Processor& processor = device->facts->processors[l];
@@ -224,7 +221,7 @@ void Controller::learn(const AttemptResult& result, const Attempt& attempt, bool
       return;
     }
     Lane& lane = device->lanes[l];
-    lane.completed += 1;
+    lane.completed += attempt != nullptr ? 1 : 0;
     if (first_of_batch) {
       auto learned = std::make_shared<LaneLearned>(*lane.learned);
       learned->add_time(static_cast<std::size_t>(at - processor.profiles.begin()),

@@ -17,6 +17,7 @@ void Controller::on(ResultArrived& event) {
   const bool first_of_batch = leave_lane(result.attempt);
   TaskRecord* record = tasks_.find(result.attempt.task);
   if (record == nullptr) {
+    learn(result, nullptr, first_of_batch);  // too late for its task: all the more to be learned
     if (outlives_its_task(result)) {
       keep_orphan(event);
     } else {
@@ -29,9 +30,8 @@ void Controller::on(ResultArrived& event) {
   const auto attempt =
       std::find_if(record->attempts.begin(), record->attempts.end(),
                    [&](const Attempt& candidate) { return candidate.id == result.attempt; });
-  if (attempt != record->attempts.end() && attempt->open) {
-    learn(result, *attempt, first_of_batch);
-  }
+  const bool known = attempt != record->attempts.end() && attempt->open;
+  learn(result, known ? &*attempt : nullptr, first_of_batch);
   if (record->phase == TaskPhase::Answering) {
     stats_.results_late += 1;
     if (record->stands == result.attempt) {
@@ -44,7 +44,6 @@ void Controller::on(ResultArrived& event) {
     completed(*record, result);
   } else {
     act(AckDelivery{event.delivery});
-    const bool known = attempt != record->attempts.end() && attempt->open;
     if (result.status == AttemptStatus::BadPayload) {
       if (known) {
         end_attempt(*record, *attempt, result.reason, false);

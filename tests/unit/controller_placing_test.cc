@@ -222,6 +222,23 @@ TEST(Controller, SlowResults_AreBelievedInTheNextPrediction) {
   EXPECT_EQ(harness.last_outcome().kind, OutcomeKind::Rejected);
 }
 
+TEST(Controller, ResultTooLateForItsTask_IsBelievedAllTheSame) {
+  ControllerConfig config;
+  config.hedges = false;
+  ControllerHarness harness(config);
+  harness.lead_with({one_slot("d", milliseconds(50))});
+  for (int i = 0; i < 3; ++i) {
+    harness.submit(submission("t" + std::to_string(i)).deadline(milliseconds(100)));
+    const Dispatch dispatch = harness.last_dispatch();
+    harness.advance(milliseconds(120));
+    harness.confirm_all();
+    AttemptResult result = result_of(dispatch);
+    result.compute = milliseconds(117);
+    harness.result(result);
+  }
+  EXPECT_GT(harness.controller().fleet().devices[0].lanes[0].learned->correction(0), 1300);
+}
+
 TEST(Controller, HeartbeatSaysMemoryIsShort_TheTaskWaitsForIt) {
   ControllerHarness harness;
   harness.lead_with(
