@@ -9,7 +9,7 @@ namespace {
 // chance.
 constexpr std::int64_t kBusyPermille = 950;
 // At a debt of so much time it costs twice the energy to compute there. Less follows demand
-// sooner, more is steadier; between 50 and 200 ms nothing else changed (docs/evaluation.md).
+// sooner, more is steadier; from 50 to 200 ms the simulated fleets differed less than their seeds.
 constexpr Micros kDebtUnit = milliseconds(100);
 // Where no energy is known: about what a small board takes above idle.
 constexpr std::int64_t kUsualPowerMw = 5'000;
