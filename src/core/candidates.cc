@@ -50,17 +50,12 @@ std::optional<Verdict> device_unfit(const TaskView& task, const DeviceState& dev
   return std::nullopt;
 }
 
-// Against the limit of a task counts the upper end of the interval: a limit is a promise. The share
-// of a batch can only fall while it grows.
+// The share of a batch can only fall while it grows.
 std::optional<Verdict> over_energy(const TaskView& task, const BatchCost& batch, int tasks) {
-  const std::optional<Microjoules> limit = task.requirements->max_energy;
-  if (!limit.has_value()) {
+  if (within_energy(batch, tasks, task.requirements->max_energy)) {
     return std::nullopt;
   }
-  if (!batch.energy_high.has_value()) {
-    return Verdict::EnergyUnknown;
-  }
-  return *batch.energy_high / tasks > *limit ? std::optional(Verdict::EnergyOver) : std::nullopt;
+  return batch.energy_high.has_value() ? Verdict::EnergyOver : Verdict::EnergyUnknown;
 }
 
 // What a batch costs more with one task more: the share of whoever joins.

@@ -251,7 +251,7 @@ void Consumer::finish(const Job& job, AttemptResult result) {
   actions_->emplace_back(DropPayload{job.dispatch.payload.handle});
   const auto at =
       results_
-          .insert_or_assign(std::move(job.dispatch.attempt),
+          .insert_or_assign(job.dispatch.attempt,
                             SentResult{.result = std::move(result), .delivery = job.delivery})
           .first;
   results_order_.push_back(at->first);

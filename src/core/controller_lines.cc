@@ -41,10 +41,8 @@ std::vector<TaskNumber> over_their_energy(const Lane& lane, std::uint64_t batch,
   const BatchCost& cost = (*lane.costs)[entry->profile].of(entry->tasks);
   std::vector<TaskNumber> costly;
   for (const Member& member : lane.members_of(batch)) {
-    const std::optional<Microjoules> limit =
-        tasks.find(member.task)->submission.requirements.max_energy;
-    if (limit.has_value() &&
-        (!cost.energy_high.has_value() || *cost.energy_high / entry->tasks > *limit)) {
+    const Requirements& wanted = tasks.find(member.task)->submission.requirements;
+    if (!within_energy(cost, entry->tasks, wanted.max_energy)) {
       costly.push_back(member.task);
     }
   }
@@ -265,7 +263,7 @@ void Controller::dispatch(const std::string& device_id, std::size_t lane_index,
   const std::vector<Member> members = lane.take(batch);
   const int batch_max = (*lane.costs)[open_batch.profile].batch_max();
   const bool full = open_batch.tasks >= batch_max;
-  // Full batches were asked for. What a smaller one takes beyond its share is asked for now.
+  // Tasks asked for their share of a full batch; what a smaller one takes beyond that is added.
   const Micros share = lane.expected(open_batch.profile, batch_max).mean * open_batch.tasks;
   const Micros takes = lane.expected(open_batch.profile, open_batch.tasks).mean;
   lane.price.ask(std::max(takes - share / batch_max, Micros{0}), now_);

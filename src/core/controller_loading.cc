@@ -62,10 +62,8 @@ void Controller::ask_for(TaskRecord& record, const Decision& decision) {
 bool Controller::may_be_loaded_by(const TaskRecord& record, const Candidate& candidate) const {
   const Lane& lane = fleet_.devices[candidate.device].lanes[candidate.lane];
   const BatchCost alone = lane.expected(candidate.profile, 1);
-  const std::optional<Microjoules> limit = record.submission.requirements.max_energy;
-  const bool within =
-      !limit.has_value() || (alone.energy_high.has_value() && *alone.energy_high <= *limit);
-  return alone.load > Micros{0} && within;
+  return alone.load > Micros{0} &&
+         within_energy(alone, 1, record.submission.requirements.max_energy);
 }
 
 // A processor that has work is kept from it only while no other loads, or a burst would find all of

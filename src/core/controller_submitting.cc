@@ -1,11 +1,26 @@
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "core/controller.h"
 
 // This file: how a task comes in: new, again while it lives, again after it was answered, or to be
 // refused.
 
 namespace juggler {
+namespace {
+
+// A task as it came, with the one who asked for it. Takes the submission.
+TaskRecord record_of(DeliveryId delivery, Submission submission, Time now) {
+  TaskRecord record;
+  record.requesters.push_back({delivery, submission.reply_to, submission.correlation_id});
+  record.submission = std::move(submission);
+  record.received = now;
+  record.deadline = now;
+  return record;
+}
+
+}  // namespace
 
 void Controller::submit(Submitted& task) {
   stats_.submitted += 1;
@@ -72,11 +87,7 @@ void Controller::accept(Submitted& task) {
     return;
   }
 
-  TaskRecord record;
-  record.requesters.push_back(
-      {task.delivery, task.submission.reply_to, task.submission.correlation_id});
-  record.submission = std::move(task.submission);
-  record.received = now_;
+  TaskRecord record = record_of(task.delivery, std::move(task.submission), now_);
   record.deadline = now_ + deadline;
   record.deadline_stated = deadline_stated;
   record.dispatch_from = record.submission.redelivered ? led_since_ + config_.adopt_wait : now_;
@@ -129,12 +140,7 @@ void Controller::refuse(const Submitted& event, const std::string& reason, bool 
     act(RejectDelivery{event.delivery});
     return;
   }
-  TaskRecord record;
-  record.submission = event.submission;
-  record.requesters.push_back(
-      {event.delivery, event.submission.reply_to, event.submission.correlation_id});
-  record.received = now_;
-  record.deadline = now_;
+  TaskRecord record = record_of(event.delivery, event.submission, now_);
   record.dead_letter = dead_letter;
   answer(tasks_.insert(std::move(record)), OutcomeKind::Rejected, reason);
 }
@@ -142,12 +148,7 @@ void Controller::refuse(const Submitted& event, const std::string& reason, bool 
 // The same task again after it was answered: never run again.
 void Controller::repeat(const Submitted& event, const Answered& given) {
   stats_.repeated += 1;
-  TaskRecord record;
-  record.submission = event.submission;
-  record.requesters.push_back(
-      {event.delivery, event.submission.reply_to, event.submission.correlation_id});
-  record.received = now_;
-  record.deadline = now_;
+  TaskRecord record = record_of(event.delivery, event.submission, now_);
   record.phase = TaskPhase::Answering;
   record.outcome = given.outcome;
   record.stands = given.stands;

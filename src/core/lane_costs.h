@@ -34,6 +34,13 @@ struct ProfileCosts {
   const BatchCost& of(int tasks) const { return by_tasks[static_cast<std::size_t>(tasks - 1)]; }
 };
 
+// Whether the share of one of so many tasks keeps a limit: its upper end counts, since a limit is a
+// promise. Who knows no energy keeps none.
+inline bool within_energy(const BatchCost& batch, int tasks, std::optional<Microjoules> limit) {
+  return !limit.has_value() ||
+         (batch.energy_high.has_value() && *batch.energy_high / tasks <= *limit);
+}
+
 // One per profile of the processor, in its order.
 using LaneCosts = std::vector<ProfileCosts>;
 

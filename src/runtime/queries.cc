@@ -241,6 +241,8 @@ json status(const Controller& controller, const ShellStats& shell, const std::st
           {"dispatched", stats.dispatched},
           {"attempts_failed", stats.attempts_failed},
           {"results_late", stats.results_late},
+          {"hedged", stats.hedged},
+          {"loaded_ahead", stats.loaded_ahead},
           {"malformed", shell.malformed}};
 }
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <map>
 
+#include "core/check.h"
 #include "core/policies/policy.h"
 
 namespace juggler {
@@ -46,6 +47,7 @@ class SpeedWeightedRoundRobinPolicy final : public Policy {
         chosen = candidate;
       }
     }
+    JUGGLER_CHECK(highest != nullptr, "some processor is the quickest");
     *highest -= all;
     return decide(situation, chosen);
   }
