@@ -8,7 +8,7 @@ namespace juggler {
 namespace {
 
 constexpr std::int64_t kHourMs = 3'600'000;
-constexpr std::int64_t kWeekMs = 7 * 24 * kHourMs;
+constexpr std::int64_t kWeekMs = kHourMs * 24 * 7;
 
 Argument classic() { return {"x-queue-type", std::string("classic")}; }
 Argument length_max(std::int64_t count) { return {"x-max-length", count}; }

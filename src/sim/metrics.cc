@@ -29,7 +29,7 @@ void TimeHistogram::add(std::int64_t value) {
   const auto power = static_cast<unsigned>(std::bit_width(number)) - 1;
   const std::uint64_t part = power >= 4 ? (number >> (power - 4U)) & (kParts - 1)
                                         : (number << (4U - power)) & (kParts - 1);
-  buckets_[power * kParts + part] += 1;
+  buckets_[std::size_t{power} * kParts + part] += 1;
   count_ += 1;
 }
 

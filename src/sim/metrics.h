@@ -134,7 +134,7 @@ class TimeHistogram {
 
  private:
   static constexpr unsigned kParts = 16;
-  std::vector<std::uint64_t> buckets_ = std::vector<std::uint64_t>(64 * kParts);
+  std::vector<std::uint64_t> buckets_ = std::vector<std::uint64_t>(std::size_t{64} * kParts);
   std::uint64_t count_ = 0;
 };
 

@@ -12,8 +12,8 @@
 namespace juggler::wire {
 namespace {
 
-constexpr std::size_t kResultBytesMax = 512 * 1024;
-constexpr std::size_t kHeartbeatBytesMax = 256 * 1024;
+constexpr std::size_t kResultBytesMax = std::size_t{512} * 1024;
+constexpr std::size_t kHeartbeatBytesMax = std::size_t{256} * 1024;
 constexpr std::size_t kSubmitterMax = 512;
 constexpr std::size_t kInternalIdMax = kTaskIdMax + 32;  // ids that the controller made longer
 
@@ -221,7 +221,7 @@ Result<AttemptResult> decode_result(const Envelope& envelope) {
   result.labels = read_labels(reader);
   result.processor = reader.string("processor", 63);
   result.queued = {reader.integer("queued_us", 0, kMicrosMax)};
-  result.reason = reader.string_or("reason", "", 16 * 1024);
+  result.reason = reader.string_or("reason", "", std::size_t{16} * 1024);
   result.redelivered = reader.boolean_or("redelivered", false);
   result.status = reader.name("status", parse_attempt_status, AttemptStatus::Error);
   result.attempt.task.submitter = reader.string("submitter", kSubmitterMax);

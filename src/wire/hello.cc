@@ -12,7 +12,7 @@ namespace juggler::wire {
 namespace {
 
 constexpr std::size_t kHelloBytesMax =
-    4 * 1024 * 1024;  // 32 processors x 256 variants x 16 sizes fit
+    std::size_t{4} * 1024 * 1024;  // 32 processors x 256 variants x 16 sizes fit
 constexpr std::int64_t kBytesMax = INT64_MAX / 4;
 
 void write(JsonWriter& writer, const Variant& variant) {

@@ -13,7 +13,8 @@
 namespace juggler::wire {
 namespace {
 
-constexpr std::size_t kOutcomeBytesMax = 512 * 1024;  // 1,000 labels with long names fit
+constexpr std::size_t kOutcomeBytesMax =
+    std::size_t{512} * 1024;  // 1,000 labels with long names fit
 
 void write_attempts(JsonWriter& writer, const std::vector<AttemptRecord>& attempts) {
   writer.begin_array("attempts");
@@ -171,7 +172,7 @@ Result<Outcome> decode_outcome(const Envelope& envelope) {
   outcome.key.id = reader.string("id", kTaskIdMax + 32);
   outcome.key.submitter = reader.string_or("submitter", "", 512);
   outcome.kind = reader.name("outcome", parse_outcome_kind, OutcomeKind::Failed);
-  outcome.reason = reader.string_or("reason", "", 64 * 1024);
+  outcome.reason = reader.string_or("reason", "", std::size_t{64} * 1024);
   if (const auto deadline = reader.optional_integer("deadline_us", 0, kMicrosMax)) {
     outcome.deadline = Micros{*deadline};
   }
@@ -179,9 +180,10 @@ Result<Outcome> decode_outcome(const Envelope& envelope) {
     outcome.total = {split->integer("total", 0, kMicrosMax)};
   }
   reader.each("attempts", 1000, [&](ObjectReader& attempt) {
-    outcome.attempts.push_back(
-        {attempt.string("device", 64), attempt.string_or("processor", "", 64),
-         attempt.string_or("variant", "", kModelNameMax), attempt.string("end", 64 * 1024)});
+    outcome.attempts.push_back({attempt.string("device", 64),
+                                attempt.string_or("processor", "", 64),
+                                attempt.string_or("variant", "", kModelNameMax),
+                                attempt.string("end", std::size_t{64} * 1024)});
   });
   if (!error.has_value() && outcome.kind == OutcomeKind::Completed) {
     read_completed(reader, outcome);
