@@ -13,6 +13,7 @@ using test::energy_mj;
 using test::result_of;
 using test::submission;
 using test::variant;
+using test::without_hedges;
 
 // Serves one variant, in 10 ms once it is loaded, which takes this long.
 DeviceFacts loads_in(const std::string& id, Micros load, double mj, std::int64_t incarnation = 1) {
@@ -23,14 +24,8 @@ DeviceFacts loads_in(const std::string& id, Micros load, double mj, std::int64_t
   return facts;
 }
 
-ControllerConfig no_hedges() {
-  ControllerConfig config;
-  config.hedges = false;
-  return config;
-}
-
 TEST(Loading, NobodyHasItLoaded_TheFirstTaskLoadsIt_AndOthersAreToldNotToWait) {
-  ControllerHarness harness(no_hedges());
+  ControllerHarness harness(without_hedges());
   harness.lead_with({loads_in("d", milliseconds(500), 20)});
   harness.submit(submission("first").deadline(milliseconds(100)));
   ASSERT_EQ(harness.dispatches().size(), 1U);
@@ -49,7 +44,7 @@ TEST(Loading, NobodyHasItLoaded_TheFirstTaskLoadsIt_AndOthersAreToldNotToWait) {
 }
 
 TEST(Loading, AnotherCanServeItMeanwhile_ACopyLoadsTheBetterOne) {
-  ControllerHarness harness(no_hedges());
+  ControllerHarness harness(without_hedges());
   harness.lead_with({loads_in("frugal", seconds(1), 20), loads_in("hungry", Micros{0}, 50)});
   harness.submit(submission("t").deadline(milliseconds(200)));
   ASSERT_EQ(harness.dispatches().size(), 2U);
@@ -67,7 +62,7 @@ TEST(Loading, AnotherCanServeItMeanwhile_ACopyLoadsTheBetterOne) {
 }
 
 TEST(Loading, TimeEnough_TheTaskItselfWaitsForTheLoad) {
-  ControllerHarness harness(no_hedges());
+  ControllerHarness harness(without_hedges());
   harness.lead_with({loads_in("frugal", seconds(1), 20), loads_in("hungry", Micros{0}, 50)});
   harness.submit(submission("t").deadline(seconds(5)));
   ASSERT_EQ(harness.dispatches().size(), 1U);
@@ -75,7 +70,7 @@ TEST(Loading, TimeEnough_TheTaskItselfWaitsForTheLoad) {
 }
 
 TEST(Loading, WhatALoadTook_IsNotLearnedAsTheNetwork) {
-  ControllerHarness harness(no_hedges());
+  ControllerHarness harness(without_hedges());
   harness.lead_with({loads_in("d", seconds(1), 20)});
   harness.submit(submission("t").deadline(seconds(5)));
   harness.advance(milliseconds(1010));
@@ -84,7 +79,7 @@ TEST(Loading, WhatALoadTook_IsNotLearnedAsTheNetwork) {
 }
 
 TEST(Loading, NewProcess_HasToLoadAgain) {
-  ControllerHarness harness(no_hedges());
+  ControllerHarness harness(without_hedges());
   harness.lead_with({loads_in("d", milliseconds(500), 20)});
   harness.submit(submission("t").deadline(milliseconds(100)));
   harness.advance(milliseconds(510));
@@ -95,7 +90,7 @@ TEST(Loading, NewProcess_HasToLoadAgain) {
 }
 
 TEST(Loading, SameProcessSaysHelloAgain_HasItStill) {
-  ControllerHarness harness(no_hedges());
+  ControllerHarness harness(without_hedges());
   harness.lead_with({loads_in("d", milliseconds(500), 20)});
   harness.submit(submission("t").deadline(milliseconds(100)));
   harness.advance(milliseconds(510));
@@ -107,7 +102,7 @@ TEST(Loading, SameProcessSaysHelloAgain_HasItStill) {
 }
 
 TEST(Loading, PolicyThatDoesNotCountIt_PlacesAsIfAllWereLoaded) {
-  ControllerHarness harness(no_hedges(), "least-energy");
+  ControllerHarness harness(without_hedges(), "least-energy");
   harness.lead_with({loads_in("frugal", seconds(1), 20), loads_in("hungry", Micros{0}, 50)});
   harness.submit(submission("t").deadline(milliseconds(200)));
   ASSERT_EQ(harness.dispatches().size(), 1U);
@@ -124,7 +119,7 @@ DeviceFacts batches_of_four() {
 }
 
 TEST(LateDispatch, BatchThatCanGrow_WaitsUntilItsProcessorNeedsIt) {
-  ControllerHarness harness(no_hedges(), "least-energy");
+  ControllerHarness harness(without_hedges(), "least-energy");
   harness.lead_with({batches_of_four()});
   harness.submit(submission("running").deadline(seconds(2)));
   ASSERT_EQ(harness.dispatches().size(), 1U);
@@ -138,7 +133,7 @@ TEST(LateDispatch, BatchThatCanGrow_WaitsUntilItsProcessorNeedsIt) {
 }
 
 TEST(LateDispatch, FullBatch_GoesAtOnce) {
-  ControllerHarness harness(no_hedges(), "least-energy");
+  ControllerHarness harness(without_hedges(), "least-energy");
   harness.lead_with({batches_of_four()});
   harness.submit(submission("running").deadline(seconds(2)));
   for (const char* id : {"a", "b", "c", "d"}) {

@@ -100,5 +100,44 @@ TEST(Link, LineBehindANarrowLink_IsAsLongAsItsPictures) {
   EXPECT_EQ(fifth.end, Time{} + milliseconds(101));
 }
 
+// Four pictures of 10 kB, sent together, of which each arrived 20 ms after the one before.
+TEST(Link, ControllerLearnsItFromABatch_AndPromisesOnlyWhatItCarries) {
+  ControllerConfig config;
+  config.hedges = false;
+  test::ControllerHarness harness(config);
+  harness.lead_with({test::device("d").window(1).batch_max(4).serves(
+      test::variant("n-fp32"), milliseconds(1), test::energy_mj(1))});
+  const auto picture = [](int number, Micros deadline) {
+    return test::submission("t" + std::to_string(number))
+        .payload(PayloadKind::Jpeg, Bytes{10'000})
+        .deadline(deadline);
+  };
+  harness.submit(picture(0, seconds(2)));
+  for (int i = 1; i <= 4; ++i) {
+    harness.submit(picture(i, seconds(2)));
+  }
+  harness.advance(milliseconds(5));
+  const Dispatch first = harness.last_dispatch();
+  harness.clear();
+  harness.result(test::result_of(first));
+  const std::vector<Dispatch> batch = harness.dispatches();
+  ASSERT_EQ(batch.size(), 4U);
+  harness.advance(milliseconds(90));
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    AttemptResult result = test::result_of(batch[i]);
+    result.compute = milliseconds(1);
+    result.queued = milliseconds(60) - milliseconds(20) * static_cast<std::int64_t>(i);
+    harness.result(result);
+  }
+  EXPECT_EQ(harness.controller().fleet().devices[0].link.transfer(10'000), milliseconds(20));
+  harness.clear();
+  for (int i = 0; i < 20; ++i) {
+    harness.submit(picture(1000 + i, milliseconds(250)));
+  }
+  const std::size_t refused = harness.outcomes().size();
+  EXPECT_GT(refused, 8U);  // at most twelve fit through it in 250 ms
+  EXPECT_LT(refused, 20U);
+}
+
 }  // namespace
 }  // namespace juggler
