@@ -149,7 +149,8 @@ class Controller {
   void infeasible(TaskRecord& record, const std::string& reason);
 
   // The lines of open batches, in controller_lines.cc.
-  bool worth_holding(const Lane& lane, const OpenBatch& batch, Time until) const;
+  Micros silence_worth(const Lane& lane, const OpenBatch& batch, Time until) const;
+  Time hold_until(const Lane& lane, const OpenBatch& batch, Time until) const;
   Time release_of(const DeviceState& device, const Lane& lane, std::size_t position) const;
   void build_timeline(const DeviceState& device, const Lane& lane);
   std::optional<std::uint64_t> next_batch(const DeviceState& device, Lane& lane);

@@ -51,33 +51,44 @@ std::vector<TaskNumber> over_their_energy(const Lane& lane, std::uint64_t batch,
 
 }  // namespace
 
-// Whether waiting for one more task until `until` is likely to be worth it.
-bool Controller::worth_holding(const Lane& lane, const OpenBatch& batch, Time until) const {
+// How long a silence among arrivals is worth waiting through for one more task, which could join
+// until `until`. Silence counts as the gap between arrivals: who has not come for long is not
+// expected.
+Micros Controller::silence_worth(const Lane& lane, const OpenBatch& batch, Time until) const {
   const ProfileCosts& costs = (*lane.costs)[batch.profile];
-  if (!batch.patient || batch.tasks >= costs.batch_max() || until <= now_) {
-    return false;
-  }
-  const std::int64_t gap = fleet_.arrivals.gap_us(now_.us);
   const std::int64_t fill = lane.learned->profiles[batch.profile].fill_permille();
-  if ((until - now_).count * fill / gap < kJoinersMinPermille) {
-    return false;
-  }
   const BatchCost& alone = costs.of(1);
   const BatchCost& before = costs.of(batch.tasks);
   const BatchCost& grown = costs.of(batch.tasks + 1);
-  if (!alone.energy.has_value() || !before.energy.has_value() || !grown.energy.has_value()) {
-    return grown.mean < before.mean + alone.mean;
-  }
-  // What each joiner saves, in energy and in time that has a price, per time until the next is
-  // expected, against what the tasks' waiting is worth, and the processor's time where it would be
-  // idle meanwhile: uJ/us = W.
-  const Microjoules energy = *before.energy + *alone.energy - *grown.energy;
+  // What each joiner saves, in energy as far as it is known and in time that has a price, per time
+  // until the next is expected, against what the tasks' waiting is worth, and the processor's time
+  // where it would be idle meanwhile: uJ/us = W.
+  const bool known =
+      alone.energy.has_value() && before.energy.has_value() && grown.energy.has_value();
+  const Microjoules energy =
+      known ? *before.energy + *alone.energy - *grown.energy : Microjoules{0};
   const Micros time = before.mean + alone.mean - grown.mean;
   const std::int64_t price_mw = lane.price.mw(now_);
   const std::int64_t saved_uj = energy.count + price_mw * time.count / 1000;
   const std::int64_t idle_mw = lane.in_flight.empty() ? price_mw : 0;
-  const std::int64_t waiting_mw = planner_.objective().rates.holding_mw * batch.tasks + idle_mw;
-  return saved_uj > 0 && saved_uj * fill > waiting_mw * gap;
+  const std::int64_t waiting_mw =
+      std::max<std::int64_t>(planner_.objective().rates.holding_mw * batch.tasks + idle_mw, 1);
+  const Micros likely{(until - fleet_.arrivals.last()).count * fill / (kJoinersMinPermille + fill)};
+  return std::min(Micros{saved_uj * fill / waiting_mw}, likely);
+}
+
+// Until when a batch is held back for company, at most until `until`; not later than now where that
+// is not worth it.
+Time Controller::hold_until(const Lane& lane, const OpenBatch& batch, Time until) const {
+  const bool full = batch.tasks >= (*lane.costs)[batch.profile].batch_max();
+  if (!batch.patient || full || until <= now_) {
+    return now_;
+  }
+  const Micros worth = silence_worth(lane, batch, until);
+  if (Micros{fleet_.arrivals.gap_us(now_.us)} >= worth) {
+    return now_;
+  }
+  return std::min(until, fleet_.arrivals.last() + worth);
 }
 
 // When the batch at this position of the line goes out, if nothing else happens.
@@ -86,10 +97,10 @@ Time Controller::release_of(const DeviceState& device, const Lane& lane,
   const OpenBatch& batch = (*lane.line)[position];
   const Micros there = device.way_of(batch.bytes, now_);
   const std::int64_t spread = device.network_spread().count;
-  Time until = timeline_.latest_start(position, kHoldZPermille) - there -
-               margin_of(spread * spread, kHoldZPermille) - kHoldMargin -
-               (batch.due - batch.opened) / kHoldMarginPart;
-  return worth_holding(lane, batch, until) ? until : now_;
+  const Time until = timeline_.latest_start(position, kHoldZPermille) - there -
+                     margin_of(spread * spread, kHoldZPermille) - kHoldMargin -
+                     (batch.due - batch.opened) / kHoldMarginPart;
+  return hold_until(lane, batch, until);
 }
 
 // Lets a line go on: sends out what is to go now, and sets a timer for what is held back.

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "core/units.h"
+
 namespace juggler {
 
 // A mean in which an old sample's weight falls to 1/e in eight samples, and how far samples lie
@@ -47,6 +49,8 @@ class ArrivalRate {
     last_us_ = now_us;
     count_ += 1;
   }
+  // When the last came; zero before the first.
+  Time last() const { return {last_us_ < 0 ? 0 : last_us_}; }
   // So many have come.
   std::int64_t count() const { return count_; }
   // The gap expected until the next one; never is a long time. A silence longer than the mean gap

@@ -87,11 +87,11 @@ DeviceBuilder& DeviceBuilder::serves(const Variant& variant, Micros latency,
   return *this;
 }
 
-DeviceBuilder& DeviceBuilder::point(int batch, Micros latency) {
+DeviceBuilder& DeviceBuilder::point(int batch, Micros latency, std::optional<EnergyFigure> energy) {
   JUGGLER_CHECK(!facts_.processors.empty() && !facts_.processors.back().profiles.empty(),
                 "a batch size belongs to a profile");
   facts_.processors.back().profiles.back().points.push_back(
-      {.batch = batch, .latency_mean = latency, .latency_p95 = latency, .energy = {}});
+      {.batch = batch, .latency_mean = latency, .latency_p95 = latency, .energy = energy});
   return *this;
 }
 

@@ -34,7 +34,8 @@ class DeviceBuilder {
   DeviceBuilder& serves(const Variant& variant, Micros latency,
                         std::optional<EnergyFigure> energy = std::nullopt, Bytes memory = {});
   // A further batch size of the last profile.
-  DeviceBuilder& point(int batch, Micros latency);
+  DeviceBuilder& point(int batch, Micros latency,
+                       std::optional<EnergyFigure> energy = std::nullopt);
   DeviceBuilder& incarnation(std::int64_t number);
   DeviceBuilder& to_board_input(std::int64_t permille);
   DeviceBuilder& twin();

@@ -269,5 +269,40 @@ TEST(Controller, LineOfAProcessor_IsServedEvenIfItsFirstTaskGoesElsewhere) {
   EXPECT_EQ(harness.dispatches().size(), 4U);
 }
 
+// Two tasks that may wait for five minutes, while the one before them computes; nobody comes after.
+std::vector<Dispatch> after_the_last_arrival(DeviceFacts facts, Micros silence) {
+  ControllerHarness harness;
+  harness.lead_with({std::move(facts)});
+  for (const char* id : {"t1", "t2", "t3"}) {
+    harness.submit(submission(id).deadline(seconds(300)));
+    harness.advance(milliseconds(10));
+  }
+  const Dispatch first = harness.last_dispatch();
+  harness.clear();
+  harness.result(result_of(first));
+  harness.advance(silence);
+  return harness.dispatches();
+}
+
+TEST(Controller, CompanyThatHasStoppedComing_IsNotWaitedForUntilTheDeadline) {
+  const DeviceFacts saves_by_batches =
+      device("d")
+          .window(1)
+          .batch_max(8)
+          .serves(variant("n-fp32"), milliseconds(50), energy_mj(100))
+          .point(8, milliseconds(80), energy_mj(160));
+  EXPECT_TRUE(after_the_last_arrival(saves_by_batches, milliseconds(20)).empty());
+  EXPECT_EQ(after_the_last_arrival(saves_by_batches, seconds(2)).size(), 2U);
+}
+
+TEST(Controller, EnergyUnknown_CompanyIsNotWaitedForUntilTheDeadlineEither) {
+  const DeviceFacts unknown = device("d")
+                                  .window(1)
+                                  .batch_max(8)
+                                  .serves(variant("n-fp32"), milliseconds(50))
+                                  .point(8, milliseconds(80));
+  EXPECT_EQ(after_the_last_arrival(unknown, milliseconds(200)).size(), 2U);
+}
+
 }  // namespace
 }  // namespace juggler
