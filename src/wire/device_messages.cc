@@ -99,6 +99,9 @@ AttemptId read_attempt(ObjectReader& reader) {
   return id;
 }
 
+// A packet lost on Wi-Fi holds up those behind it for 0.2 s, or a few times that.
+constexpr std::int64_t kExpiryGraceMs = 1000;
+
 }  // namespace
 
 Envelope encode_dispatch(const Dispatch& dispatch, Body payload) {
@@ -110,8 +113,10 @@ Envelope encode_dispatch(const Dispatch& dispatch, Body payload) {
   envelope.message_id = attempt_name(dispatch.attempt);
   envelope.correlation_id = dispatch.attempt.task.id;
   envelope.priority = dispatch.priority;
-  // A safety net only: what has expired is never delivered, so stale work dies unseen.
-  envelope.expiration_ms = std::max<std::int64_t>(dispatch.budget.count / 1000, 1);
+  // A safety net only: stale work is not delivered to a device that comes back. What is merely late
+  // is: the broker drops without a word, and until the controller knows it counts the processor as
+  // busy; the consumer says what has become of it.
+  envelope.expiration_ms = dispatch.budget.count / 1000 + kExpiryGraceMs;
   envelope.headers["x-juggler-minor"] = std::int64_t{kMinor};
   envelope.headers["x-juggler-submitter"] = dispatch.attempt.task.submitter;
   envelope.headers["x-juggler-epoch"] = dispatch.attempt.epoch;

