@@ -185,6 +185,14 @@ void Judge::ask(const Scene& scene, std::size_t profile, Candidate& candidate) c
   }
 }
 
+// Whether a busy processor's time is worth more to others than the task is. Where nobody waits,
+// nobody else wants the time now, whatever its price.
+bool Judge::too_dear(const Scene& scene, const Candidate& candidate) const {
+  const Microjoules energy = candidate.energy.value_or(Microjoules{0});
+  return scene.lane.queued > 0 && scene.lane.scarce && candidate.price_uj > 0 &&
+         candidate.price_uj + energy.count > worth_of(scene.task.priority).count;
+}
+
 Candidate Judge::judge_one(const Scene& scene, std::size_t profile) const {
   const LaneOutlook& lane = scene.lane;
   const TaskView& task = scene.task;
@@ -231,6 +239,8 @@ Candidate Judge::judge_one(const Scene& scene, std::size_t profile) const {
     candidate.verdict = Verdict::MemoryShort;
   } else if (!in_time) {
     candidate.verdict = Verdict::QueueTooLong;
+  } else if (too_dear(scene, candidate)) {
+    candidate.verdict = Verdict::TooDear;
   } else {
     candidate.verdict = lane.window_full ? Verdict::WindowFull : Verdict::Meets;
   }
@@ -281,6 +291,7 @@ void look(const Fleet& fleet, const TaskView& task, Time now, Outlook& outlook) 
       seen.free_at = now + std::max(backlog.mean, network / 2);
       seen.variance_us2 = backlog.variance_us2 + network_spread * network_spread;
       seen.price_mw = lane.price.mw(now);
+      seen.scarce = lane.price.scarce(now);
       seen.queued = lane.queued();
       seen.window_full = lane.in_flight.size() >= window;
       outlook.lanes.push_back(std::move(seen));

@@ -87,6 +87,7 @@ struct LaneOutlook {
   Time free_at;       // by the mean, with what is in flight; a dispatch cannot be there earlier
   std::int64_t variance_us2 = 0;  // of that, and of the network
   std::int64_t price_mw = 0;
+  bool scarce = false;       // its time (core/prices.h)
   std::uint64_t queued = 0;  // tasks in flight and in line
   bool window_full = false;
 };
@@ -118,6 +119,7 @@ class Judge {
   void ask(const Scene& scene, std::size_t profile, Candidate& candidate) const;
   bool fit(const Scene& scene, std::size_t profile, Candidate& candidate) const;
   bool open_batch(const Scene& scene, std::size_t profile, Candidate& candidate) const;
+  bool too_dear(const Scene& scene, const Candidate& candidate) const;
   int company(const Scene& scene, std::size_t profile, const Candidate& candidate) const;
 
   Timeline timeline_;

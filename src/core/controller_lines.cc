@@ -277,7 +277,7 @@ void Controller::dispatch(const std::string& device_id, std::size_t lane_index,
   // Tasks asked for their share of a full batch; what a smaller one takes beyond that is added.
   const Micros share = lane.expected(open_batch.profile, batch_max).mean * open_batch.tasks;
   const Micros takes = lane.expected(open_batch.profile, open_batch.tasks).mean;
-  lane.price.ask(std::max(takes - share / batch_max, Micros{0}), now_);
+  lane.price.add(std::max(takes - share / batch_max, Micros{0}), now_);
 
   auto learned = std::make_shared<LaneLearned>(*lane.learned);
   const std::int64_t closed_at = full ? members.back().joined_at : fleet_.arrivals.count();

@@ -9,7 +9,7 @@ namespace juggler {
 namespace {
 
 bool possible(const Candidate& candidate) {
-  return choosable(candidate) || candidate.verdict == Verdict::QueueTooLong;
+  return choosable(candidate) || is_overload(candidate.verdict);
 }
 
 bool cheaper(const Candidate& candidate, const Candidate* than) {
@@ -33,7 +33,8 @@ void Controller::ask_for(TaskRecord& record, const Decision& decision) {
     if (!possible(candidate)) {
       continue;
     }
-    if (candidate.asks_uj < kUnserved.count && cheaper(candidate, best)) {
+    const Microjoules worth = worth_of(record.submission.requirements.priority);
+    if (candidate.asks_uj < worth.count && cheaper(candidate, best)) {
       best = &candidate;
     }
     const Lane& lane = fleet_.devices[candidate.device].lanes[candidate.lane];

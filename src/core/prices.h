@@ -18,29 +18,41 @@
 #include <cstdint>
 
 #include "core/lane_costs.h"
+#include "core/moving_mean.h"
 #include "core/units.h"
 
 namespace juggler {
 
-// What it costs that a task cannot be served at all: more than nearly any task's energy. What would
-// cost more is not asked for, which bounds the prices in overload.
-inline constexpr Microjoules kUnserved{500'000};
+// What it is worth that a task is served at all: more than nearly any task's energy, and a fifth
+// more for each step of priority. What would cost more is not asked for, which bounds the prices in
+// overload; and a busy processor whose time is worth more to others is not given to the task: or
+// small batches would take it, and fewer tasks would be served.
+constexpr Microjoules worth_of(int priority) {
+  return {500'000 + 100'000 * std::int64_t{priority}};
+}
 
 class ShadowPrice {
  public:
   // `costs`: of the processor. Its power while it computes is the scale of its price.
   void set_scale(const LaneCosts& costs);
 
-  // A task asks for so much of its time; or work took so much more than was asked for it.
+  // A task asks for so much of its time.
   void ask(Micros time, Time now);
+  // Work takes so much more than was asked for it.
+  void add(Micros time, Time now);
 
   // In mW: uJ for a millisecond.
   std::int64_t mw(Time now) const;
+  // Whether so much more is asked of it than it can do that what it costs to compute there hardly
+  // counts beside the price.
+  bool scarce(Time now) const;
 
  private:
   Micros debt(Time now) const;
+  std::int64_t powers_permille(Time now) const;  // the price, in units of its power
 
   std::int64_t power_mw_ = 0;
+  MovingMean asks_;  // in microseconds
   Micros debt_;
   Time at_;  // when that was the debt
 };

@@ -14,11 +14,12 @@ struct VerdictText {
   std::string_view text;
 };
 
-constexpr std::array<VerdictText, 16> kVerdicts{{
+constexpr std::array<VerdictText, 17> kVerdicts{{
     {Verdict::Meets, true, "meets", "meets every requirement now"},
     {Verdict::WindowFull, true, "window-full",
      "its window is full; it would be in time after that"},
     {Verdict::QueueTooLong, true, "queue-too-long", "what is before it takes too long"},
+    {Verdict::TooDear, true, "too-dear", "its time is worth more to other tasks"},
     {Verdict::OtherModel, false, "other-model", "does not answer this model"},
     {Verdict::SyntheticOnly, false, "synthetic-weights",
      "synthetic weights, and the task did not ask for them"},
@@ -51,5 +52,8 @@ const VerdictText& text_of(Verdict verdict) {
 std::string_view to_string(Verdict verdict) { return text_of(verdict).name; }
 std::string_view describe(Verdict verdict) { return text_of(verdict).text; }
 bool is_temporary(Verdict verdict) { return text_of(verdict).temporary; }
+bool is_overload(Verdict verdict) {
+  return verdict == Verdict::QueueTooLong || verdict == Verdict::TooDear;
+}
 
 }  // namespace juggler

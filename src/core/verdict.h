@@ -10,6 +10,7 @@ enum class Verdict {
   Meets,           // could take it now and is predicted to meet every requirement
   WindowFull,      // would meet every requirement, after what is before it
   QueueTooLong,    // not now: what is before it takes too long for the deadline
+  TooDear,         // not now: the processor's time is worth more to others than the task is
   OtherModel,      // never: the variant does not answer this model
   SyntheticOnly,   // never: its weights are synthetic and the task did not ask for such
   PayloadUnfit,    // never: the variant cannot take this kind of payload
@@ -28,5 +29,6 @@ enum class Verdict {
 std::string_view to_string(Verdict verdict);  // stable, for programs: "below-accuracy"
 std::string_view describe(Verdict verdict);   // for people
 bool is_temporary(Verdict verdict);           // may become Meets by waiting
+bool is_overload(Verdict verdict);            // not now, because others have the processor
 
 }  // namespace juggler

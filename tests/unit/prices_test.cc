@@ -25,20 +25,27 @@ ShadowPrice price_of_two_watts() {
   return price;
 }
 
+// By tasks of 5 ms each.
+void ask_in_all(ShadowPrice& price, Micros time) {
+  for (std::int64_t i = 0; i < time.count / 5'000; ++i) {
+    price.ask(milliseconds(5), Time{});
+  }
+}
+
 TEST(ShadowPrice, NothingAsked_NothingCosts) { EXPECT_EQ(price_of_two_watts().mw(Time{}), 0); }
 
 TEST(ShadowPrice, RisesWithWhatIsAsked) {
   ShadowPrice price = price_of_two_watts();
-  price.ask(milliseconds(50), Time{});
-  EXPECT_EQ(price.mw(Time{}), 1'000);
-  price.ask(milliseconds(50), Time{});
-  EXPECT_EQ(price.mw(Time{}), 2'000);
+  ask_in_all(price, milliseconds(50));
+  EXPECT_EQ(price.mw(Time{}), 1'500);
+  ask_in_all(price, milliseconds(50));
+  EXPECT_EQ(price.mw(Time{}), 4'000);
 }
 
 TEST(ShadowPrice, FallsWhileTimePasses_AndNeverBelowNothing) {
   ShadowPrice price = price_of_two_watts();
-  price.ask(milliseconds(95), Time{});
-  EXPECT_EQ(price.mw(Time{} + milliseconds(50)), 950);
+  ask_in_all(price, milliseconds(95));
+  EXPECT_EQ(price.mw(Time{} + milliseconds(50)), 1'400);
   EXPECT_EQ(price.mw(Time{} + milliseconds(100)), 0);
   EXPECT_EQ(price.mw(Time{} + seconds(100)), 0);
 }
@@ -54,6 +61,16 @@ TEST(ShadowPrice, WhatIsAskedInTime_StaysCheap_WhatIsAskedBeyond_BecomesDear) {
   EXPECT_GT(twice.mw(Time{} + seconds(10)), 20'000);
 }
 
+// A price follows chance no more where a task takes seconds than where it takes milliseconds.
+TEST(ShadowPrice, LongTasks_CountInTheirOwnMeasure) {
+  ShadowPrice price = price_of_two_watts();
+  for (int i = 0; i < 10; ++i) {
+    price.ask(seconds(4), Time{});
+  }
+  EXPECT_LT(price.mw(Time{}), 2'000 * 4);
+  EXPECT_FALSE(price.scarce(Time{}));
+}
+
 TEST(ShadowPrice, IsBounded_WhateverIsAsked) {
   ShadowPrice price = price_of_two_watts();
   for (int i = 0; i < 100; ++i) {
@@ -66,12 +83,14 @@ TEST(ShadowPrice, NoEnergyKnown_HasAScaleAllTheSame) {
   const Fleet fleet = fleet_of({device("d").serves(variant("n-fp32", 75), milliseconds(10))});
   ShadowPrice price;
   price.set_scale(*fleet.devices[0].lanes[0].costs);
-  price.ask(milliseconds(100), Time{});
-  EXPECT_EQ(price.mw(Time{}), 5'000);
+  ask_in_all(price, milliseconds(100));
+  EXPECT_EQ(price.mw(Time{}), 10'000);
 }
 
 class Asking : public testing::Test {
  protected:
+  int priority = 0;
+
   // What a task asks of the only device.
   Candidate asked(Fleet& fleet, Micros deadline) {
     Requirements wanted;
@@ -80,6 +99,7 @@ class Asking : public testing::Test {
     task.model = "imagenet";
     task.payload = PayloadKind::Jpeg;
     task.deadline = Time{} + deadline;
+    task.priority = priority;
     Rng rng(1);
     planner_.plan(fleet, task, Time{}, rng);
     return planner_.candidates().front();
@@ -98,11 +118,38 @@ TEST_F(Asking, CountsTheLineForNothing_AndThePriceForWhatItIs) {
 
   Lane& lane = fleet.devices[0].lanes[0];
   lane.in_flight.push_back({.batch = 1, .open = 1, .mean = seconds(5)});
-  lane.price.ask(milliseconds(100), Time{});
+  ask_in_all(lane.price, milliseconds(100));
   const Candidate busy = asked(fleet, seconds(1));
   EXPECT_EQ(busy.verdict, Verdict::QueueTooLong);
   EXPECT_EQ(busy.asks, milliseconds(10));
-  EXPECT_EQ(busy.asks_uj, 40'000);
+  EXPECT_EQ(busy.asks_uj, 60'000);
+}
+
+// A processor of which half a second more was asked than it could do, by many tasks of 10 ms.
+class Scarce : public Asking {
+ protected:
+  Fleet fleet =
+      fleet_of({device("d").serves(variant("n-fp32", 75), milliseconds(10), energy_mj(20))});
+  Lane& lane = fleet.devices[0].lanes[0];
+
+  Scarce() {
+    for (int i = 0; i < 50; ++i) {
+      lane.price.ask(milliseconds(10), Time{});
+    }
+  }
+};
+
+TEST_F(Scarce, Busy_IsTooDear) {
+  lane.in_flight.push_back({.batch = 1, .open = 1, .mean = milliseconds(10)});
+  EXPECT_EQ(asked(fleet, seconds(1)).verdict, Verdict::TooDear);
+}
+
+TEST_F(Scarce, Idle_IsNot) { EXPECT_EQ(asked(fleet, seconds(1)).verdict, Verdict::Meets); }
+
+TEST_F(Scarce, UrgentTask_IsWorthMore) {
+  lane.in_flight.push_back({.batch = 1, .open = 1, .mean = milliseconds(10)});
+  priority = 2;
+  EXPECT_EQ(asked(fleet, seconds(1)).verdict, Verdict::Meets);
 }
 
 // A line with one batch of one task, hoped to become four.

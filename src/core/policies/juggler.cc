@@ -53,7 +53,7 @@ class JugglerPolicy final : public Policy {
   static const Candidate* best_of_most_accurate(const Situation& situation) {
     MilliPercent highest;
     for (const Candidate& candidate : situation.candidates) {
-      if (choosable(candidate) || candidate.verdict == Verdict::QueueTooLong) {
+      if (choosable(candidate) || is_overload(candidate.verdict)) {
         highest = std::max(highest, candidate.accuracy);
       }
     }

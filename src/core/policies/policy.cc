@@ -56,7 +56,7 @@ constexpr std::array<ParameterMaker, 1> kParameterMakers{{
 const Candidate* nearest_temporary(std::span<const Candidate> candidates) {
   const Candidate* best = nullptr;
   for (const Candidate& candidate : candidates) {
-    if (is_temporary(candidate.verdict) && candidate.verdict != Verdict::QueueTooLong &&
+    if (is_temporary(candidate.verdict) && !is_overload(candidate.verdict) &&
         (best == nullptr || candidate.verdict < best->verdict)) {
       best = &candidate;
     }
@@ -68,9 +68,8 @@ std::string infeasible_reason(std::span<const Candidate> candidates, const TaskV
   if (candidates.empty()) {
     return fmt::format("no device serves model '{}' (see `juggler models`)", task.model);
   }
-  const bool busy = std::any_of(candidates.begin(), candidates.end(), [](const Candidate& one) {
-    return one.verdict == Verdict::QueueTooLong;
-  });
+  const bool busy = std::any_of(candidates.begin(), candidates.end(),
+                                [](const Candidate& one) { return is_overload(one.verdict); });
   if (busy) {
     return "overload: every processor that could serve it in time has too much before it; try "
            "again later, or allow more time or less accuracy";
