@@ -16,6 +16,7 @@
 #include "inference/image.h"
 #include "runtime/clock.h"
 #include "runtime/controller_shell.h"
+#include "runtime/journal_writer.h"
 #include "telemetry/log.h"
 
 namespace juggler {
@@ -34,6 +35,8 @@ struct ControllerFlags {
   std::optional<Microjoules> max_energy;
   std::optional<int> attempts_max;
   std::optional<std::uint64_t> seed;
+  std::string journal;
+  std::optional<Bytes> journal_max;
   std::string config;
   std::string log_level = "info";
 };
@@ -53,11 +56,17 @@ void declare(CLI::App& app, ControllerFlags& flags) {
       ->check(CLI::Range(1, 20))
       ->type_name("N");
   app.add_option("--seed", flags.seed, "Of policies that draw lots [1]")->type_name("N");
+  app.add_option("--journal", flags.journal,
+                 "Write every event to this folder, for juggler replay [off]")
+      ->type_name("DIR");
+  add_size(app, "--journal-max", flags.journal_max,
+           "Of the journal on disk; the oldest is deleted [256MiB]");
   add_config_flag(app, flags.config);
   app.add_option("--log-level", flags.log_level, "trace, debug, info, warn, error or off")
       ->capture_default_str();
   app.footer(examples({"juggler controller --broker-file /etc/juggler/broker --min-accuracy 75",
-                       "juggler controller --policy fastest-finish --deadline 500ms"}));
+                       "juggler controller --policy fastest-finish --deadline 500ms",
+                       "juggler controller --journal /var/lib/juggler/journal"}));
 }
 
 ControllerConfig config_of(const ControllerFlags& flags) {
@@ -72,6 +81,21 @@ ControllerConfig config_of(const ControllerFlags& flags) {
   config.attempts_max = flags.attempts_max.value_or(config.attempts_max);
   config.seed = flags.seed.value_or(config.seed);
   return config;
+}
+
+// Nothing where none is asked for.
+Result<std::unique_ptr<JournalWriter>> open_journal(const ControllerFlags& flags,
+                                                    const Controller& controller) {
+  if (flags.journal.empty()) {
+    return std::unique_ptr<JournalWriter>();
+  }
+  wire::JournalHead head;
+  head.juggler = version_short();
+  head.policy = flags.policy;
+  head.config = controller.config();
+  return JournalWriter::open(
+      {.folder = flags.journal, .bytes_max = flags.journal_max.value_or(kJournalBytesMaxDefault)},
+      std::move(head));
 }
 
 std::string instance_name() {
@@ -129,9 +153,15 @@ int control(CLI::App& app, ControllerFlags& flags) {
   const std::unique_ptr<Transport> transport =
       amqp::make_transport(amqp::controller_session(std::move(*broker), instance_name()));
   Controller controller(config_of(flags), std::move(*policy));
-  ControllerShell shell(
-      controller, *transport, clock,
-      {.read_picture = picture_size, .answered = log_outcome, .version = version_short()});
+  const Result<std::unique_ptr<JournalWriter>> journal = open_journal(flags, controller);
+  if (!journal) {
+    return complain(journal.error().message, kExitUsage);
+  }
+  ControllerShell shell(controller, *transport, clock,
+                        {.read_picture = picture_size,
+                         .answered = log_outcome,
+                         .version = version_short(),
+                         .observer = journal->get()});
   stop_signals_wake(transport.get());
   while (stop_signals() == 0) {
     shell.turn(kTurnMax);

@@ -66,6 +66,11 @@ CLI::Option* add_percent(CLI::App& app, const std::string& name, std::optional<M
   return add_quantity(app, name, value, help, parse_percent, "PERCENT");
 }
 
+CLI::Option* add_size(CLI::App& app, const std::string& name, std::optional<Bytes>& value,
+                      const std::string& help) {
+  return add_quantity(app, name, value, help, parse_size, "SIZE");
+}
+
 void add_broker_flags(CLI::App& app, BrokerChoice& choice) {
   app.add_option("--broker", choice.broker,
                  "Address, amqp[s]://user:password@host:port/vhost. Others on this machine can "

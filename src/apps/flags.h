@@ -28,6 +28,8 @@ CLI::Option* add_energy(CLI::App& app, const std::string& name, std::optional<Mi
                         const std::string& help);
 CLI::Option* add_percent(CLI::App& app, const std::string& name, std::optional<MilliPercent>& value,
                          const std::string& help);
+CLI::Option* add_size(CLI::App& app, const std::string& name, std::optional<Bytes>& value,
+                      const std::string& help);
 
 // --broker, --broker-file, --home.
 void add_broker_flags(CLI::App& app, BrokerChoice& choice);

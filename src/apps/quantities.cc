@@ -16,6 +16,7 @@ struct Unit {
 
 constexpr std::array<Unit, 4> kDurations{{{"us", 1}, {"ms", 1e3}, {"s", 1e6}, {"min", 60e6}}};
 constexpr std::array<Unit, 3> kEnergies{{{"uJ", 1}, {"mJ", 1e3}, {"J", 1e6}}};
+constexpr std::array<Unit, 3> kSizes{{{"KiB", 1024}, {"MiB", 1048576}, {"GiB", 1073741824}}};
 constexpr double kCountMax = 1e15;
 
 struct Number {
@@ -122,6 +123,11 @@ Result<Microjoules> parse_energy(std::string_view text) {
     return count.error();
   }
   return Microjoules{*count};
+}
+
+Result<Bytes> parse_size(std::string_view text) {
+  const Result<std::int64_t> count = parse(text, kSizes, "size", "MiB");
+  return count ? Result<Bytes>(Bytes{*count}) : count.error();
 }
 
 Result<MilliPercent> parse_percent(std::string_view text) {

@@ -16,6 +16,8 @@ namespace juggler {
 Result<Micros> parse_duration(std::string_view text);
 // "500mJ", "1.5J", "800uJ".
 Result<Microjoules> parse_energy(std::string_view text);
+// "256MiB", "1GiB", "512KiB".
+Result<Bytes> parse_size(std::string_view text);
 // "75", "75.1", "75%": top-1, the one quantity whose unit is plain.
 Result<MilliPercent> parse_percent(std::string_view text);
 

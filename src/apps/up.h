@@ -18,7 +18,8 @@ struct UpOptions {
   std::string local_id = "this-machine";
   std::vector<std::string> variants;
   std::string controller_config;
-  std::string demo;  // a folder of photographs; empty: none
+  std::string journal;  // a folder; empty: none
+  std::string demo;     // a folder of photographs; empty: none
 };
 
 // Runs until it is told to stop, or until the demonstration is over. Returns the exit status.

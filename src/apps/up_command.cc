@@ -38,6 +38,9 @@ void declare(CLI::App& app, UpOptions& flags, std::string& home) {
   app.add_option("--controller-config", flags.controller_config,
                  "TOML file for the controller: its defaults")
       ->type_name("FILE");
+  app.add_option("--journal", flags.journal,
+                 "The controller writes every event to this folder, for juggler replay [off]")
+      ->type_name("DIR");
   app.add_option("--demo", flags.demo,
                  "Classify the photographs of this folder under several requirements, print the "
                  "table; stays afterwards only at a terminal")

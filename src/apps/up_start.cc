@@ -150,6 +150,9 @@ Result<void> Up::start_controller() {
   if (!options_.controller_config.empty()) {
     arguments.insert(arguments.end(), {"--config", options_.controller_config});
   }
+  if (!options_.journal.empty()) {
+    arguments.insert(arguments.end(), {"--journal", options_.journal});
+  }
   tell("controller", "policy " + options_.policy);
   return supervisor_.start(
       {.name = "controller",

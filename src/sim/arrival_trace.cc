@@ -338,6 +338,9 @@ Result<Trace> load_trace(const std::string& file, TraceForm form) {
 
 Result<std::unique_ptr<ArrivalStream>> open_trace_stream(const TraceArrivals& shape, double rate_hz,
                                                          Rng rng) {
+  if (shape.recorded != nullptr) {
+    return std::make_unique<TimesStream>(*shape.recorded, 1.0);
+  }
   Result<Trace> trace = load_trace(shape.file, shape.form);
   if (!trace) {
     return trace.error();

@@ -4,6 +4,7 @@
 // simulator and `juggler bench` run it. Meanings, units and ranges: docs/scenarios.md.
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -115,6 +116,8 @@ enum class TraceForm {
 struct TraceArrivals {
   std::string file;  // resolved: relative to the scenario's folder in the file
   TraceForm form = TraceForm::Times;
+  // Times in us, ascending, in place of the file: what a journal recorded. May be null.
+  std::shared_ptr<const std::vector<std::int64_t>> recorded{};
   friend bool operator==(const TraceArrivals&, const TraceArrivals&) = default;
 };
 

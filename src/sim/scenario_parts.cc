@@ -79,7 +79,7 @@ ArrivalShape read_trace(TomlSection& section, const std::filesystem::path& folde
   const std::string file = section.text("file");
   const TraceForm form =
       section.choice("form", parse_trace_form, "times, minute-counts, invocations");
-  return TraceArrivals{(folder / file).string(), form};
+  return TraceArrivals{.file = (folder / file).string(), .form = form};
 }
 
 }  // namespace

@@ -11,11 +11,11 @@
 #include <vector>
 
 #include "core/controller.h"
+#include "core/digest.h"
 #include "sim/agenda.h"
 #include "sim/broker.h"
 #include "sim/checker.h"
 #include "sim/client.h"
-#include "sim/digest.h"
 #include "sim/machines.h"
 #include "sim/metrics.h"
 #include "sim/scenario.h"

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "wire/bodies.h"
 #include "wire/figures.h"
 #include "wire/json.h"
 #include "wire/json_writer.h"
@@ -179,8 +180,11 @@ Envelope encode_result(const AttemptResult& result) {
   Envelope envelope = up("result", result.device);
   envelope.message_id = attempt_name(result.attempt) + ".result";
   envelope.correlation_id = result.attempt.task.id;
-  JsonWriter writer;
-  writer.begin_object();
+  envelope.body = body_of(result);
+  return envelope;
+}
+
+void write_fields(JsonWriter& writer, const AttemptResult& result) {
   writer.integer("attempt", result.attempt.number);
   writer.integer("batch_size", result.batch_size);
   writer.integer("compute_us", result.compute.count);
@@ -202,19 +206,9 @@ Envelope encode_result(const AttemptResult& result) {
   writer.text("submitter", result.attempt.task.submitter);
   writer.flag("synthetic_labels", result.synthetic_labels);
   writer.text("variant", result.variant);
-  writer.end_object();
-  envelope.body = make_body(writer.take());
-  return envelope;
 }
 
-Result<AttemptResult> decode_result(const Envelope& envelope) {
-  JsonDocument document;
-  if (const Result<void> parsed = parse_body(envelope, "result", kResultBytesMax, document);
-      !parsed) {
-    return parsed.error();
-  }
-  std::optional<Error> error;
-  ObjectReader reader(document, error);
+AttemptResult read_result(ObjectReader& reader) {
   AttemptResult result;
   result.attempt.number = static_cast<int>(reader.integer("attempt", 1, 1'000'000));
   result.batch_size = static_cast<int>(reader.integer_or("batch_size", 1, 1, 1024));
@@ -232,6 +226,18 @@ Result<AttemptResult> decode_result(const Envelope& envelope) {
   result.attempt.task.submitter = reader.string("submitter", kSubmitterMax);
   result.synthetic_labels = reader.boolean_or("synthetic_labels", false);
   result.variant = reader.string("variant", kModelNameMax);
+  return result;
+}
+
+Result<AttemptResult> decode_result(const Envelope& envelope) {
+  JsonDocument document;
+  if (const Result<void> parsed = parse_body(envelope, "result", kResultBytesMax, document);
+      !parsed) {
+    return parsed.error();
+  }
+  std::optional<Error> error;
+  ObjectReader reader(document, error);
+  AttemptResult result = read_result(reader);
   if (error.has_value()) {
     return *error;
   }
@@ -246,8 +252,11 @@ Envelope encode_heartbeat(const Heartbeat& heartbeat) {
   Envelope envelope = up("heartbeat", heartbeat.device);
   envelope.persistent = false;
   envelope.mandatory = false;
-  JsonWriter writer;
-  writer.begin_object();
+  envelope.body = body_of(heartbeat);
+  return envelope;
+}
+
+void write_fields(JsonWriter& writer, const Heartbeat& heartbeat) {
   if (heartbeat.cpu_load_permille.has_value()) {
     writer.integer("cpu_load_permille", *heartbeat.cpu_load_permille);
   }
@@ -267,19 +276,9 @@ Envelope encode_heartbeat(const Heartbeat& heartbeat) {
   if (heartbeat.temperature_millicelsius.has_value()) {
     writer.integer("temperature_millicelsius", *heartbeat.temperature_millicelsius);
   }
-  writer.end_object();
-  envelope.body = make_body(writer.take());
-  return envelope;
 }
 
-Result<Heartbeat> decode_heartbeat(const Envelope& envelope) {
-  JsonDocument document;
-  if (const Result<void> parsed = parse_body(envelope, "heartbeat", kHeartbeatBytesMax, document);
-      !parsed) {
-    return parsed.error();
-  }
-  std::optional<Error> error;
-  ObjectReader reader(document, error);
+Heartbeat read_heartbeat(ObjectReader& reader) {
   Heartbeat heartbeat;
   heartbeat.device = reader.string("device", 63);
   heartbeat.incarnation = reader.integer("incarnation", 0, INT64_MAX);
@@ -293,6 +292,18 @@ Result<Heartbeat> decode_heartbeat(const Envelope& envelope) {
       reader.optional_integer("temperature_millicelsius", -100'000, 250'000);
   reader.each("running", 1024,
               [&](ObjectReader& attempt) { heartbeat.running.push_back(read_attempt(attempt)); });
+  return heartbeat;
+}
+
+Result<Heartbeat> decode_heartbeat(const Envelope& envelope) {
+  JsonDocument document;
+  if (const Result<void> parsed = parse_body(envelope, "heartbeat", kHeartbeatBytesMax, document);
+      !parsed) {
+    return parsed.error();
+  }
+  std::optional<Error> error;
+  ObjectReader reader(document, error);
+  Heartbeat heartbeat = read_heartbeat(reader);
   if (error.has_value()) {
     return *error;
   }

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "wire/bodies.h"
 #include "wire/figures.h"
 #include "wire/json.h"
 #include "wire/json_writer.h"
@@ -124,8 +125,11 @@ Envelope encode_hello(const DeviceFacts& facts) {
   envelope.app_id = facts.id;
   envelope.persistent = false;
   envelope.mandatory = false;
-  JsonWriter writer;
-  writer.begin_object();
+  envelope.body = body_of(facts);
+  return envelope;
+}
+
+void write_fields(JsonWriter& writer, const DeviceFacts& facts) {
   writer.text("board", facts.board);
   writer.text("device", facts.id);
   if (facts.idle.has_value()) {
@@ -147,24 +151,9 @@ Envelope encode_hello(const DeviceFacts& facts) {
     write(writer, variant);
   }
   writer.end_array();
-  writer.end_object();
-  envelope.body = make_body(writer.take());
-  return envelope;
 }
 
-Result<DeviceFacts> decode_hello(const Envelope& envelope) {
-  if (const Result<void> type = check_type(envelope, "hello"); !type) {
-    return type.error();
-  }
-  if (envelope.body == nullptr) {
-    return fail(ErrorCode::Corrupt, "hello without a body");
-  }
-  JsonDocument document;
-  if (const Result<void> parsed = document.parse(*envelope.body, kHelloBytesMax); !parsed) {
-    return parsed.error();
-  }
-  std::optional<Error> error;
-  ObjectReader reader(document, error);
+DeviceFacts read_facts(ObjectReader& reader) {
   DeviceFacts facts;
   facts.id = reader.string("device", 63);
   facts.board = reader.string_or("board", "unknown", 128);
@@ -182,6 +171,23 @@ Result<DeviceFacts> decode_hello(const Envelope& envelope) {
   reader.each("processors", kProcessorsMax, [&](ObjectReader& processor) {
     facts.processors.push_back(read_processor(processor));
   });
+  return facts;
+}
+
+Result<DeviceFacts> decode_hello(const Envelope& envelope) {
+  if (const Result<void> type = check_type(envelope, "hello"); !type) {
+    return type.error();
+  }
+  if (envelope.body == nullptr) {
+    return fail(ErrorCode::Corrupt, "hello without a body");
+  }
+  JsonDocument document;
+  if (const Result<void> parsed = document.parse(*envelope.body, kHelloBytesMax); !parsed) {
+    return parsed.error();
+  }
+  std::optional<Error> error;
+  ObjectReader reader(document, error);
+  DeviceFacts facts = read_facts(reader);
   if (error.has_value()) {
     return *error;
   }

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "wire/bodies.h"
 #include "wire/figures.h"
 #include "wire/json.h"
 #include "wire/json_writer.h"
@@ -43,9 +44,38 @@ void write_latency(JsonWriter& writer, const Outcome& outcome, bool completed) {
   writer.end_object();
 }
 
-void write(JsonWriter& writer, const Outcome& outcome) {
+void read_completed(ObjectReader& reader, Outcome& outcome) {
+  outcome.accuracy_evidence = reader.name("accuracy_evidence", parse_evidence, Evidence::Assumed);
+  outcome.accuracy = {std::llround(reader.number("accuracy_percent", 0, 100) * 1000)};
+  outcome.device = reader.string("device", 64);
+  outcome.energy = read_energy(reader);
+  outcome.labels = read_labels(reader);
+  if (std::optional<ObjectReader> split = reader.object("latency_us")) {
+    outcome.compute = {split->integer_or("compute", 0, 0, kMicrosMax)};
+    outcome.network = {split->integer_or("network", 0, 0, kMicrosMax)};
+    outcome.queued = {split->integer_or("queued", 0, 0, kMicrosMax)};
+    outcome.waiting = {split->integer_or("waiting", 0, 0, kMicrosMax)};
+  }
+  outcome.processor = reader.string("processor", 64);
+  outcome.runtime = reader.string_or("runtime", "", 512);
+  outcome.twin = reader.boolean_or("twin", false);
+  outcome.variant = reader.string("variant", kModelNameMax);
+  outcome.weights = reader.name("weights", parse_weights, Weights::Synthetic);
+}
+
+Envelope envelope_of(const Outcome& outcome) {
+  Envelope envelope;
+  envelope.type = type_of("outcome");
+  envelope.content_type = "application/json";
+  envelope.message_id = outcome.key.id + ".outcome";
+  envelope.correlation_id = outcome.key.id;
+  return envelope;
+}
+
+}  // namespace
+
+void write_fields(JsonWriter& writer, const Outcome& outcome) {
   const bool completed = outcome.kind == OutcomeKind::Completed;
-  writer.begin_object();
   if (completed) {
     writer.text("accuracy_evidence", to_string(outcome.accuracy_evidence));
     writer.number("accuracy_percent", static_cast<double>(outcome.accuracy.count) / 1000.0);
@@ -82,42 +112,37 @@ void write(JsonWriter& writer, const Outcome& outcome) {
   if (completed) {
     writer.text("weights", to_string(outcome.weights));
   }
-  writer.end_object();
 }
 
-void read_completed(ObjectReader& reader, Outcome& outcome) {
-  outcome.accuracy_evidence = reader.name("accuracy_evidence", parse_evidence, Evidence::Assumed);
-  outcome.accuracy = {std::llround(reader.number("accuracy_percent", 0, 100) * 1000)};
-  outcome.device = reader.string("device", 64);
-  outcome.energy = read_energy(reader);
-  outcome.labels = read_labels(reader);
-  if (std::optional<ObjectReader> split = reader.object("latency_us")) {
-    outcome.compute = {split->integer_or("compute", 0, 0, kMicrosMax)};
-    outcome.network = {split->integer_or("network", 0, 0, kMicrosMax)};
-    outcome.queued = {split->integer_or("queued", 0, 0, kMicrosMax)};
-    outcome.waiting = {split->integer_or("waiting", 0, 0, kMicrosMax)};
+Outcome read_outcome(ObjectReader& reader) {
+  Outcome outcome;
+  outcome.key.id = reader.string("id", kTaskIdMax + 32);
+  outcome.key.submitter = reader.string_or("submitter", "", 512);
+  outcome.kind = reader.name("outcome", parse_outcome_kind, OutcomeKind::Failed);
+  outcome.reason = reader.string_or("reason", "", std::size_t{64} * 1024);
+  if (const auto deadline = reader.optional_integer("deadline_us", 0, kMicrosMax)) {
+    outcome.deadline = Micros{*deadline};
   }
-  outcome.processor = reader.string("processor", 64);
-  outcome.runtime = reader.string_or("runtime", "", 512);
-  outcome.twin = reader.boolean_or("twin", false);
-  outcome.variant = reader.string("variant", kModelNameMax);
-  outcome.weights = reader.name("weights", parse_weights, Weights::Synthetic);
+  if (std::optional<ObjectReader> split = reader.object("latency_us")) {
+    outcome.total = {split->integer("total", 0, kMicrosMax)};
+  }
+  reader.each("attempts", 1000, [&](ObjectReader& attempt) {
+    outcome.attempts.push_back({attempt.string("device", 64),
+                                attempt.string_or("processor", "", 64),
+                                attempt.string_or("variant", "", kModelNameMax),
+                                attempt.string("end", std::size_t{64} * 1024)});
+  });
+  if (!reader.failed() && outcome.kind == OutcomeKind::Completed) {
+    read_completed(reader, outcome);
+  }
+  return outcome;
 }
-
-Envelope envelope_of(const Outcome& outcome) {
-  Envelope envelope;
-  envelope.type = type_of("outcome");
-  envelope.content_type = "application/json";
-  envelope.message_id = outcome.key.id + ".outcome";
-  envelope.correlation_id = outcome.key.id;
-  return envelope;
-}
-
-}  // namespace
 
 std::string outcome_json(const Outcome& outcome) {
   JsonWriter writer;
-  write(writer, outcome);
+  writer.begin_object();
+  write_fields(writer, outcome);
+  writer.end_object();
   return writer.take();
 }
 
@@ -168,26 +193,7 @@ Result<Outcome> decode_outcome(const Envelope& envelope) {
   }
   std::optional<Error> error;
   ObjectReader reader(document, error);
-  Outcome outcome;
-  outcome.key.id = reader.string("id", kTaskIdMax + 32);
-  outcome.key.submitter = reader.string_or("submitter", "", 512);
-  outcome.kind = reader.name("outcome", parse_outcome_kind, OutcomeKind::Failed);
-  outcome.reason = reader.string_or("reason", "", std::size_t{64} * 1024);
-  if (const auto deadline = reader.optional_integer("deadline_us", 0, kMicrosMax)) {
-    outcome.deadline = Micros{*deadline};
-  }
-  if (std::optional<ObjectReader> split = reader.object("latency_us")) {
-    outcome.total = {split->integer("total", 0, kMicrosMax)};
-  }
-  reader.each("attempts", 1000, [&](ObjectReader& attempt) {
-    outcome.attempts.push_back({attempt.string("device", 64),
-                                attempt.string_or("processor", "", 64),
-                                attempt.string_or("variant", "", kModelNameMax),
-                                attempt.string("end", std::size_t{64} * 1024)});
-  });
-  if (!error.has_value() && outcome.kind == OutcomeKind::Completed) {
-    read_completed(reader, outcome);
-  }
+  Outcome outcome = read_outcome(reader);
   if (error.has_value()) {
     return *error;
   }

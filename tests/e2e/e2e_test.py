@@ -10,6 +10,7 @@ import signal
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 import unittest
 import zlib
@@ -19,18 +20,21 @@ from fleet import Client, Fleet
 
 BUILD, MODELS, PHOTOS, SOURCE = sys.argv[1:5]
 FLEET = None
+JOURNAL = tempfile.TemporaryDirectory(prefix="juggler-e2e-journal-")
 
 
 def setUpModule():  # no twin of these serves int8: this machine is the only one
     global FLEET
     FLEET = Fleet(BUILD, MODELS, ["--id", "here", "--variants", "efficientnet_lite0-int8",
-                                  "--twin", "jetson-orin-nano", "--twin", "raspberry-pi-5"])
+                                  "--twin", "jetson-orin-nano", "--twin", "raspberry-pi-5",
+                                  "--journal", JOURNAL.name])
     FLEET.__enter__()
     FLEET.await_devices(3)
 
 
 def tearDownModule():
     FLEET.__exit__(None, None, None)
+    JOURNAL.cleanup()
 
 
 def photo(name):
@@ -247,6 +251,25 @@ class Loss(unittest.TestCase):
             again, = client.collect([task])
             self.assertEqual(first, again)
             self.assertEqual(FLEET.ask("status")["dispatched"], dispatched)
+
+
+class RecordedRuns(unittest.TestCase):
+    """The last class by name: everything before it is in the journal, a killed controller's run too."""
+
+    def test_every_run_is_reproduced_step_by_step(self):
+        runs = sorted({name.rsplit("-", 1)[0].removeprefix("journal-") for name in os.listdir(JOURNAL.name)})
+        self.assertGreaterEqual(len(runs), 2)
+        submitted = 0
+        for run in runs:
+            replayed = FLEET.ask("replay", JOURNAL.name, "--run", run)
+            self.assertTrue(replayed["reproduced"], replayed)
+            submitted += replayed["submitted"]
+        self.assertGreaterEqual(submitted, 350)
+
+    def test_another_policy_is_asked_about_the_same_traffic(self):
+        runs = FLEET.ask("replay", JOURNAL.name, "--policy", "round-robin", "--bound", "none")["runs"]
+        self.assertEqual([run["policy"] for run in runs], ["juggler", "round-robin"])
+        self.assertEqual(runs[0]["offered"], runs[1]["offered"])
 
 
 if __name__ == "__main__":

@@ -50,6 +50,36 @@ board = "jetson-orin-nano"
 price = 249
 """
 
+DEVICE = {
+    "board": "test-board", "device": "pi-1", "incarnation": 1, "memory_bytes": 1 << 30, "minor": 0,
+    "processors": [{"batch_max": 1, "id": "cpu0", "kind": "cpu", "window_batches": 2, "profiles": [
+        {"evidence": "measured", "variant": "n-fp32", "points": [
+            {"batch": 1, "latency_us_mean": 20000, "latency_us_p95": 22000, "energy_evidence": "measured",
+             "energy_scope": "board-input", "energy_uj": 90000, "energy_uj_high": 99000,
+             "energy_uj_low": 80000}]}]}],
+    "variants": [{"accuracy_evidence": "published", "accuracy_percent": 75.0, "id": "n-fp32",
+                  "model": "imagenet", "network": "n", "precision": "fp32", "weights": "pretrained"}],
+}
+
+
+def journal_lines(tasks, deadlines=(200000,)):
+    """A run with one device and so many tasks, 50 ms apart. Its digests are made up."""
+    yield {"journal": 1, "config": {}, "juggler": "0.0", "policy": "juggler", "run": "r", "segment": 1,
+           "unix_s": 1767225600}
+
+    def step(at, event, **fields):
+        return {"at_us": 1000000 + at, "digest": "0", "event": event, **fields}
+
+    yield step(0, "lead-begun", epoch=1, predecessor=0)
+    yield step(1000, "hello", device=DEVICE)
+    for i in range(tasks):
+        yield step(10000 + 50000 * i, "submitted", connection=1, tag=i, task={
+            "deadline_us": deadlines[i % len(deadlines)], "id": str(i), "model": "auto", "payload": i + 1,
+            "payload_bytes": 9000, "payload_height": 9, "payload_kind": "jpeg", "payload_width": 9,
+            "priority": 0, "reply_to": "q", "submitter": "user:a", "top_k": 5})
+    for at in range(1000000, 50000 * tasks + 1000000, 1000000):
+        yield step(at, "heartbeat", heartbeat={"device": "pi-1", "incarnation": 1})
+
 
 class Commands(unittest.TestCase):
     def setUp(self):
@@ -127,6 +157,44 @@ class Commands(unittest.TestCase):
             self.assertIn("simulated", page)
             self.assertGreater(page.count("<svg"), 0)
             self.assertNotIn("src=\"http", page)
+
+    def journal(self, *arguments):
+        folder = self.folder / "journal"
+        folder.mkdir(exist_ok=True)
+        lines = sorted(journal_lines(*arguments), key=lambda line: line.get("at_us", 0))
+        (folder / "journal-r-000001.jsonl").write_text(
+            "".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+        return str(folder)
+
+    def test_replay_simulates_recorded_traffic_under_both_policies(self):
+        done = self.juggler("replay", self.journal(100), "--policy", "round-robin,juggler", "--json")
+        runs = json.loads(done.stdout)["runs"]
+        self.assertEqual([run["policy"] for run in runs], ["juggler", "round-robin"])
+        for run in runs:
+            self.assertEqual((run["offered"], run["on_time"]), (100, 100))
+        said = self.juggler("replay", self.journal(100), "--policy", "round-robin").stdout
+        self.assertIn("Every row is simulated", said)
+
+    def test_replay_brings_many_kinds_of_tasks_together(self):
+        said = self.juggler("replay", self.journal(300, range(200001, 200301)), "--policy", "random").stdout
+        self.assertIn("rounded down to 2 digits", said)
+        self.assertIn("300 tasks in 1 class.", said)
+
+    def test_replay_names_the_first_step_that_differs(self):
+        journal = self.journal(3)
+        said = self.juggler("replay", journal, status=1).stdout
+        self.assertIn("journal-r-000001.jsonl:2", said)
+        self.assertIn("lead 1", said)
+        self.assertFalse(json.loads(self.juggler("replay", journal, "--json", status=1).stdout)["reproduced"])
+
+    def test_replay_of_what_is_no_journal_says_so(self):
+        self.assertIn("there is no journal at", self.juggler("replay", str(self.folder), status=2).stderr)
+        self.assertIn("x.jsonl:1: not JSON",
+                      self.juggler("replay", self.file("x.jsonl", "hello\n"), status=2).stderr)
+        journal = self.journal(3)
+        self.assertIn("fifo", self.juggler("replay", journal, "--policy", "fifo", status=2).stderr)
+        self.assertIn("lan", self.juggler("replay", journal, "--policy", "random", "--network", "x",
+                                          status=2).stderr)
 
     def test_plan_finds_a_fleet_and_what_it_holds(self):
         plan = json.loads(self.juggler("plan", self.file("d.toml", DEMAND), "--json").stdout)

@@ -2,8 +2,6 @@
 // A home folder with a network of three classes, small enough to be written out by hand: its scores
 // are the picture's mean red, green and blue. So the engine is tested without any trained network.
 
-#include <unistd.h>
-
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
@@ -11,27 +9,9 @@
 #include <string_view>
 
 #include "files/sha256.h"
+#include "support/temp_folder.h"
 
 namespace juggler::test {
-
-// A new folder that is removed with its content.
-class TempFolder {
- public:
-  TempFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "juggler-test-XXXXXX").string();
-    path_ = mkdtemp(name.data());
-  }
-  ~TempFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TempFolder(const TempFolder&) = delete;
-  TempFolder& operator=(const TempFolder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 inline void write_file(const std::filesystem::path& path, std::string_view content) {
   std::filesystem::create_directories(path.parent_path());

@@ -27,7 +27,7 @@ std::unique_ptr<Policy> plain(PolicyOptions /*options*/) {
   return make();
 }
 
-constexpr std::array<Maker, 16> kMakers{{
+constexpr auto kMakers = std::to_array<Maker>({
     {"juggler", [](PolicyOptions options) { return make_juggler_policy("", options); }},
     {"ecore", plain<make_ecore_policy>},
     {"fastest-finish", plain<make_fastest_finish_policy>},
@@ -46,7 +46,7 @@ constexpr std::array<Maker, 16> kMakers{{
     {"juggler-no-batching", [](PolicyOptions o) { return make_juggler_policy("batching", o); },
      true},
     {"juggler-no-prices", [](PolicyOptions o) { return make_juggler_policy("prices", o); }, true},
-}};
+});
 
 constexpr std::array<ParameterMaker, 1> kParameterMakers{{
     {"single-variant", "VARIANT", make_single_variant_policy},

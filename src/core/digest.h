@@ -9,7 +9,7 @@
 #include "core/consumer_messages.h"
 #include "core/controller_messages.h"
 
-namespace juggler::sim {
+namespace juggler {
 
 // Words of eight bytes, little-endian, mixed by multiply and rotate. Not for keeping secrets.
 class Digest {
@@ -44,4 +44,4 @@ void add_step(Digest& digest, std::uint64_t where, Time now, const ControllerEve
 void add_step(Digest& digest, std::uint64_t where, Time now, const ConsumerEvent& event,
               const std::vector<ConsumerAction>& actions);
 
-}  // namespace juggler::sim
+}  // namespace juggler

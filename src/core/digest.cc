@@ -1,9 +1,9 @@
-#include "sim/digest.h"
+#include "core/digest.h"
 
 #include <cmath>
 #include <variant>
 
-namespace juggler::sim {
+namespace juggler {
 namespace {
 
 class Writer {
@@ -184,4 +184,4 @@ void add_step(Digest& digest, std::uint64_t where, Time now, const ConsumerEvent
   add_all(digest, where, now, event, actions);
 }
 
-}  // namespace juggler::sim
+}  // namespace juggler

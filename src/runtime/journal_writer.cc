@@ -1,0 +1,163 @@
+#include "runtime/journal_writer.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <ctime>
+
+#include "core/digest.h"
+
+namespace juggler {
+namespace {
+
+constexpr std::int64_t kWaitingBytesMax = std::int64_t{8} << 20U;
+constexpr Micros kWarnEvery = seconds(60);
+
+// Sorts by time, and no two controllers of a machine have the same.
+std::string run_name(std::int64_t unix_s) {
+  return fmt::format("{:%Y%m%dT%H%M%SZ}-{}", fmt::gmtime(static_cast<std::time_t>(unix_s)),
+                     getpid());
+}
+
+}  // namespace
+
+Result<std::unique_ptr<JournalWriter>> JournalWriter::open(const JournalOptions& options,
+                                                           wire::JournalHead head) {
+  if (options.bytes_max < kJournalBytesMaxLeast) {
+    return fail(ErrorCode::InvalidArgument, "a journal has at least 1 MiB");
+  }
+  SystemClock clock;
+  head.unix_s = clock.unix_seconds();
+  head.run = run_name(head.unix_s);
+  std::unique_ptr<JournalWriter> writer(new JournalWriter(options, std::move(head)));
+  if (Result<void> begun = writer->files_.append(""); !begun) {
+    return fail(begun.error().code, "the journal: " + begun.error().message);
+  }
+  writer->thread_ = std::jthread([raw = writer.get()] {
+    Batch batch;
+    while (raw->take(batch)) {
+      raw->write(batch);
+      batch = {};
+    }
+    if (raw->gap_.steps > 0) {
+      raw->write(batch);  // the gap alone
+    }
+  });
+  return writer;
+}
+
+JournalWriter::JournalWriter(const JournalOptions& options, wire::JournalHead head)
+    : waiting_bytes_max_(static_cast<std::size_t>(
+          std::min(kWaitingBytesMax, options.bytes_max.count / kJournalSegments))),
+      head_(std::move(head)),
+      files_({.folder = options.folder,
+              .bytes_max = options.bytes_max,
+              .run = head_.run,
+              .opening = [this](std::int64_t segment) { return opening(segment); }}) {}
+
+JournalWriter::~JournalWriter() {
+  {
+    const MutexLock lock(mutex_);
+    stopping_ = true;
+  }
+  ready_.notify_one();
+}
+
+void JournalWriter::after(Time now, const ControllerEvent& event,
+                          std::vector<ControllerAction>& actions) {
+  Digest digest;
+  add_step(digest, 0, now, event, actions);
+  const std::string line = wire::encode_step(now, digest.value(), event) + "\n";
+  const auto* hello = std::get_if<HelloArrived>(&event);
+  std::string known = hello != nullptr ? wire::encode_known(hello->facts) + "\n" : std::string();
+  bool first = false;
+  {
+    const MutexLock lock(mutex_);
+    first = waiting_.empty();
+    // After one that did not fit, the next one would hide the gap.
+    if (waiting_.lost > 0 || (!first && waiting_.lines.size() + line.size() > waiting_bytes_max_)) {
+      waiting_.lost += 1;
+    } else {
+      waiting_.lines += line;
+      waiting_.steps += 1;
+    }
+    if (hello != nullptr) {
+      waiting_.hellos.emplace_back(hello->facts.id, std::move(known));
+    }
+  }
+  if (first) {
+    ready_.notify_one();
+  }
+}
+
+// False at the end, once nothing waits. A std::unique_lock, because a condition variable needs one;
+// clang's analysis ends here.
+bool JournalWriter::take(Batch& batch) JUGGLER_NO_THREAD_ANALYSIS {
+  std::unique_lock lock(mutex_.native());
+  writing_ = false;
+  idle_.notify_all();
+  ready_.wait(lock, [this]() JUGGLER_NO_THREAD_ANALYSIS { return stopping_ || !waiting_.empty(); });
+  std::swap(batch, waiting_);
+  writing_ = true;
+  return !batch.empty();
+}
+
+void JournalWriter::flush() JUGGLER_NO_THREAD_ANALYSIS {
+  std::unique_lock lock(mutex_.native());
+  idle_.wait(lock, [this]() JUGGLER_NO_THREAD_ANALYSIS { return !writing_ && waiting_.empty(); });
+}
+
+std::string JournalWriter::opening(std::int64_t segment) {
+  head_.segment = segment;
+  SystemClock clock;
+  head_.unix_s = clock.unix_seconds();
+  std::string lines = wire::encode_journal(head_) + "\n";
+  for (const auto& [device, line] : known_) {
+    lines += line;
+  }
+  return lines;
+}
+
+void JournalWriter::lose(std::int64_t steps, const std::string& reason) {
+  gap_.steps += steps;
+  gap_.reason = reason;
+  const Time now = SystemClock().now();
+  if (now >= warn_from_) {
+    spdlog::warn("the journal has a gap of {} steps until now: {}; scheduling goes on", gap_.steps,
+                 reason);
+    warn_from_ = now + kWarnEvery;
+  }
+}
+
+void JournalWriter::write(Batch& batch) {
+  std::string gap_line;
+  if (gap_.steps > 0) {
+    gap_line = wire::encode_journal(gap_) + "\n";
+  }
+  if (const Result<void> written = files_.append(gap_line + batch.lines); !written) {
+    lose(batch.steps, written.error().message);
+  } else {
+    gap_ = {};
+  }
+  for (auto& [device, line] : batch.hellos) {
+    std::string& known = known_[device];
+    known_bytes_ += line.size() - known.size();
+    known = std::move(line);
+  }
+  if (known_bytes_ > static_cast<std::size_t>(files_.segment_max().count) / 2) {
+    spdlog::warn(
+        "the hellos of {} devices fill half a segment of the journal and are left out of "
+        "the next ones' openings; a larger --journal-max keeps them",
+        known_.size());
+    known_.clear();
+    known_bytes_ = 0;
+  }
+  if (batch.lost > 0) {
+    lose(batch.lost, "the disk was slower than the controller");
+  }
+}
+
+}  // namespace juggler

@@ -1,0 +1,33 @@
+#pragma once
+// The JSON bodies of messages, field by field and without their envelopes: what the messages and
+// the journal have in common. Inside src/wire only.
+
+#include "core/controller_messages.h"
+#include "wire/envelope.h"
+#include "wire/json.h"
+#include "wire/json_writer.h"
+
+namespace juggler::wire {
+
+// Into an object that is begun.
+void write_fields(JsonWriter& writer, const DeviceFacts& facts);
+void write_fields(JsonWriter& writer, const Heartbeat& heartbeat);
+void write_fields(JsonWriter& writer, const AttemptResult& result);
+void write_fields(JsonWriter& writer, const Outcome& outcome);
+
+// What is wrong with a field is the reader's error; validate() is the caller's to ask.
+DeviceFacts read_facts(ObjectReader& reader);
+Heartbeat read_heartbeat(ObjectReader& reader);
+AttemptResult read_result(ObjectReader& reader);
+Outcome read_outcome(ObjectReader& reader);
+
+template <class Message>
+Body body_of(const Message& message) {
+  JsonWriter writer;
+  writer.begin_object();
+  write_fields(writer, message);
+  writer.end_object();
+  return make_body(writer.take());
+}
+
+}  // namespace juggler::wire
