@@ -60,7 +60,7 @@ soak: ## Run SEEDS random worlds (100000) with faults in virtual time, every pro
 SECONDS_EACH ?= 60
 fuzz: ## Fuzz every decoder for SECONDS_EACH seconds (60) with clang's libFuzzer
 	@$(SETUP) packages build packages test packages check
-	@cmake --preset fuzz && cmake --build build/fuzz
+	@cmake --preset fuzz && cmake --build build/fuzz --target tests/fuzz/all
 	@tests/fuzz/run.sh build/fuzz $(SECONDS_EACH)
 
 TIDY ?= src

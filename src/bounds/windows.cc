@@ -222,7 +222,7 @@ Result<void> WindowSolver::solve(double until, WindowReport& report) {
       report.in_time = false;
       break;
     }
-    if (const Result<void> ok = lp_.minimise({.seconds = left}); !ok) {
+    if (Result<void> ok = lp_.minimise({.seconds = left}); !ok) {
       if (ok.error().code == ErrorCode::TooLarge) {
         report.in_time = false;
         break;

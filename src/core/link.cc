@@ -30,8 +30,9 @@ std::int64_t Link::queued(Time now) const {
   if (passed_us == 0 || queued_ == 0) {
     return queued_;
   }
-  const bool through = transfer(queued_).count <= passed_us;
-  return through ? 0 : queued_ - passed_us * 1000 / ns_per_byte();
+  const std::int64_t each_ns = ns_per_byte();
+  const bool through = each_ns == 0 || transfer(queued_).count <= passed_us;
+  return through ? 0 : queued_ - passed_us * 1000 / each_ns;
 }
 
 std::int64_t Link::send(Bytes size, Time now) {

@@ -10,8 +10,6 @@
 namespace juggler {
 namespace {
 
-using std::string_view_literals::operator""sv;
-
 constexpr unsigned kEndOfImage = 0xd9;
 
 unsigned byte_at(std::string_view bytes, std::size_t at) {
@@ -27,7 +25,7 @@ bool png_ends(std::string_view bytes) {
     if (bytes.size() - at - 12 < length) {
       return false;
     }
-    if (bytes.substr(at + 4, 4) == "IEND"sv) {
+    if (bytes.substr(at + 4, 4) == "IEND") {
       return true;
     }
     at += 12 + length;

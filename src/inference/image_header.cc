@@ -11,10 +11,8 @@
 namespace juggler {
 namespace {
 
-using std::string_view_literals::operator""sv;
-
-constexpr std::string_view kPngSignature = "\x89PNG\r\n\x1a\n"sv;
-constexpr std::string_view kJpegStart = "\xff\xd8\xff"sv;
+constexpr std::string_view kPngSignature = "\x89PNG\r\n\x1a\n";
+constexpr std::string_view kJpegStart = "\xff\xd8\xff";
 
 unsigned byte_at(std::string_view bytes, std::size_t at) {
   return static_cast<unsigned char>(bytes[at]);
@@ -52,7 +50,7 @@ Result<ImageHeader> png_header(std::string_view bytes) {
   if (bytes.size() < 33) {
     return corrupt("PNG truncated inside its header");
   }
-  if (big_endian(bytes, 8, 4) != 13 || bytes.substr(12, 4) != "IHDR"sv) {
+  if (big_endian(bytes, 8, 4) != 13 || bytes.substr(12, 4) != "IHDR") {
     return corrupt("PNG without a header chunk");
   }
   const unsigned width = big_endian(bytes, 16, 4);
@@ -141,15 +139,15 @@ struct Magic {
 };
 
 // Formats that people send by mistake, for a better message.
-constexpr std::array<Magic, 9> kOthers{{{0, "GIF8"sv, "a GIF"},
-                                        {8, "WEBP"sv, "a WebP picture"},
-                                        {0, "BM"sv, "a BMP"},
-                                        {0, "II*\0"sv, "a TIFF"},
-                                        {0, "MM\0*"sv, "a TIFF"},
-                                        {4, "ftyp"sv, "a HEIC, AVIF or MP4 file"},
-                                        {0, "%PDF"sv, "a PDF"},
-                                        {0, "<svg"sv, "an SVG"},
-                                        {0, "PK\x03\x04"sv, "a ZIP archive"}}};
+constexpr std::array<Magic, 9> kOthers{{{0, "GIF8", "a GIF"},
+                                        {8, "WEBP", "a WebP picture"},
+                                        {0, "BM", "a BMP"},
+                                        {0, std::string_view("II*\0", 4), "a TIFF"},
+                                        {0, std::string_view("MM\0*", 4), "a TIFF"},
+                                        {4, "ftyp", "a HEIC, AVIF or MP4 file"},
+                                        {0, "%PDF", "a PDF"},
+                                        {0, "<svg", "an SVG"},
+                                        {0, "PK\x03\x04", "a ZIP archive"}}};
 
 std::optional<std::string_view> other_format(std::string_view bytes) {
   const auto at = std::find_if(kOthers.begin(), kOthers.end(), [&](const Magic& magic) {

@@ -18,6 +18,7 @@ bool onnx_engine_available() { return false; }
 
 Result<OnnxRuntime> load_onnx_runtime(const std::filesystem::path& /*home*/) { return absent(); }
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): the engine that this stands for keeps it
 Result<std::unique_ptr<InferenceEngine>> make_onnx_engine(Catalogue /*catalogue*/,
                                                           const OnnxEngineOptions& /*options*/) {
   return absent();

@@ -76,8 +76,8 @@ void Preprocessor::prepare(Axis& axis, const AxisSizes& sizes) {
   axis.end = 0;
   for (int i = 0; i < sizes.cropped; ++i) {
     const double centre = (i + offset + 0.5) * scale;
-    const int first = std::max(static_cast<int>(centre - reach + 0.5), 0);
-    const int end = std::min(static_cast<int>(centre + reach + 0.5), sizes.source);
+    const int first = std::max(static_cast<int>(std::lround(centre - reach)), 0);
+    const int end = std::min(static_cast<int>(std::lround(centre + reach)), sizes.source);
     const Span span{first, end - first, axis.weights.size()};
     double total = 0.0;
     for (int x = first; x < end; ++x) {

@@ -24,8 +24,8 @@ using SteadyTime = std::chrono::steady_clock::time_point;
 // Sleeps on the monotonic clock, which steady_clock is on Linux. The kernel's default slack of
 // 50 us would be a tenth of a fast network's time.
 void sleep_precisely(SteadyTime until) {
-  thread_local const bool slack_set = prctl(PR_SET_TIMERSLACK, 1000UL, 0UL, 0UL, 0UL) == 0;
-  static_cast<void>(slack_set);
+  thread_local const bool kSlackSet = prctl(PR_SET_TIMERSLACK, 1000UL, 0UL, 0UL, 0UL) == 0;
+  static_cast<void>(kSlackSet);
   const auto since = until.time_since_epoch();
   const auto whole = std::chrono::duration_cast<std::chrono::seconds>(since);
   timespec wake{};

@@ -179,15 +179,16 @@ void ControllerShell::from_device(const TransportDelivery& delivery) {
     return;
   }
   if (starts_with(key, "heartbeat.")) {
-    if (Result<Heartbeat> heartbeat = wire::decode_heartbeat(delivery.envelope)) {
+    Result<Heartbeat> heartbeat = wire::decode_heartbeat(delivery.envelope);
+    if (heartbeat) {
       transport_.ack(delivery.id);
       step(HeartbeatArrived{std::move(*heartbeat)});
       return;
-    } else {
-      error = heartbeat.error();
     }
+    error = heartbeat.error();
   } else if (starts_with(key, "hello.")) {
-    if (Result<DeviceFacts> facts = wire::decode_hello(delivery.envelope)) {
+    Result<DeviceFacts> facts = wire::decode_hello(delivery.envelope);
+    if (facts) {
       transport_.ack(delivery.id);
       const DeviceState* known = controller_.fleet().find(facts->id);
       if (known == nullptr || known->facts->incarnation != facts->incarnation) {
@@ -197,9 +198,8 @@ void ControllerShell::from_device(const TransportDelivery& delivery) {
       }
       step(HelloArrived{std::move(*facts)});
       return;
-    } else {
-      error = facts.error();
     }
+    error = facts.error();
   } else {
     error = fail(ErrorCode::Unsupported, "unknown routing key");
   }

@@ -37,11 +37,11 @@ BatchReport report_of(InferenceEngine& engine, const BatchJob& job) {
 ThreadExecutor::ThreadExecutor(std::map<std::string, std::unique_ptr<InferenceEngine>> engines,
                                std::function<void()> finished)
     : finished_(std::move(finished)) {
-  for (auto& [processor, engine] : engines) {
+  for (auto& entry : engines) {
     auto lane = std::make_unique<Lane>();
-    lane->engine = std::move(engine);
+    lane->engine = std::move(entry.second);
     Lane& reference = *lane;
-    lanes_.emplace(processor, std::move(lane));
+    lanes_.emplace(entry.first, std::move(lane));
     reference.thread = std::jthread([this, &reference] { run(reference); });
   }
 }

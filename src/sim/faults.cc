@@ -247,7 +247,7 @@ void FaultPlan::ramp(std::size_t index) {
 
 // After FoundationDB: a random part of the links stops one by one, and is released in another
 // order, all within the fault's time.
-void FaultPlan::swizzle(Fault fault) {
+void FaultPlan::swizzle(const Fault& fault) {
   std::vector<std::size_t> chosen;
   for (std::size_t d = 0; d < world_.devices().size(); ++d) {
     if (rng_.below(2) == 0) {

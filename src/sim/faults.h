@@ -35,7 +35,7 @@ class FaultPlan final : public Sleeper {
   void end(std::size_t index);
   void on_device(const Fault& fault, DeviceMachine& device, bool begins);
   void ramp(std::size_t index);
-  void swizzle(Fault fault);
+  void swizzle(const Fault& fault);
   void cut(DeviceMachine& device, LinkDirection direction);
   void restore(DeviceMachine& device);
   std::vector<DeviceMachine*> devices_of(const Fault& fault);

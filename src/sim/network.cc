@@ -25,7 +25,7 @@ std::int64_t about_normal(Rng& rng, std::int64_t deviation) {
       sum += static_cast<std::int64_t>((bits >> (part * 16U)) & 0xffffU);
     }
   }
-  return (sum - 12 * 32'767) * deviation / 65'536;
+  return (sum - std::int64_t{12} * 32'767) * deviation / 65'536;
 }
 
 }  // namespace

@@ -304,7 +304,7 @@ void World::controller_died(std::size_t who) {
   }
 }
 
-void World::on_outcome(std::function<void(std::uint64_t, const Outcome&)> told) {
+void World::on_outcome(const std::function<void(std::uint64_t, const Outcome&)>& told) {
   for (const auto& client : clients_) {
     client->on_outcome(told);
   }

@@ -81,7 +81,7 @@ class World {
   std::vector<std::unique_ptr<DeviceMachine>>& devices() { return devices_; }
   void controller_died(std::size_t who);  // just before its machine forgets it
   // When the outcome of each task came, completed ones only; for tests of small worlds.
-  void on_outcome(std::function<void(std::uint64_t, const Outcome&)> told);
+  void on_outcome(const std::function<void(std::uint64_t, const Outcome&)>& told);
 
  private:
   class ControllerEye;

@@ -24,6 +24,7 @@ class DepthLimit {
  public:
   explicit DepthLimit(rapidjson::Document& document) : document_(document) {}
 
+  // NOLINTBEGIN(readability-identifier-naming): the parser calls its handler by these names
   bool Null() { return document_.Null(); }
   bool Bool(bool value) { return document_.Bool(value); }
   bool Int(int value) { return document_.Int(value); }
@@ -50,6 +51,7 @@ class DepthLimit {
     --depth_;
     return document_.EndArray(elements);
   }
+  // NOLINTEND(readability-identifier-naming)
 
  private:
   rapidjson::Document& document_;
