@@ -188,7 +188,7 @@ std::vector<std::string> node_environment(const NodeFiles& files, const NodePort
       "HOME=" + files.home(),
       "PATH=/usr/lib/rabbitmq/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
       "LANG=C.UTF-8",
-      // Else queues hold pictures that have left until much later: 200 MB more at the peak.
+      // Else queues hold pictures that have left until later: 100 MB more at the peak.
       "ERL_FULLSWEEP_AFTER=0",
       // Not the machine's name: that may have no address, or change with the network.
       "RABBITMQ_NODENAME=juggler@localhost",

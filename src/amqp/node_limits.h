@@ -19,7 +19,7 @@ inline constexpr std::int64_t kMebibyte = std::int64_t{1} << 20U;
 //   dispatches of them on the devices' queues: what the processors' windows hold  50 MB
 //   under way into queues: kCredit messages, twice, for each of five clients      160 MB
 //
-// 758 MB; the rest is for what Erlang has not collected yet. Measured: 601 MB at most, with 8,000
+// 758 MB; the rest is for what Erlang has not collected yet. Measured: 704 MB at most, with 8,000
 // tasks of five clients at once.
 //
 // Tasks that nobody has taken yet are not in it: their queue is lazy, so they wait on disk, up to
