@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "apps/demo_sets.h"
 #include "apps/flags.h"
@@ -97,6 +98,18 @@ void print_title(const nlohmann::json& models, const Demonstration& demonstratio
   fmt::print("\n");
 }
 
+// Where and by what the completed ones were served.
+std::set<std::string> choices(const std::vector<ClientAnswer>& answers) {
+  std::set<std::string> choices;
+  for (const ClientAnswer& answer : answers) {
+    if (completed(answer)) {
+      const Outcome& outcome = answer.outcome;
+      choices.insert(fmt::format("{} {} {}", outcome.device, outcome.processor, outcome.variant));
+    }
+  }
+  return choices;
+}
+
 class Runner {
  public:
   Runner(Client& client, const Demonstration& demonstration, std::vector<Photo> photos)
@@ -126,7 +139,9 @@ class Runner {
         count_label(answers[i], photo);
       }
     }
-    return as_expected(set.expect, answers);
+    choices_.push_back(choices(answers));
+    const bool alike = set.unlike.has_value() && choices_.back() == choices_[*set.unlike];
+    return as_expected(set.expect, answers) && !alike;
   }
 
   std::string table() const { return table_.text(); }
@@ -198,6 +213,7 @@ class Runner {
   int right_ = 0;
   std::vector<Photo> photos_;
   OutcomeTable table_;
+  std::vector<std::set<std::string>> choices_;      // by set
   std::vector<std::vector<ClientAnswer>> answers_;  // by set
 };
 

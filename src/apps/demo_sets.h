@@ -27,6 +27,9 @@ struct DemoSet {
   Expect expect = Expect::Completed;
   std::size_t pictures_max = SIZE_MAX;
   int repeat = 1;
+  // It is there to show that a requirement changes the choice: its tasks are not served by just the
+  // processors and variants that served those of the set with this number.
+  std::optional<std::size_t> unlike;
 };
 
 // `answer`: of the query `models`. `local`: this machine's name, empty if it takes no part.

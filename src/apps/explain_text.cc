@@ -36,27 +36,58 @@ std::string requirements_of(const json& answer) {
   return text;
 }
 
+std::int64_t amount(const json& candidate, const char* name) {
+  return integer_of(candidate, name).value_or(0);
+}
+
+// What decided between two candidates by what `juggler` adds up: energy, what the goal weighs
+// beside it (waiting, accuracy), and the price of the processor's time.
+std::string dearer(const json& candidate, const json& chosen) {
+  const auto energy = integer_of(candidate, "energy_uj_board_input");
+  const auto least = integer_of(chosen, "energy_uj_board_input");
+  if (!energy.has_value()) {
+    return "energy unknown";
+  }
+  if (!least.has_value() || *least == 0) {
+    return "";
+  }
+  if (*energy > *least) {
+    return fmt::format("{:.1f}x energy",
+                       static_cast<double>(*energy) / static_cast<double>(*least));
+  }
+  const std::int64_t price = amount(candidate, "price_uj") - amount(chosen, "price_uj");
+  const std::int64_t rest =
+      amount(candidate, "cost_uj") - *energy - (amount(chosen, "cost_uj") - *least);
+  if (price + rest <= *least - *energy) {
+    return "later";  // it costs the same
+  }
+  return price >= rest
+             ? fmt::format("its time is worth {} more to others", show(Microjoules{price}))
+             : fmt::format("{} more for waiting or accuracy", show(Microjoules{rest}));
+}
+
 // Why a candidate that meets every requirement was not taken.
 std::string why_not(const json& candidate, const json* chosen, const std::string& policy) {
   if (chosen == nullptr) {
     return "";
   }
-  const auto mine = integer_of(candidate, "energy_uj_board_input");
-  const auto best = integer_of(*chosen, "energy_uj_board_input");
-  if (policy != "juggler") {
-    return "another came first";
+  if (policy == "juggler" || policy.starts_with("juggler-no-")) {
+    return dearer(candidate, *chosen);
   }
-  if (!mine.has_value()) {
-    return "energy unknown";
+  if (policy == "least-energy" &&
+      amount(candidate, "energy_uj_board_input") > amount(*chosen, "energy_uj_board_input")) {
+    return "more energy";
   }
-  if (!best.has_value() || *best == 0) {
-    return "";
+  if (policy == "most-accurate" && number_of(candidate, "accuracy_percent").value_or(0) <
+                                       number_of(*chosen, "accuracy_percent").value_or(0)) {
+    return "less accurate";
   }
-  if (*mine == *best) {
-    return "later";
-  }
-  return fmt::format("{:.1f}x energy", static_cast<double>(*mine) / static_cast<double>(*best));
+  const bool by_time =
+      policy == "fastest-finish" || policy == "least-energy" || policy == "most-accurate";
+  return by_time ? "not earlier" : "the rule chose another";
 }
+
+bool synthetic(const json& candidate) { return text_of(candidate, "weights") == "synthetic"; }
 
 std::string group_of(const json& candidate) {
   return flag_of(candidate, "chosen") ? "chosen" : text_of(candidate, "verdict");
@@ -116,7 +147,7 @@ std::vector<std::string> cells_of(const json& candidate, const std::string& why)
   const auto input = integer_of(candidate, "energy_uj_board_input");
   return {fmt::format("  {} {}{}", text_of(candidate, "device"), text_of(candidate, "processor"),
                       flag_of(candidate, "twin") ? " T" : ""),
-          text_of(candidate, "variant"),
+          text_of(candidate, "variant") + (synthetic(candidate) ? " S" : ""),
           fmt::format("{:.1f} %", number_of(candidate, "accuracy_percent").value_or(0)),
           show(Micros{integer_of(candidate, "latency_us").value_or(0)}),
           show(Micros{integer_of(candidate, "finish_us").value_or(0)}),
@@ -181,7 +212,7 @@ std::string explain_text(const json& answer, const Screen& screen, const Explain
   text += paragraph(
       "finish: predicted, from the decision, with queue and network; energy above idle, with its "
       "interval; at input: converted to the board's input, which is what decisions compare. T = "
-      "twin.",
+      "twin; S = synthetic weights: its top-1 is published for trained ones.",
       screen);
   return text;
 }

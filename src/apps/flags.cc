@@ -78,8 +78,9 @@ void add_broker_flags(CLI::App& app, BrokerChoice& choice) {
       ->type_name("URL");
   app.add_option("--broker-file", choice.broker_file, "A file whose first line is the address")
       ->type_name("FILE");
-  app.add_option("--home", choice.home,
-                 "Folder of models and state; else $JUGGLER_HOME, else ~/.local/share/juggler")
+  app.add_option(
+         "--home", choice.home,
+         "Folder of models and state; else $JUGGLER_HOME, a checkout's var, ~/.local/share/juggler")
       ->type_name("DIR");
 }
 

@@ -57,7 +57,6 @@ void OutcomeTable::section(std::string heading) { table_.section(std::move(headi
 std::string OutcomeTable::label_cell(const Outcome& outcome,
                                      const std::vector<std::string>& truth) {
   if (outcome.weights == Weights::Synthetic) {
-    synthetic_ = true;
     return outcome.labels.empty() ? "(none)" : "(synthetic weights)";
   }
   if (outcome.labels.empty()) {
@@ -99,7 +98,7 @@ void OutcomeTable::add(const OutcomeRow& row) {
   const std::string score = outcome.labels.empty() || outcome.weights == Weights::Synthetic
                                 ? std::string()
                                 : fmt::format("{:.0f} %", outcome.labels.front().score * 100);
-  table_.row({row.picture, label_cell(outcome, row.truth), score, outcome.variant,
+  table_.row({row.picture, label_cell(outcome, row.truth), score, variant_cell(outcome),
               show(outcome.accuracy), place_cell(outcome), show(outcome.total),
               energy_cell(outcome)});
 }
@@ -133,14 +132,20 @@ void OutcomeTable::add_grouped(const std::vector<ClientAnswer>& answers) {
     const Outcome& outcome = *served.example;
     twins_ = twins_ || outcome.twin;
     table_.row({fmt::format("{} of {}", served.count, answers.size()), "(the slowest)", "",
-                outcome.variant, show(outcome.accuracy), place_cell(outcome), show(served.slowest),
-                energy_cell(outcome)});
+                variant_cell(outcome), show(outcome.accuracy), place_cell(outcome),
+                show(served.slowest), energy_cell(outcome)});
   }
   for (const auto& [why, count] : refused) {
     table_.row({fmt::format("{} of {}", count, answers.size()), why.substr(0, why.find(':')), "",
                 "", "", "", "", ""});
     table_.note(why);
   }
+}
+
+std::string OutcomeTable::variant_cell(const Outcome& outcome) {
+  const bool synthetic = outcome.weights == Weights::Synthetic;
+  synthetic_ = synthetic_ || synthetic;
+  return outcome.variant + (synthetic ? " S" : "");
 }
 
 std::string OutcomeTable::place_cell(const Outcome& outcome) const {
@@ -167,7 +172,7 @@ std::string OutcomeTable::text() const {
                                     : "+ x = the label is right, wrong");
   }
   if (synthetic_) {
-    notes.emplace_back("synthetic weights: right graph and speed, meaningless labels");
+    notes.emplace_back("S: synthetic weights, right graph and speed, meaningless labels");
   }
   notes.emplace_back("energy above idle, with its interval");
   std::string legend;

@@ -30,6 +30,7 @@ class OutcomeTable {
  private:
   std::string label_cell(const Outcome& outcome, const std::vector<std::string>& truth);
   std::string energy_cell(const Outcome& outcome);
+  std::string variant_cell(const Outcome& outcome);
   std::string place_cell(const Outcome& outcome) const;
 
   Screen screen_;

@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include "amqp/private_broker.h"
+#include "files/data_folders.h"
 
 namespace juggler {
 namespace {
@@ -58,12 +59,27 @@ std::string private_broker(const fs::path& home) {
   return node->url_for("submitter");
 }
 
+// Where `make models` of the checkout that this program was built in has put them; empty where it
+// has not, or the program is installed.
+fs::path checkout_home() {
+  for (const fs::path& folder : data_folders(kHomeFolders, {})) {
+    std::error_code failed;
+    if (fs::exists(folder / "models" / "catalogue.toml", failed)) {
+      return folder;
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 fs::path home_folder(const std::string& flag) {
   fs::path home = flag;
   if (home.empty()) {
     home = environment("JUGGLER_HOME");
+  }
+  if (home.empty()) {
+    home = checkout_home();
   }
   if (home.empty()) {
     const std::string data = environment("XDG_DATA_HOME");

@@ -149,14 +149,18 @@ std::string tasks_text(const json& answer, const Screen& screen) {
     const json& labels = list_of(task, "labels");
     const auto latency = task.find("latency_us");
     std::string word = one_or(text_of(task, "reason"), "");
-    if (!labels.empty() && labels.front().is_object()) {
+    const bool synthetic = text_of(task, "weights") == "synthetic";
+    if (synthetic && !labels.empty()) {
+      word = "(synthetic weights)";
+    } else if (!labels.empty() && labels.front().is_object()) {
       word = text_of(labels.front(), "label");
     } else if (word.empty()) {
       word = text_of(task, "waiting_for");
     }
     const json& attempts = list_of(task, "attempts");
-    table.row({text_of(task, "id"), text_of(task, "state"), word, text_of(task, "device"),
-               text_of(task, "variant"),
+    table.row({text_of(task, "id"), text_of(task, "state"), word,
+               text_of(task, "device") + (flag_of(task, "twin") ? " T" : ""),
+               text_of(task, "variant") + (synthetic ? " S" : ""),
                latency != task.end() && latency->is_object() ? duration_of(*latency, "total")
                                                              : duration_of(task, "age_us"),
                attempts.empty() ? count_of(task, "attempts") : fmt::format("{}", attempts.size())});
@@ -165,9 +169,12 @@ std::string tasks_text(const json& answer, const Screen& screen) {
     return "No task yet: juggler submit photo.jpg\n";
   }
   return table.text(screen) +
-         fmt::format("{} live; then the last answered, newest first{}.\n", count_of(answer, "live"),
-                     rows > kTasksShown ? fmt::format("; {} more with --json", rows - kTasksShown)
-                                        : std::string());
+         fmt::format(
+             "{} live; then the last answered, newest first{}. T = twin; S = synthetic "
+             "weights.\n",
+             count_of(answer, "live"),
+             rows > kTasksShown ? fmt::format("; {} more with --json", rows - kTasksShown)
+                                : std::string());
 }
 
 std::string status_text(const json& answer, const Screen& screen) {

@@ -14,8 +14,9 @@ namespace juggler {
 namespace {
 
 void declare(CLI::App& app, UpOptions& flags, std::string& home) {
-  app.add_option("--home", home,
-                 "Folder of models and state; else $JUGGLER_HOME, else ~/.local/share/juggler")
+  app.add_option(
+         "--home", home,
+         "Folder of models and state; else $JUGGLER_HOME, a checkout's var, ~/.local/share/juggler")
       ->type_name("DIR");
   app.add_option("--twin", flags.twins,
                  "Add a twin of this board, or N of them; may be given several times")

@@ -90,6 +90,10 @@ struct LaneOutlook {
   bool scarce = false;       // its time (core/prices.h)
   std::uint64_t queued = 0;  // tasks in flight and in line
   bool window_full = false;
+
+  const Variant& variant_of(std::size_t profile) const {
+    return facts->variants[(*costs)[profile].variant];
+  }
 };
 
 struct Outlook {

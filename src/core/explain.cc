@@ -90,6 +90,7 @@ std::optional<Explanation> DecisionLog::explain(std::string_view task_id) const 
          .processor = processor.id,
          .variant = profile.variant,
          .twin = facts.twin,
+         .weights = entry.outlook.lanes[candidate.seen].variant_of(candidate.profile).weights,
          .accuracy = candidate.accuracy,
          .latency = candidate.latency,
          .finish = candidate.finish - entry.now,

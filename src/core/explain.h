@@ -20,6 +20,7 @@ struct ExplainedCandidate {
   std::string processor;
   std::string variant;
   bool twin = false;
+  Weights weights = Weights::Pretrained;
   MilliPercent accuracy;
   Micros latency;
   Micros finish;  // from the decision

@@ -15,6 +15,7 @@ struct DataFolders {
   const char* variable;
 };
 inline constexpr DataFolders kProfileFolders{"profiles", "JUGGLER_PROFILES"};
+inline constexpr DataFolders kHomeFolders{"var", "JUGGLER_HOME"};  // where make sets up
 inline constexpr DataFolders kScenarioFolders{"scenarios", "JUGGLER_SCENARIOS"};
 
 // Those that are there, in this order: the variable's, `<home>/<folder>`, the `<folder>` of every

@@ -190,6 +190,7 @@ json explain(const Controller& controller, const std::string& task) {
                {"processor", candidate.processor},
                {"variant", candidate.variant},
                {"twin", candidate.twin},
+               {"weights", to_string(candidate.weights)},
                {"accuracy_percent", percent(candidate.accuracy)},
                {"latency_us", candidate.latency.count},
                {"finish_us", candidate.finish.count},

@@ -19,6 +19,7 @@ class JugglerPolicy final : public Policy {
  public:
   JugglerPolicy(std::string_view without, PolicyOptions options)
       : name_(without.empty() ? "juggler" : "juggler-no-" + std::string(without)),
+        about_(about_without(without)),
         fixed_variant_(without == "variants") {
     objective_.rates = rates_of(options.goal);
     objective_.energy = without != "energy";
@@ -28,9 +29,7 @@ class JugglerPolicy final : public Policy {
   }
 
   std::string_view name() const override { return name_; }
-  std::string_view about() const override {
-    return "least energy among the placements that meet deadline, accuracy and energy limit";
-  }
+  std::string_view about() const override { return about_; }
   Objective objective() const override { return objective_; }
 
   Decision plan(const Situation& situation, Rng& /*rng*/) override {
@@ -39,6 +38,22 @@ class JugglerPolicy final : public Policy {
   }
 
  private:
+  static std::string about_without(std::string_view part) {
+    if (part == "energy") {
+      return "`juggler`, but energy costs nothing";
+    }
+    if (part == "variants") {
+      return "`juggler`, but with the most accurate variant alone";
+    }
+    if (part == "batching") {
+      return "`juggler`, but every task alone";
+    }
+    if (part == "prices") {
+      return "`juggler`, but processor time has no price";
+    }
+    return "least energy among the placements that meet deadline, accuracy and energy limit";
+  }
+
   static bool cheaper(const Candidate& a, const Candidate& b) {
     if (a.energy.has_value() != b.energy.has_value()) {
       return a.energy.has_value();
@@ -68,6 +83,7 @@ class JugglerPolicy final : public Policy {
   }
 
   std::string name_;
+  std::string about_;
   bool fixed_variant_;
   Objective objective_;
 };
