@@ -5,7 +5,9 @@
 #include <openssl/sha.h>
 
 #include <algorithm>
+#include <utility>
 
+#include "amqp/node_limits.h"
 #include "core/check.h"
 #include "fmt/format.h"
 #include "nlohmann/json.hpp"
@@ -50,6 +52,11 @@ json permission(const std::string& user) {
   return entry;
 }
 
+json policy(const char* name, const char* pattern, int priority, json definition) {
+  return {{"vhost", kVhost},      {"name", name},         {"pattern", pattern},
+          {"apply-to", "queues"}, {"priority", priority}, {"definition", std::move(definition)}};
+}
+
 bool is_role(const std::string& user) { return user == kControllerUser || user == kSubmitterUser; }
 
 }  // namespace
@@ -89,14 +96,12 @@ std::string definitions_json(const Passwords& passwords) {
                                    {"read", "^$"}});
     }
   }
-  // A policy, not an argument: it can be changed without deleting the queue.
+  // Policies, not arguments: they can be changed without deleting the queues. Lazy: what waits is
+  // on disk; it has to be written there anyhow before it is confirmed.
   json policies = json::array();
-  policies.push_back({{"vhost", kVhost},
-                      {"name", "juggler-tasks"},
-                      {"pattern", "^juggler\\.tasks$"},
-                      {"apply-to", "queues"},
-                      {"priority", 1},
-                      {"definition", {{"max-length-bytes", std::int64_t{1} << 30U}}}});
+  policies.push_back(policy("juggler-tasks", "^juggler\\.tasks$", 1,
+                            {{"queue-mode", "lazy"}, {"max-length-bytes", kTasksReadyBytesMax}}));
+  policies.push_back(policy("juggler-lazy", "^juggler\\.", 0, {{"queue-mode", "lazy"}}));
   return json({{"vhosts", json::array({{{"name", kVhost}}})},
                {"users", users},
                {"permissions", permissions},

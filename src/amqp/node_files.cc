@@ -13,6 +13,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "amqp/node_limits.h"
 #include "fmt/format.h"
 #include "nlohmann/json.hpp"
 
@@ -49,7 +50,7 @@ std::string configuration(const NodeFiles& files, const NodePorts& ports) {
   return fmt::format(
       "listeners.tcp.default = {}:{}\n"
       "load_definitions = {}\n"
-      "vm_memory_high_watermark.absolute = 512MB\n"
+      "vm_memory_high_watermark.absolute = {}\n"
       "disk_free_limit.absolute = 256MB\n"
       "max_message_size = 16777216\n"
       "consumer_timeout = 900000\n"
@@ -57,7 +58,15 @@ std::string configuration(const NodeFiles& files, const NodePorts& ports) {
       "channel_max = 64\n"
       "log.console = false\n"
       "log.file.level = warning\n",
-      ports.listen, ports.amqp, files.etc("definitions.json"));
+      ports.listen, ports.amqp, files.etc("definitions.json"), kNodeMemory);
+}
+
+// How much may be under way between the node's processes: node_limits.h.
+std::string advanced_configuration() {
+  return fmt::format(
+      "[{{rabbit, [{{credit_flow_default_credit, {{{0}, {1}}}}},\n"
+      "           {{msg_store_credit_disc_bound, {{{2}, {0}}}}}]}}].\n",
+      kCredit, kCredit / 2, kCredit * 4);
 }
 
 }  // namespace
@@ -102,7 +111,7 @@ Result<void> write_configuration(const NodeFiles& files, const NodePorts& ports,
     unsigned mode;
   } wanted[] = {
       {files.etc("rabbitmq.conf"), configuration(files, ports) + extra, 0600},
-      {files.etc("advanced.config"), "[].\n", 0600},
+      {files.etc("advanced.config"), advanced_configuration(), 0600},
       {files.etc("enabled_plugins"), "[].\n", 0600},
   };
   for (const auto& file : wanted) {
@@ -179,6 +188,8 @@ std::vector<std::string> node_environment(const NodeFiles& files, const NodePort
       "HOME=" + files.home(),
       "PATH=/usr/lib/rabbitmq/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
       "LANG=C.UTF-8",
+      // Else queues hold pictures that have left until later: 100 MB more at the peak.
+      "ERL_FULLSWEEP_AFTER=0",
       // Not the machine's name: that may have no address, or change with the network.
       "RABBITMQ_NODENAME=juggler@localhost",
       "RABBITMQ_CONF_ENV_FILE=/dev/null",

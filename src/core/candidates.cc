@@ -235,7 +235,8 @@ Candidate Judge::judge_one(const Scene& scene, std::size_t profile) const {
     candidate.verdict = Verdict::TooSlow;
   } else if (lane.device_verdict.has_value()) {
     candidate.verdict = *lane.device_verdict;
-  } else if (lane.memory_free.has_value() && facts.memory > *lane.memory_free) {
+  } else if (!lane.learned->profiles[profile].loaded && lane.memory_free.has_value() &&
+             facts.memory > *lane.memory_free) {
     candidate.verdict = Verdict::MemoryShort;
   } else if (!in_time) {
     candidate.verdict = Verdict::QueueTooLong;
@@ -285,6 +286,9 @@ void look(const Fleet& fleet, const TaskView& task, Time now, Outlook& outlook) 
       seen.line = lane.line;
       seen.device_verdict = device_verdict;
       seen.memory_free = device.memory_free;
+      if (const Bytes all = device.facts->memory; all > Bytes{0}) {
+        seen.memory_free = std::min(device.memory_free.value_or(all), all);
+      }
       seen.network = network;
       seen.link = device.link;
       seen.link_free_at = now + device.way_of(0, now);

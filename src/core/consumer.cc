@@ -241,6 +241,9 @@ void Consumer::on(BatchFinished& event) {
       result.batch_size = static_cast<int>(jobs.size());
       result.energy = energy;
       (output.status == AttemptStatus::Ok ? stats_.completed : stats_.failed) += 1;
+      if (output.status == AttemptStatus::Ok) {
+        lane.loaded.insert(jobs[i].dispatch.variant);
+      }
       finish(jobs[i], std::move(result));
     }
     return;
@@ -335,13 +338,29 @@ void Consumer::on(const Tick& /*event*/) {
   }
 }
 
+// A twin's memory is its board's, less what is loaded there, whatever its host has.
+std::optional<Bytes> Consumer::memory_free() const {
+  if (!facts_.twin || facts_.memory == Bytes{0}) {
+    return host_.memory_free;
+  }
+  Bytes left = facts_.memory;
+  for (std::size_t l = 0; l < lanes_.size(); ++l) {
+    for (const Profile& profile : facts_.processors[l].profiles) {
+      if (lanes_[l].loaded.contains(profile.variant)) {
+        left = left - profile.memory;
+      }
+    }
+  }
+  return std::max(left, Bytes{0});
+}
+
 void Consumer::beat() {
   Heartbeat heartbeat;
   heartbeat.device = facts_.id;
   heartbeat.incarnation = facts_.incarnation;
   heartbeat.draining = draining_;
   heartbeat.leaving = left_;
-  heartbeat.memory_free = host_.memory_free;
+  heartbeat.memory_free = memory_free();
   heartbeat.cpu_load_permille = host_.cpu_load_permille;
   heartbeat.temperature_millicelsius = host_.temperature_millicelsius;
   for (const Lane& lane : lanes_) {

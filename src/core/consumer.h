@@ -9,6 +9,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -59,6 +60,7 @@ class Consumer {
   struct Lane {
     DeviceQueue waiting;
     std::optional<Batch> running;
+    std::set<std::string> loaded;  // variants that have run
   };
   // A result on its way: kept until the broker has it.
   struct SentResult {
@@ -87,6 +89,7 @@ class Consumer {
   void send(SentResult& sent);
   void forget_old_results();
   void beat();
+  std::optional<Bytes> memory_free() const;
   void leave_if_done();
 
   ConsumerConfig config_;

@@ -177,6 +177,7 @@ class Controller {
   // Attempts and devices, in controller_attempts.cc.
   bool leave_lane(const AttemptId& attempt);
   void end_attempt(TaskRecord& record, Attempt& attempt, std::string end, bool device_at_fault);
+  void not_loaded(const Attempt& attempt);
   void try_again(TaskRecord& record);
   void follow(OpenAttempt& attempt, const AttemptId& id);
   void follow_anew();

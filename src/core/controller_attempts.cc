@@ -57,11 +57,30 @@ void Controller::end_attempt(TaskRecord& record, Attempt& attempt, std::string e
   attempt.end = std::move(end);
   stats_.attempts_failed += 1;
   leave_lane(attempt.id);
+  if (attempt.loads) {
+    not_loaded(attempt);
+  }
   if (device_at_fault) {
     const auto at = std::lower_bound(record.devices_failed.begin(), record.devices_failed.end(),
                                      attempt.device);
     if (at == record.devices_failed.end() || *at != attempt.device) {
       record.devices_failed.insert(at, attempt.device);
+    }
+  }
+}
+
+// An attempt that was to load its variant has failed: the next one there may have to load it.
+void Controller::not_loaded(const Attempt& attempt) {
+  DeviceState* device = fleet_.find(attempt.device);
+  for (std::size_t l = 0; device != nullptr && l < device->lanes.size(); ++l) {
+    const Processor& processor = device->facts->processors[l];
+    for (std::size_t p = 0; p < processor.profiles.size(); ++p) {
+      if (processor.id == attempt.processor && processor.profiles[p].variant == attempt.variant) {
+        Lane& lane = device->lanes[l];
+        auto learned = std::make_shared<LaneLearned>(*lane.learned);
+        learned->profiles[p].loaded = false;
+        lane.learned = std::move(learned);
+      }
     }
   }
 }

@@ -34,6 +34,9 @@ void Controller::on(ResultArrived& event) {
   learn(result, known ? &*attempt : nullptr, first_of_batch);
   if (record->phase == TaskPhase::Answering) {
     stats_.results_late += 1;
+    if (known && attempt->loads && result.status != AttemptStatus::Ok) {
+      not_loaded(*attempt);
+    }
     if (record->stands == result.attempt) {
       record->results.push_back(event.delivery);  // it comes again: still acked last
     } else {

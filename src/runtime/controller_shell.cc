@@ -67,11 +67,15 @@ void ControllerShell::step(ControllerEvent event) {
 
 void ControllerShell::handle(const TransportConnected& event) {
   spdlog::info("leading, epoch {}", event.epoch);
+  no_broker_.forget();
   step(LeadBegun{event.epoch, event.previous_epoch});
 }
 
 void ControllerShell::handle(const TransportDisconnected& event) {
-  spdlog::warn("no connection to the broker: {}; trying again", event.reason);
+  if (const std::uint64_t times = no_broker_.to_say(event.reason); times > 0) {
+    spdlog::warn("no connection to the broker: {}; trying again{}", event.reason,
+                 times_text(times));
+  }
   step(LeadEnded{});
 }
 

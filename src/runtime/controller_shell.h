@@ -11,6 +11,7 @@
 #include "core/controller.h"
 #include "runtime/clock.h"
 #include "runtime/observer.h"
+#include "runtime/repeated_warning.h"
 #include "runtime/transport.h"
 
 namespace juggler {
@@ -67,6 +68,7 @@ class ControllerShell {
   Transport& transport_;
   Clock& clock_;
   ControllerShellOptions options_;
+  RepeatedWarning no_broker_;
   ShellStats stats_;
   std::unordered_map<std::uint64_t, wire::Body> payloads_;  // looked up, never iterated
   std::uint64_t last_payload_ = 0;

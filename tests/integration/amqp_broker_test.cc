@@ -375,7 +375,7 @@ class MemoryAlarm {
   MemoryAlarm& operator=(const MemoryAlarm&) = delete;
   void end() {
     if (on_) {
-      EXPECT_TRUE(limit("512MB"));
+      EXPECT_TRUE(limit("896MB"));
     }
     on_ = false;
   }

@@ -5,6 +5,7 @@
 #include <csignal>
 #include <filesystem>
 
+#include "amqp/node_limits.h"
 #include "amqp/private_broker.h"
 #include "support/broker_node.h"
 
@@ -76,6 +77,40 @@ TEST(PrivateBroker, DeviceAddedLater_CanLogIn) {
   Peer old(
       amqp::make_transport(amqp::controller_session(node().url("controller"), "still welcome")));
   EXPECT_TRUE(old.await_connected());
+}
+
+// As many pictures as the controller serves at once are unacknowledged, and the queue is full.
+TEST(PrivateBroker, FullOfPictures_RefusesMoreAndDoesNotAlarm) {
+  // Where the node of the tests keeps its messages; it would find its disk full.
+  std::error_code error;
+  const auto space = std::filesystem::space("/dev/shm", error);
+  if (!error && space.available < std::uintmax_t{1} << 30U) {
+    GTEST_SKIP() << "needs a gigabyte in /dev/shm";
+  }
+  node().reset();
+  constexpr std::size_t kBatch = 100;
+  const wire::Body picture = wire::make_body(std::string(amqp::kPictureMax, 'p'));
+  amqp::SessionSpec spec = amqp::controller_session(node().url("controller"), "c");
+  spec.subscriptions.back().prefetch = static_cast<int>(268'000'000 / amqp::kPictureMax);
+  Peer leader(amqp::make_transport(std::move(spec)));
+  ASSERT_TRUE(leader.await_connected());
+  Peer client(amqp::make_transport({session({}), node().url("controller")}));
+  ASSERT_TRUE(client.await_connected());
+  for (std::size_t sent = kBatch; client.settled(PublishEnd::Refused) == 0; sent += kBatch) {
+    ASSERT_LE(sent, 2'000U) << "never refused";
+    for (std::size_t i = 0; i < kBatch; ++i) {
+      wire::Envelope message = message_to("juggler.tasks", "task");
+      message.body = picture;
+      client.publish_later(std::move(message));
+    }
+    ASSERT_TRUE(client.await([&] {
+      leader.poll();
+      return client.settlements.size() == sent;
+    }));
+  }
+  EXPECT_TRUE(client.blocked.empty());
+  EXPECT_TRUE(leader.blocked.empty());
+  EXPECT_GE(client.settled(PublishEnd::Confirmed), 700U);
 }
 
 TEST(PrivateBroker, KilledNode_KeepsConfirmedTasksAndItsAddress) {

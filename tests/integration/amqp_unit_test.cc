@@ -6,13 +6,21 @@
 #include "amqp/confirms.h"
 #include "amqp/definitions.h"
 #include "amqp/frames.h"
+#include "amqp/node_limits.h"
 #include "amqp/properties.h"
 #include "amqp/session.h"
 #include "amqp/topology.h"
+#include "core/controller.h"
 #include "runtime/retry_ladder.h"
 
 namespace juggler::amqp {
 namespace {
+
+// --- what a node may hold
+
+TEST(NodeLimits, ServedPayloadsAndAllThatIsUnderWay_FitIntoItsMemory) {
+  EXPECT_LT(node_memory_full(ControllerConfig{}.tasks_bytes_max.count), kNodeMemory);
+}
 
 // --- addresses
 

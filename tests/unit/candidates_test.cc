@@ -311,6 +311,26 @@ TEST(Candidates, MemoryShort_WhenTheModelDoesNotFit) {
   EXPECT_EQ(scene.only().verdict, Verdict::MemoryShort);
 }
 
+TEST(Candidates, MemoryShort_CountsTheBoardsMemoryToo) {
+  DeviceFacts facts =
+      device("d").serves(variant("net-fp32"), milliseconds(50), std::nullopt, mebibytes(100));
+  facts.memory = mebibytes(99);
+  Scene scene = scene_of(std::move(facts));
+  EXPECT_EQ(scene.only().verdict, Verdict::MemoryShort);  // it has not said how much is free
+  scene.fleet.devices[0].memory_free = mebibytes(20'000);
+  EXPECT_EQ(scene.only().verdict, Verdict::MemoryShort);
+}
+
+TEST(Candidates, LoadedVariant_NeedsNoFurtherMemory) {
+  Scene scene = scene_of(
+      device("d").serves(variant("net-fp32"), milliseconds(50), std::nullopt, mebibytes(100)));
+  scene.fleet.devices[0].memory_free = mebibytes(1);
+  LaneLearned learned(1);
+  learned.profiles[0].loaded = true;
+  scene.fleet.devices[0].lanes[0].learned = std::make_shared<const LaneLearned>(learned);
+  EXPECT_EQ(scene.only().verdict, Verdict::Meets);
+}
+
 TEST(Candidates, AlreadyTried_WhereAnAttemptFailed) {
   Scene scene = simple();
   scene.failed = {"d"};

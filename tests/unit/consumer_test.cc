@@ -37,6 +37,22 @@ std::vector<std::size_t> batch_sizes(const ConsumerHarness& harness) {
   return sizes;
 }
 
+TEST(Consumer, TwinsMemory_IsItsBoardsLessWhatHasRunThere) {
+  DeviceFacts facts =
+      device("d").twin().serves(variant("n-fp32"), milliseconds(50), std::nullopt, mebibytes(100));
+  facts.memory = mebibytes(2000);
+  ConsumerHarness harness(facts);
+  HostSampled host;
+  host.sample.memory_free = mebibytes(20'000);
+  harness.step(host);
+  harness.link_up();
+  EXPECT_EQ(harness.all<SendHeartbeat>().back().heartbeat.memory_free, mebibytes(2000));
+  harness.dispatch("t");
+  harness.finish();
+  harness.advance(seconds(2));
+  EXPECT_EQ(harness.all<SendHeartbeat>().back().heartbeat.memory_free, mebibytes(1900));
+}
+
 TEST(Consumer, Dispatch_StartsAtOnceOnAnIdleProcessor) {
   ConsumerHarness harness = ready();
   harness.dispatch("t");

@@ -24,6 +24,10 @@ DeviceFacts loads_in(const std::string& id, Micros load, double mj, std::int64_t
   return facts;
 }
 
+bool loaded(ControllerHarness& harness) {
+  return harness.controller().fleet().devices[0].lanes[0].learned->profiles[0].loaded;
+}
+
 TEST(Loading, NobodyHasItLoaded_TheFirstTaskLoadsIt_AndOthersAreToldNotToWait) {
   ControllerHarness harness(without_hedges());
   harness.lead_with({loads_in("d", milliseconds(500), 20)});
@@ -99,6 +103,28 @@ TEST(Loading, SameProcessSaysHelloAgain_HasItStill) {
   harness.submit(submission("u").deadline(milliseconds(100)));
   EXPECT_EQ(harness.last_dispatch().attempt.task.id, "u");
   EXPECT_EQ(harness.controller().stats().loaded_ahead, 1U);
+}
+
+TEST(Loading, DispatchThatWasToLoadIsRefused_TheNextLoadsIt) {
+  for (const PublishEnd end : {PublishEnd::Refused, PublishEnd::Returned}) {
+    ControllerHarness harness(without_hedges());
+    harness.lead_with({loads_in("d", milliseconds(500), 20)});
+    harness.submit(submission("t").deadline(milliseconds(100)));
+    harness.settle(harness.all<SendDispatch>().back().id, end);
+    harness.heartbeat("d");
+    EXPECT_FALSE(loaded(harness));
+  }
+}
+
+TEST(Loading, EngineFailsToLoad_TheNextLoadsIt) {
+  ControllerHarness harness(without_hedges());
+  harness.lead_with({loads_in("d", milliseconds(500), 20)});
+  harness.submit(submission("t").deadline(milliseconds(100)));
+  harness.result(result_of(harness.last_dispatch(), AttemptStatus::Error, "no memory"));
+  EXPECT_FALSE(loaded(harness));
+  harness.advance(milliseconds(200));
+  harness.submit(submission("u").deadline(milliseconds(100)));
+  EXPECT_EQ(harness.controller().stats().loaded_ahead, 2U);
 }
 
 TEST(Loading, PolicyThatDoesNotCountIt_PlacesAsIfAllWereLoaded) {

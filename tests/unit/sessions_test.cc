@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "core/task.h"
+#include "runtime/repeated_warning.h"
 #include "wire/messages.h"
 
 namespace juggler {
@@ -20,6 +21,21 @@ TEST(ControllerPlan, TakesMoreTasksThanItServes) {
     }
   }
   EXPECT_GT(static_cast<std::size_t>(tasks_prefetch), kTasksMax);
+}
+
+TEST(RepeatedWarning, SameText_IsSaidAtGrowingDistances) {
+  RepeatedWarning warning;
+  std::vector<std::uint64_t> said;
+  for (int i = 0; i < 20; ++i) {
+    if (const std::uint64_t times = warning.to_say("no broker"); times > 0) {
+      said.push_back(times);
+    }
+  }
+  EXPECT_EQ(said, (std::vector<std::uint64_t>{1, 4, 16}));
+  EXPECT_EQ(warning.to_say("another"), 1U);
+  EXPECT_EQ(warning.to_say("no broker"), 1U);
+  warning.forget();
+  EXPECT_EQ(warning.to_say("no broker"), 1U);
 }
 
 }  // namespace

@@ -1,0 +1,45 @@
+#pragma once
+// What a private node may hold: values that fit each other, so that overload shows as a nack of one
+// task and not as the node's memory alarm, which stops everybody, the controller's answers
+// included.
+
+#include <cstdint>
+
+namespace juggler::amqp {
+
+inline constexpr std::int64_t kMegabyte = 1'000'000;
+inline constexpr std::int64_t kMebibyte = std::int64_t{1} << 20U;
+
+// The sum, for pictures of half a megabyte at most, in the node's memory:
+//
+//   the node itself, idle                                                        180 MB
+//   unacknowledged by the controller: the payloads that it serves at once (256 MiB; kept in memory
+//     though the queue is lazy, where they were delivered without waiting)       268 MB
+//   on their way to the controller: 200 messages to one channel, RabbitMQ's own bound   100 MB
+//   dispatches of them on the devices' queues: what the processors' windows hold  50 MB
+//   under way into queues: kCredit messages, twice, for each of five clients      160 MB
+//
+// 758 MB; the rest is for what Erlang has not collected yet. Measured: 704 MB at most, with 8,000
+// tasks of five clients at once.
+//
+// Tasks that nobody has taken yet are not in it: their queue is lazy, so they wait on disk, up to
+// kTasksReadyBytesMax; beyond that they are nacked. Of larger pictures fewer are served at once,
+// but what is under way counts messages: floods of payloads of several megabytes may still alarm.
+inline constexpr std::int64_t kNodeMemory = 896 * kMegabyte;
+inline constexpr std::int64_t kNodeIdle = 180 * kMegabyte;
+inline constexpr std::int64_t kPictureMax = kMegabyte / 2;
+inline constexpr std::int64_t kUnsentMax = 200;  // RabbitMQ's UNSENT_MESSAGE_LIMIT
+inline constexpr std::int64_t kDispatchedBytes = 50 * kMegabyte;
+inline constexpr std::int64_t kCredit = 32;  // RabbitMQ's own is 400: 200 MB for each client
+inline constexpr std::int64_t kClients = 5;
+
+// A thousand pictures of 150 KB wait or are served: 150 MB.
+inline constexpr std::int64_t kTasksReadyBytesMax = 128 * kMebibyte;
+
+// The node's memory when so many bytes of payloads are being served and everything is full.
+constexpr std::int64_t node_memory_full(std::int64_t served) {
+  return kNodeIdle + served + kUnsentMax * kPictureMax + kDispatchedBytes +
+         2 * kCredit * kPictureMax * kClients;
+}
+
+}  // namespace juggler::amqp
