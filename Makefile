@@ -69,9 +69,9 @@ tidy: ## Lint TIDY (src) with clang-tidy: files or folders
 	@cmake --preset dev >/dev/null
 	@tests/style/tidy.sh build/dev $(TIDY)
 
-# Without broker and programs, which cost most of the time.
-QUICK := unit_core unit_wire unit_runtime property_world
-QUICK_TESTS := ^(unit_core|unit_wire|unit_runtime|property_world)$$
+# Without broker and programs, which cost most of the time, and unit_core: the random worlds go through all of it.
+QUICK := unit_wire unit_runtime property_world
+QUICK_TESTS := ^(unit_wire|unit_runtime|property_world)$$
 check: onnxruntime ## A part of sanitize, floor, fuzz and tidy, meant for CI
 	@$(SETUP) packages test packages check
 	@$(WITH_ORT) for s in asan gcc11; do \

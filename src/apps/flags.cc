@@ -1,13 +1,11 @@
 #include "apps/flags.h"
 
-#define TOML_HEADER_ONLY 1
-#define TOML_EXCEPTIONS 0
 #include <fmt/format.h>
-#include <toml++/toml.h>
 
 #include <cstdio>
 
 #include "apps/quantities.h"
+#include "files/toml_library.h"
 
 namespace juggler {
 namespace {

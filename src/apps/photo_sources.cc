@@ -1,9 +1,8 @@
 #include "apps/photo_sources.h"
 
-#define TOML_HEADER_ONLY 1
-#define TOML_EXCEPTIONS 0
 #include <fmt/format.h>
-#include <toml++/toml.h>
+
+#include "files/toml_library.h"
 
 namespace juggler {
 

@@ -1,19 +1,15 @@
-#define TOML_HEADER_ONLY 1
-#define TOML_EXCEPTIONS 0
-#define TOML_MAX_NESTED_VALUES 64
-
 #include "files/toml_reader.h"
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include <toml++/toml.h>
 #include <cmath>
 #include <fstream>
 #include <utility>
 
 #include "files/nearest_name.h"
 #include "files/toml_ascii.h"
+#include "files/toml_library.h"
 
 namespace juggler {
 namespace {

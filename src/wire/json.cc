@@ -8,7 +8,10 @@
 
 #include <rapidjson/reader.h>
 #include <algorithm>
+#include <charconv>
 #include <cmath>
+#include <limits>
+#include <system_error>
 
 #include "wire/utf8.h"
 
@@ -20,20 +23,29 @@ constexpr std::size_t kOverread = 16;  // the parser may look so far behind the 
 
 // Hands the parser's events on to the document and ends the parsing where they nest too deep:
 // before there is any memory in it, because JSON amplifies.
-class DepthLimit {
+//
+// Numbers come as text: of a zero with an exponent (0e9) RapidJSON 1.1 makes anything, because it
+// counts the leading zeros of nothing.
+class Builder : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Builder> {
  public:
-  explicit DepthLimit(rapidjson::Document& document) : document_(document) {}
+  explicit Builder(rapidjson::Document& document) : document_(document) {}
 
   // NOLINTBEGIN(readability-identifier-naming): the parser calls its handler by these names
   bool Null() { return document_.Null(); }
   bool Bool(bool value) { return document_.Bool(value); }
-  bool Int(int value) { return document_.Int(value); }
-  bool Uint(unsigned value) { return document_.Uint(value); }
-  bool Int64(std::int64_t value) { return document_.Int64(value); }
-  bool Uint64(std::uint64_t value) { return document_.Uint64(value); }
-  bool Double(double value) { return document_.Double(value); }
-  bool RawNumber(const char* text, rapidjson::SizeType size, bool copy) {
-    return document_.RawNumber(text, size, copy);
+  bool RawNumber(const char* text, rapidjson::SizeType size, bool /*copy*/) {
+    const char* end = text + size;
+    std::int64_t whole = 0;
+    if (whole_text_is(text, end, whole)) {
+      return document_.Int64(whole);
+    }
+    std::uint64_t large = 0;
+    if (whole_text_is(text, end, large)) {
+      return document_.Uint64(large);
+    }
+    double real = 0.0;  // what no double holds, is refused where a number is read
+    return document_.Double(
+        whole_text_is(text, end, real) ? real : std::numeric_limits<double>::infinity());
   }
   bool String(const char* text, rapidjson::SizeType size, bool copy) {
     return document_.String(text, size, copy);
@@ -54,6 +66,12 @@ class DepthLimit {
   // NOLINTEND(readability-identifier-naming)
 
  private:
+  template <class Number>
+  static bool whole_text_is(const char* text, const char* end, Number& number) {
+    const auto [stop, error] = std::from_chars(text, end, number);
+    return error == std::errc{} && stop == end;
+  }
+
   rapidjson::Document& document_;
   int depth_ = 0;
 };
@@ -75,13 +93,13 @@ Result<void> JsonDocument::parse(std::string_view text, std::size_t bytes_max) {
   text_.reserve(text.size() + kOverread);
   text_.assign(text);
   text_.append(kOverread, '\0');
-  constexpr unsigned kFlags = rapidjson::kParseInsituFlag | rapidjson::kParseFullPrecisionFlag;
+  constexpr unsigned kFlags = rapidjson::kParseInsituFlag | rapidjson::kParseNumbersAsStringsFlag;
   rapidjson::InsituStringStream stream(text_.data());
   rapidjson::ParseResult result;
   auto parse_into = [&](rapidjson::Document& document) {
-    DepthLimit limit(document);
+    Builder builder(document);
     rapidjson::Reader reader;
-    result = reader.Parse<kFlags>(stream, limit);
+    result = reader.Parse<kFlags>(stream, builder);
     return !result.IsError();
   };
   document_.Populate(parse_into);
