@@ -172,7 +172,7 @@ std::string OutcomeTable::text() const {
                                     : "+ x = the label is right, wrong");
   }
   if (synthetic_) {
-    notes.emplace_back("S: synthetic weights, right graph and speed, meaningless labels");
+    notes.emplace_back("S = synthetic weights: right graph and speed, meaningless labels");
   }
   notes.emplace_back("energy above idle, with its interval");
   std::string legend;

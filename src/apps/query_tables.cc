@@ -101,7 +101,8 @@ std::string models_text(const json& answer, const Screen& screen) {
     const json& placements = list_of(variant, "placements");
     const json* best = best_placement(placements);
     const auto energy = best != nullptr ? energy_of(*best) : std::nullopt;
-    table.row({text_of(variant, "model"), text_of(variant, "id"),
+    const bool synthetic = text_of(variant, "weights") == "synthetic";
+    table.row({text_of(variant, "model"), text_of(variant, "id") + (synthetic ? " S" : ""),
                percent_of(variant, "accuracy_percent"), text_of(variant, "accuracy_evidence"),
                text_of(variant, "weights"), fmt::format("{}", placements.size()),
                best != nullptr
@@ -116,9 +117,11 @@ std::string models_text(const json& answer, const Screen& screen) {
   }
   return table.text(screen) +
          paragraph(
-             fmt::format("on: processors that serve it; T = twin; energy above idle, with its "
-                         "interval (--json has sources). `auto` means {}, of trained weights.",
-                         one_or(text_of(answer, "auto_model"), "imagenet")),
+             fmt::format(
+                 "on: processors that serve it; T = twin; S = synthetic weights: its top-1 is "
+                 "published for trained ones; energy above idle, with its interval (--json "
+                 "has sources). `auto` means {}, of trained weights.",
+                 one_or(text_of(answer, "auto_model"), "imagenet")),
              screen);
 }
 

@@ -148,6 +148,20 @@ std::string_view state_of(const TaskRecord& record) {
   return "?";
 }
 
+// Where a task is: what an outcome says of its place, as far as it is known before the end.
+json place_json(const Controller& controller, const Attempt& attempt) {
+  json place{{"device", attempt.device}, {"variant", attempt.variant}};
+  const DeviceState* device = controller.fleet().find(attempt.device);
+  if (device == nullptr) {
+    return place;  // it left
+  }
+  place["twin"] = device->facts->twin;
+  if (const Variant* variant = device->facts->find_variant(attempt.variant)) {
+    place["weights"] = to_string(variant->weights);
+  }
+  return place;
+}
+
 json tasks(const Controller& controller, Time now) {
   json list = json::array();
   for (const auto& [number, record] : controller.tasks().all()) {
@@ -163,8 +177,7 @@ json tasks(const Controller& controller, Time now) {
     if (record.phase == TaskPhase::Waiting) {
       entry["waiting_for"] = record.waiting_for;
     } else if (!record.attempts.empty()) {
-      entry["device"] = record.attempts.back().device;
-      entry["variant"] = record.attempts.back().variant;
+      entry.update(place_json(controller, record.attempts.back()));
     }
     list.push_back(std::move(entry));
   }

@@ -92,6 +92,8 @@ json candidate(const std::string& device, const std::string& verdict, std::int64
 json explanation() {
   json chosen = candidate("jetson-orin-nano", "meets", 35'200);
   chosen["chosen"] = true;
+  json synthetic = candidate("jetson-nano", "synthetic-weights", 70'000);
+  synthetic["weights"] = "synthetic";
   return {{"task", "task-1"},
           {"policy", "juggler"},
           {"decision", "place"},
@@ -108,8 +110,7 @@ json explanation() {
            {chosen, candidate("jetson-nano", "meets", 102'000), candidate("pi", "meets", 0),
             candidate("raspberry-pi-4", "too-slow", 510'000),
             candidate("raspberry-pi-5", "below-accuracy", 73'500),
-            candidate("jetson-nano", "below-accuracy", 70'000),
-            candidate("jetson-nano", "synthetic-weights", 70'000),
+            candidate("jetson-nano", "below-accuracy", 70'000), synthetic,
             candidate("jetson-nano", "other-model", 70'000)}}};
 }
 
@@ -153,6 +154,11 @@ json models() {
                 {"energy_uj", 200'000},
                 {"energy_uj_low", 100'000},
                 {"energy_uj_high", 400'000}}}}},
+            {{"id", "resnet18-int8"},
+             {"model", "imagenet"},
+             {"accuracy_percent", 69.758},
+             {"weights", "synthetic"},
+             {"placements", json::array()}},
             {{"id", "noop-fp32"}, {"model", "noop"}, {"placements", json::array()}}}}};
 }
 
@@ -170,7 +176,16 @@ json tasks() {
              {"device", "pi"},
              {"variant", "resnet50-fp32"},
              {"latency_us", {{"total", 45'600}}},
-             {"attempts", {{{"device", "pi"}}}}}}}};
+             {"attempts", {{{"device", "pi"}}}}},
+            {{"id", "task-2"},
+             {"state", "completed"},
+             {"labels", {{{"label", "tench"}, {"score", 0.1}}}},
+             {"device", "jetson-nano"},
+             {"twin", true},
+             {"variant", "resnet18-int8"},
+             {"weights", "synthetic"},
+             {"latency_us", {{"total", 12'300}}},
+             {"attempts", {{{"device", "jetson-nano"}}}}}}}};
 }
 
 std::string quantities() {

@@ -80,6 +80,25 @@ TEST_F(QueriesTest, Tasks_AreTheLiveOnesThenTheAnsweredOnes) {
   EXPECT_EQ(answer["tasks"][1]["state"], "completed");
 }
 
+TEST_F(QueriesTest, TaskUnderWay_SaysWhetherATwinAndTrainedWeightsServeIt) {
+  harness_.hello(device("c").twin().serves(test::synthetic("s-fp32", 90), milliseconds(50)));
+  harness_.submit(submission("live").model("s-fp32"));
+  const json task = ask("tasks")["tasks"][0];
+  EXPECT_EQ(task["device"], "c");
+  EXPECT_EQ(task["twin"], true);
+  EXPECT_EQ(task["weights"], "synthetic");
+}
+
+TEST_F(QueriesTest, Explain_MarksTwinsAndSyntheticWeights) {
+  harness_.hello(device("c").twin().serves(test::synthetic("s-fp32", 90), milliseconds(50)));
+  harness_.submit(submission("t").model("s-fp32"));
+  const json candidates = ask("explain", "t")["candidates"];
+  EXPECT_EQ(candidates[0]["variant"], "s-fp32");
+  EXPECT_EQ(candidates[0]["twin"], true);
+  EXPECT_EQ(candidates[0]["weights"], "synthetic");
+  EXPECT_EQ(candidates[1]["weights"], "pretrained");
+}
+
 TEST_F(QueriesTest, Explain_ShowsEveryCandidate) {
   harness_.submit(submission("t").min_accuracy(70));
   const json answer = ask("explain", "t");
