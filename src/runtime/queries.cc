@@ -211,7 +211,10 @@ json explain(const Controller& controller, const std::string& task) {
                {"why", describe(candidate.verdict)},
                {"batch_tasks", candidate.tasks},
                {"cost_uj", candidate.cost_uj},
+               {"waiting_uj", candidate.waiting_uj},
+               {"accuracy_uj", candidate.accuracy_uj},
                {"price_uj", candidate.price_uj},
+               {"tasks_before", candidate.tasks_before},
                {"chosen", candidate.chosen}};
     if (candidate.energy.has_value()) {
       entry.update(energy_json(candidate.energy));

@@ -84,7 +84,8 @@ json candidate(const std::string& device, const std::string& verdict, std::int64
                   {"energy_uj_high", energy_uj * 2},
                   {"energy_evidence", "derived"},
                   {"energy_scope", "board-input"},
-                  {"energy_uj_board_input", energy_uj * 5 / 4}});
+                  {"energy_uj_board_input", energy_uj * 5 / 4},
+                  {"cost_uj", energy_uj * 5 / 4}});
   }
   return entry;
 }
@@ -92,6 +93,8 @@ json candidate(const std::string& device, const std::string& verdict, std::int64
 json explanation() {
   json chosen = candidate("jetson-orin-nano", "meets", 35'200);
   chosen["chosen"] = true;
+  json late = candidate("jetson-xavier", "window-full", 20'000);
+  late.update({{"finish_us", 908'430}, {"cost_uj", 115'000}, {"waiting_uj", 90'000}});
   json synthetic = candidate("jetson-nano", "synthetic-weights", 70'000);
   synthetic["weights"] = "synthetic";
   return {{"task", "task-1"},
@@ -107,7 +110,7 @@ json explanation() {
           {"age_us", 1'250},
           {"remaining_us", 198'750},
           {"candidates",
-           {chosen, candidate("jetson-nano", "meets", 102'000), candidate("pi", "meets", 0),
+           {chosen, candidate("jetson-nano", "meets", 102'000), candidate("pi", "meets", 0), late,
             candidate("raspberry-pi-4", "too-slow", 510'000),
             candidate("raspberry-pi-5", "below-accuracy", 73'500),
             candidate("jetson-nano", "below-accuracy", 70'000), synthetic,
