@@ -10,6 +10,7 @@
 #include "apps/json_fields.h"
 #include "apps/quantities.h"
 #include "apps/query_tables.h"
+#include "telemetry/printable.h"
 
 namespace juggler {
 namespace {
@@ -21,7 +22,7 @@ std::string requirements_of(const json& answer) {
   if (at == answer.end() || !at->is_object()) {
     return "";
   }
-  std::string text = "model " + text_of(*at, "model");
+  std::string text = "model " + printable(text_of(*at, "model"));
   if (const auto floor = number_of(*at, "min_accuracy_percent")) {
     text += fmt::format(", at least {:.1f} % top-1", *floor);
   }
@@ -111,17 +112,17 @@ std::vector<std::string> cells_of(const json& candidate, const std::string& why)
 std::string explain_text(const json& answer, const Screen& screen, const ExplainOptions& options) {
   const std::string policy = text_of(answer, "policy");
   const std::string decision = text_of(answer, "decision");
-  std::string text =
-      fmt::format("Task {}: {}, by policy {}, {} after its arrival.\n", text_of(answer, "task"),
-                  decision == "place"  ? "placed"
-                  : decision == "wait" ? "waits"
-                                       : "cannot be served",
-                  policy, show(Micros{integer_of(answer, "age_us").value_or(0)}));
+  std::string text = fmt::format(
+      "Task {}: {}, by policy {}, {} after its arrival.\n", printable(text_of(answer, "task")),
+      decision == "place"  ? "placed"
+      : decision == "wait" ? "waits"
+                           : "cannot be served",
+      printable(policy), show(Micros{integer_of(answer, "age_us").value_or(0)}));
   text += paragraph(fmt::format("Asked for: {}; {} left.", requirements_of(answer),
                                 show(Micros{integer_of(answer, "remaining_us").value_or(0)})),
                     screen);
   if (const std::string reason = text_of(answer, "reason"); !reason.empty()) {
-    text += paragraph("Reason: " + reason, screen);
+    text += paragraph("Reason: " + printable(reason), screen);
   }
   Table table({{.title = "  device, processor"},
                {.title = "variant"},

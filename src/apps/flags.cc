@@ -8,6 +8,7 @@
 #include <cstdio>
 
 #include "apps/quantities.h"
+#include "telemetry/printable.h"
 
 namespace juggler {
 namespace {
@@ -127,7 +128,7 @@ Result<void> apply_config(CLI::App& app, const std::string& file) {
 }
 
 int complain(const std::string& message, int status) {
-  fmt::print(stderr, "juggler: {}\n", message);
+  fmt::print(stderr, "juggler: {}\n", printable_lines(message));
   return status;
 }
 

@@ -52,7 +52,7 @@ std::string describe(const ClientAnswer& answer) {
 OutcomeTable::OutcomeTable(Screen screen)
     : screen_(screen), wide_(screen.width >= kWide), table_(columns(wide_)) {}
 
-void OutcomeTable::section(std::string heading) { table_.section(std::move(heading)); }
+void OutcomeTable::section(const std::string& heading) { table_.section(heading); }
 
 std::string OutcomeTable::label_cell(const Outcome& outcome,
                                      const std::vector<std::string>& truth) {

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "core/check.h"
+#include "telemetry/printable.h"
 
 namespace juggler {
 namespace {
@@ -106,7 +107,7 @@ std::vector<std::string> wrap(std::string_view text, std::size_t width) {
 
 std::string paragraph(std::string_view text, const Screen& screen) {
   std::string lines;
-  for (const std::string& line : wrap(text, screen.width)) {
+  for (const std::string& line : wrap(printable_lines(text), screen.width)) {
     lines += line + "\n";
   }
   return lines;
@@ -115,16 +116,15 @@ std::string paragraph(std::string_view text, const Screen& screen) {
 void Table::row(std::vector<std::string> cells) {
   JUGGLER_CHECK(cells.size() == columns_.size(), "a cell for every column");
   for (std::string& cell : cells) {  // somebody else's text must not break the table
-    std::replace_if(
-        cell.begin(), cell.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
+    cell = printable(cell);
   }
   lines_.push_back({std::move(cells)});
   rows_ += 1;
 }
 
-void Table::section(std::string heading) { lines_.push_back({{}, std::move(heading), 0}); }
+void Table::section(const std::string& heading) { lines_.push_back({{}, printable(heading), 0}); }
 
-void Table::note(std::string text) { lines_.push_back({{}, std::move(text), kNoteIndent}); }
+void Table::note(const std::string& text) { lines_.push_back({{}, printable(text), kNoteIndent}); }
 
 std::vector<std::size_t> Table::widths(const Screen& screen) const {
   std::vector<std::size_t> widths;

@@ -1,5 +1,6 @@
 #pragma once
-// Tables for people: aligned columns that fit the terminal. It knows nothing of what they say.
+// Tables for people: aligned columns that fit the terminal. It knows nothing of what they say,
+// and cleans it (telemetry/printable.h).
 
 #include <cstddef>
 #include <string>
@@ -46,9 +47,9 @@ class Table {
   // requires  as many cells as columns
   void row(std::vector<std::string> cells);
   // A heading across all columns, before the rows that follow.
-  void section(std::string heading);
+  void section(const std::string& heading);
   // More words about the row before, indented and wrapped.
-  void note(std::string text);
+  void note(const std::string& text);
   bool empty() const { return rows_ == 0; }
 
   std::string text(const Screen& screen) const;
