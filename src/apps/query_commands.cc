@@ -127,6 +127,9 @@ int policies_or_ours(const QueryFlags& flags) {
 }
 
 int explain(const QueryFlags& flags) {
+  if (flags.task.empty()) {
+    return complain("which task? `juggler tasks` lists their ids", kExitUsage);
+  }
   const Result<json> answer = ask(flags, "explain");
   if (!answer) {
     return complain(answer.error().message,

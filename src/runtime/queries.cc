@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "core/result.h"
 #include "runtime/controller_shell.h"
 #include "wire/messages.h"
 
@@ -13,6 +14,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kQuestionBytesMax = 4096;
+constexpr std::string_view kQueries = "devices, models, policies, tasks, explain, status";
 constexpr std::size_t kTasksMax = 200;  // listed at most: the live ones, then the last answered
 
 double percent(MilliPercent accuracy) { return static_cast<double>(accuracy.count) / 1000.0; }
@@ -189,6 +191,22 @@ json tasks(const Controller& controller, Time now) {
   return {{"tasks", std::move(list)}, {"live", controller.tasks().size()}};
 }
 
+// The task's id, or what is wrong with the question.
+Result<std::string> task_of(const json& asked) {
+  const auto task = asked.find("task");
+  if (task == asked.end()) {
+    return fail(ErrorCode::InvalidArgument, "the query `explain` needs `task`: a task's id");
+  }
+  if (!task->is_string()) {
+    return fail(ErrorCode::InvalidArgument,
+                std::string("`task` is a task's id, a string; this is ") + task->type_name());
+  }
+  if (task->get_ref<const std::string&>().empty()) {
+    return fail(ErrorCode::InvalidArgument, "`task` is empty: it is a task's id");
+  }
+  return task->get<std::string>();
+}
+
 json explain(const Controller& controller, const std::string& task) {
   const std::optional<Explanation> why = controller.decisions().explain(task);
   if (!why.has_value()) {
@@ -269,11 +287,14 @@ json answer(const Controller& controller, const ShellStats& shell, const std::st
     return {{"error", "a question is a JSON object of at most 4096 bytes"}};
   }
   const json asked = json::parse(*question.body, nullptr, /*allow_exceptions=*/false);
-  const auto text = [&asked](const char* key) -> std::string {
-    const bool is_text = asked.is_object() && asked.contains(key) && asked[key].is_string();
-    return is_text ? asked[key].get<std::string>() : std::string();
-  };
-  const std::string what = text("query");
+  if (!asked.is_object()) {
+    return {{"error", "a question is a JSON object, as in {\"query\": \"devices\"}"}};
+  }
+  const auto named = asked.find("query");
+  if (named == asked.end() || !named->is_string()) {
+    return {{"error", "a question has `query`, a string: " + std::string(kQueries)}};
+  }
+  const auto what = named->get<std::string>();
   if (what == "devices") {
     return devices(controller, now);
   }
@@ -287,12 +308,13 @@ json answer(const Controller& controller, const ShellStats& shell, const std::st
     return tasks(controller, now);
   }
   if (what == "explain") {
-    return explain(controller, text("task"));
+    const Result<std::string> task = task_of(asked);
+    return task ? explain(controller, *task) : json{{"error", task.error().message}};
   }
   if (what == "status") {
     return status(controller, shell, version);
   }
-  return {{"error", "unknown query; there are: devices, models, policies, tasks, explain, status"}};
+  return {{"error", "unknown query; there are: " + std::string(kQueries)}};
 }
 
 }  // namespace

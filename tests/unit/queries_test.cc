@@ -120,6 +120,19 @@ TEST_F(QueriesTest, Status_Counts) {
   EXPECT_EQ(answer["live"], 1);
 }
 
+TEST_F(QueriesTest, ExplainWithoutATaskOrOfAnotherType_SaysWhatIsWrong) {
+  const auto error = [this](const char* question) {
+    return ask_raw(wire::make_body(question))["error"].get<std::string>();
+  };
+  EXPECT_EQ(error(R"({"query": "explain"})"), "the query `explain` needs `task`: a task's id");
+  EXPECT_EQ(error(R"({"query": "explain", "task": 7})"),
+            "`task` is a task's id, a string; this is number");
+  EXPECT_EQ(error(R"({"query": "explain", "task": ""})"), "`task` is empty: it is a task's id");
+  EXPECT_EQ(error(R"({"query": 7})"),
+            "a question has `query`, a string: devices, models, policies, tasks, explain, status");
+  EXPECT_EQ(error("[]"), "a question is a JSON object, as in {\"query\": \"devices\"}");
+}
+
 TEST_F(QueriesTest, QuestionsThatCannotBeRead_GetAnError) {
   EXPECT_TRUE(ask("weather").contains("error"));
   EXPECT_TRUE(ask_raw(nullptr).contains("error"));
