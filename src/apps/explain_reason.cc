@@ -53,7 +53,7 @@ std::string more_energy(const Comparison& by) {
 
 std::string more_waiting(const Comparison& by) {
   const std::int64_t later = by.more("finish_us");
-  const std::int64_t rate_mw = later > 0 ? by.more("waiting_uj") * 1000 / later : 0;
+  const std::int64_t rate_mw = later > 0 ? (by.more("waiting_uj") * 1000 + later / 2) / later : 0;
   return fmt::format("{} later at {} mW", show(Micros{later}), rate_mw);
 }
 

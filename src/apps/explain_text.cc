@@ -124,14 +124,15 @@ std::string explain_text(const json& answer, const Screen& screen, const Explain
   if (const std::string reason = text_of(answer, "reason"); !reason.empty()) {
     text += paragraph("Reason: " + printable(reason), screen);
   }
-  Table table({{.title = "  device, processor"},
-               {.title = "variant"},
+  using Fit = Column::Fit;
+  Table table({{.title = "  device, processor", .fit = Fit::Middle, .least = 18},
+               {.title = "variant", .fit = Fit::Middle, .least = 14},
                {.title = "top-1", .right = true},
-               {.title = "run p95", .right = true},
+               {.title = "run p95", .right = true, .leave_out = 2},
                {.title = "finish", .right = true},
-               {.title = "energy"},
+               {.title = "energy", .leave_out = 1},
                {.title = "at input", .right = true},
-               {.title = "why not", .fit = Column::Fit::Wrap}});
+               {.title = "why not", .fit = Fit::Wrap, .least = 16}});
   const std::vector<Group> groups = groups_of(answer);
   const json* chosen = !groups.empty() && groups.front().name == "chosen"
                            ? groups.front().candidates.front()

@@ -14,11 +14,11 @@ constexpr std::size_t kWide = 150;  // columns in which the longest row fits wit
 std::vector<Column> columns(bool wide) {
   using Fit = Column::Fit;
   return {{.title = "picture", .fit = Fit::Cut},
-          {.title = "label", .fit = Fit::Cut},
-          {.title = wide ? "score" : "prob", .right = true},
-          {.title = "variant", .fit = Fit::Keep},
-          {.title = "top-1", .right = true},
-          {.title = "device, processor", .fit = Fit::Keep},
+          {.title = "label", .fit = Fit::Cut, .least = 10},
+          {.title = wide ? "score" : "prob", .right = true, .leave_out = 1},
+          {.title = "variant", .fit = Fit::Middle, .least = 13},
+          {.title = "top-1", .right = true, .leave_out = 2},
+          {.title = "device, processor", .fit = Fit::Middle, .least = 13},
           {.title = "latency", .right = true},
           {.title = wide ? "energy above idle (interval)" : "energy", .fit = Fit::Keep}};
 }
