@@ -100,7 +100,7 @@ std::string cut_middle(std::string_view text, std::size_t width, bool utf8) {
   if (characters <= width) {
     return std::string(text);
   }
-  const std::size_t end = (width - 1) / 2;
+  const std::size_t end = (width - 1) - (width - 1) / 3;  // "jetso…-2 gpu0 T": it says more
   return std::string(first_characters(text, width - 1 - end))
       .append(ellipsis(utf8))
       .append(without_first(text, characters - end));

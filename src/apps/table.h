@@ -23,7 +23,7 @@ Screen screen_of(int fd);
 std::size_t display_width(std::string_view text);
 // The text in at most `width` columns, its end replaced by an ellipsis where it does not fit.
 std::string cut(std::string_view text, std::size_t width, bool utf8);
-// The same with its middle replaced: ids differ at their ends.
+// The same with its middle replaced, nearer to its beginning: ids differ at their ends.
 std::string cut_middle(std::string_view text, std::size_t width, bool utf8);
 // Lines of at most `width` columns, broken at spaces, and within words that are longer.
 std::vector<std::string> wrap(std::string_view text, std::size_t width);

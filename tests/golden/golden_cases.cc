@@ -236,9 +236,12 @@ std::vector<GoldenCase> golden_cases() {
           {"explain-short", explain_text(explanation(), usual, {.all = false, .rows_max = 1})},
           {"explain-nonsense", explain_text(json{{"candidates", 5}}, usual, {})},
           {"devices-120", devices_text(devices(), usual)},
+          {"devices-80-ascii", devices_text(devices(), narrow)},
           {"devices-none", devices_text(json::object(), usual)},
           {"models-120", models_text(models(), usual)},
+          {"models-80-ascii", models_text(models(), narrow)},
           {"tasks-120", tasks_text(tasks(), usual)},
+          {"tasks-80-ascii", tasks_text(tasks(), narrow)},
           {"quantities", quantities()}};
 }
 
