@@ -1,5 +1,6 @@
 #include "telemetry/printable.h"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -33,7 +34,7 @@ Character first_of(std::string_view text) {
     }
     code = code << 6U | (byte_at(text, i) & 0x3FU);
   }
-  constexpr char32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
+  constexpr std::array<char32_t, 5> kLeast{0, 0, 0x80, 0x800, 0x10000};
   const bool surrogate = code >= 0xD800 && code <= 0xDFFF;
   const bool valid = code >= kLeast[bytes] && code <= 0x10FFFF && !surrogate;
   return valid ? Character{code, bytes, true} : Character{};
