@@ -15,6 +15,7 @@
 #include "apps/photo_sources.h"
 #include "apps/pictures.h"
 #include "apps/query_tables.h"
+#include "telemetry/printable.h"
 
 namespace juggler {
 namespace {
@@ -184,7 +185,9 @@ class Runner {
     options.outstanding_max = set.show == DemoSet::Show::Each ? 1 : tasks.size();
     options.answer_wait_max = kOutcomeMax;
     options.stop = demonstration_.stop;
-    options.notice = [](const std::string& text) { fmt::print(stderr, "juggler: {}\n", text); };
+    options.notice = [](const std::string& text) {
+      fmt::print(stderr, "juggler: {}\n", printable_lines(text));
+    };
     return client_.run(tasks, options);
   }
 
@@ -220,7 +223,7 @@ class Runner {
 void print_explanation(Client& client, const std::string& task) {
   const Result<nlohmann::json> why = client.ask("explain", task, kAnswerMax);
   if (!why) {
-    fmt::print(stderr, "juggler: {}\n", why.error().message);
+    fmt::print(stderr, "juggler: {}\n", printable_lines(why.error().message));
     return;
   }
   fmt::print("\nWhy? `juggler explain {}`, in short:\n", task);

@@ -6,9 +6,11 @@
 #include <algorithm>
 #include <map>
 
+#include "apps/explain_reason.h"
 #include "apps/json_fields.h"
 #include "apps/quantities.h"
 #include "apps/query_tables.h"
+#include "telemetry/printable.h"
 
 namespace juggler {
 namespace {
@@ -20,7 +22,7 @@ std::string requirements_of(const json& answer) {
   if (at == answer.end() || !at->is_object()) {
     return "";
   }
-  std::string text = "model " + text_of(*at, "model");
+  std::string text = "model " + printable(text_of(*at, "model"));
   if (const auto floor = number_of(*at, "min_accuracy_percent")) {
     text += fmt::format(", at least {:.1f} % top-1", *floor);
   }
@@ -34,57 +36,6 @@ std::string requirements_of(const json& answer) {
     text += fmt::format(", priority {}", *priority);
   }
   return text;
-}
-
-std::int64_t amount(const json& candidate, const char* name) {
-  return integer_of(candidate, name).value_or(0);
-}
-
-// What decided between two candidates by what `juggler` adds up: energy, what the goal weighs
-// beside it (waiting, accuracy), and the price of the processor's time.
-std::string dearer(const json& candidate, const json& chosen) {
-  const auto energy = integer_of(candidate, "energy_uj_board_input");
-  const auto least = integer_of(chosen, "energy_uj_board_input");
-  if (!energy.has_value()) {
-    return "energy unknown";
-  }
-  if (!least.has_value() || *least == 0) {
-    return "";
-  }
-  if (*energy > *least) {
-    return fmt::format("{:.1f}x energy",
-                       static_cast<double>(*energy) / static_cast<double>(*least));
-  }
-  const std::int64_t price = amount(candidate, "price_uj") - amount(chosen, "price_uj");
-  const std::int64_t rest =
-      amount(candidate, "cost_uj") - *energy - (amount(chosen, "cost_uj") - *least);
-  if (price + rest <= *least - *energy) {
-    return "later";  // it costs the same
-  }
-  return price >= rest
-             ? fmt::format("its time is worth {} more to others", show(Microjoules{price}))
-             : fmt::format("{} more for waiting or accuracy", show(Microjoules{rest}));
-}
-
-// Why a candidate that meets every requirement was not taken.
-std::string why_not(const json& candidate, const json* chosen, const std::string& policy) {
-  if (chosen == nullptr) {
-    return "";
-  }
-  if (policy == "juggler" || policy.starts_with("juggler-no-")) {
-    return dearer(candidate, *chosen);
-  }
-  if (policy == "least-energy" &&
-      amount(candidate, "energy_uj_board_input") > amount(*chosen, "energy_uj_board_input")) {
-    return "more energy";
-  }
-  if (policy == "most-accurate" && number_of(candidate, "accuracy_percent").value_or(0) <
-                                       number_of(*chosen, "accuracy_percent").value_or(0)) {
-    return "less accurate";
-  }
-  const bool by_time =
-      policy == "fastest-finish" || policy == "least-energy" || policy == "most-accurate";
-  return by_time ? "not earlier" : "the rule chose another";
 }
 
 bool synthetic(const json& candidate) { return text_of(candidate, "weights") == "synthetic"; }
@@ -161,26 +112,27 @@ std::vector<std::string> cells_of(const json& candidate, const std::string& why)
 std::string explain_text(const json& answer, const Screen& screen, const ExplainOptions& options) {
   const std::string policy = text_of(answer, "policy");
   const std::string decision = text_of(answer, "decision");
-  std::string text =
-      fmt::format("Task {}: {}, by policy {}, {} after its arrival.\n", text_of(answer, "task"),
-                  decision == "place"  ? "placed"
-                  : decision == "wait" ? "waits"
-                                       : "cannot be served",
-                  policy, show(Micros{integer_of(answer, "age_us").value_or(0)}));
+  std::string text = fmt::format(
+      "Task {}: {}, by policy {}, {} after its arrival.\n", printable(text_of(answer, "task")),
+      decision == "place"  ? "placed"
+      : decision == "wait" ? "waits"
+                           : "cannot be served",
+      printable(policy), show(Micros{integer_of(answer, "age_us").value_or(0)}));
   text += paragraph(fmt::format("Asked for: {}; {} left.", requirements_of(answer),
                                 show(Micros{integer_of(answer, "remaining_us").value_or(0)})),
                     screen);
   if (const std::string reason = text_of(answer, "reason"); !reason.empty()) {
-    text += paragraph("Reason: " + reason, screen);
+    text += paragraph("Reason: " + printable(reason), screen);
   }
-  Table table({{.title = "  device, processor"},
-               {.title = "variant"},
+  using Fit = Column::Fit;
+  Table table({{.title = "  device, processor", .fit = Fit::Middle, .least = 18},
+               {.title = "variant", .fit = Fit::Middle, .least = 14},
                {.title = "top-1", .right = true},
-               {.title = "run p95", .right = true},
+               {.title = "run p95", .right = true, .leave_out = 2},
                {.title = "finish", .right = true},
-               {.title = "energy"},
+               {.title = "energy", .leave_out = 1},
                {.title = "at input", .right = true},
-               {.title = "why not", .fit = Column::Fit::Wrap}});
+               {.title = "why not", .fit = Fit::Wrap, .least = 16}});
   const std::vector<Group> groups = groups_of(answer);
   const json* chosen = !groups.empty() && groups.front().name == "chosen"
                            ? groups.front().candidates.front()
@@ -201,8 +153,10 @@ std::string explain_text(const json& answer, const Screen& screen, const Explain
         break;
       }
       const json& candidate = *group.candidates[i];
-      table.row(cells_of(
-          candidate, group.name == "meets" ? why_not(candidate, chosen, policy) : std::string()));
+      const bool choosable = group.name == "meets" || group.name == "window-full";
+      table.row(cells_of(candidate, choosable && chosen != nullptr
+                                        ? reason_against(candidate, *chosen, policy)
+                                        : std::string()));
     }
   }
   text += "\n" + table.text(screen);

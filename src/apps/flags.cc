@@ -6,6 +6,7 @@
 
 #include "apps/quantities.h"
 #include "files/toml_library.h"
+#include "telemetry/printable.h"
 
 namespace juggler {
 namespace {
@@ -125,7 +126,7 @@ Result<void> apply_config(CLI::App& app, const std::string& file) {
 }
 
 int complain(const std::string& message, int status) {
-  fmt::print(stderr, "juggler: {}\n", message);
+  fmt::print(stderr, "juggler: {}\n", printable_lines(message));
   return status;
 }
 

@@ -14,11 +14,11 @@ constexpr std::size_t kWide = 150;  // columns in which the longest row fits wit
 std::vector<Column> columns(bool wide) {
   using Fit = Column::Fit;
   return {{.title = "picture", .fit = Fit::Cut},
-          {.title = "label", .fit = Fit::Cut},
-          {.title = wide ? "score" : "prob", .right = true},
-          {.title = "variant", .fit = Fit::Keep},
-          {.title = "top-1", .right = true},
-          {.title = "device, processor", .fit = Fit::Keep},
+          {.title = "label", .fit = Fit::Cut, .least = 10},
+          {.title = wide ? "score" : "prob", .right = true, .leave_out = 1},
+          {.title = "variant", .fit = Fit::Middle, .least = 13},
+          {.title = "top-1", .right = true, .leave_out = 2},
+          {.title = "device, processor", .fit = Fit::Middle, .least = 13},
           {.title = "latency", .right = true},
           {.title = wide ? "energy above idle (interval)" : "energy", .fit = Fit::Keep}};
 }
@@ -52,7 +52,7 @@ std::string describe(const ClientAnswer& answer) {
 OutcomeTable::OutcomeTable(Screen screen)
     : screen_(screen), wide_(screen.width >= kWide), table_(columns(wide_)) {}
 
-void OutcomeTable::section(std::string heading) { table_.section(std::move(heading)); }
+void OutcomeTable::section(const std::string& heading) { table_.section(heading); }
 
 std::string OutcomeTable::label_cell(const Outcome& outcome,
                                      const std::vector<std::string>& truth) {
@@ -172,7 +172,7 @@ std::string OutcomeTable::text() const {
                                     : "+ x = the label is right, wrong");
   }
   if (synthetic_) {
-    notes.emplace_back("S: synthetic weights, right graph and speed, meaningless labels");
+    notes.emplace_back("S = synthetic weights: right graph and speed, meaningless labels");
   }
   notes.emplace_back("energy above idle, with its interval");
   std::string legend;

@@ -20,7 +20,7 @@ class OutcomeTable {
  public:
   explicit OutcomeTable(Screen screen);
 
-  void section(std::string heading);
+  void section(const std::string& heading);
   void add(const OutcomeRow& row);
   // One row per place that served some of them, and one per reason why some were not.
   void add_grouped(const std::vector<ClientAnswer>& answers);

@@ -12,6 +12,7 @@
 #include "core/policies/policy.h"
 #include "files/catalogue.h"
 #include "telemetry/log.h"
+#include "telemetry/printable.h"
 
 namespace juggler {
 namespace {
@@ -94,7 +95,7 @@ int models(const QueryFlags& flags) {
                       kExitUnreachable);
     }
     fmt::print(stderr, "juggler: no controller asked ({})\njuggler: this is the catalogue of {}\n",
-               why, (home_folder(flags.broker.home) / "models").string());
+               printable(why), (home_folder(flags.broker.home) / "models").string());
   }
   if (flags.json) {
     print_json(*answer);
@@ -126,6 +127,9 @@ int policies_or_ours(const QueryFlags& flags) {
 }
 
 int explain(const QueryFlags& flags) {
+  if (flags.task.empty()) {
+    return complain("which task? `juggler tasks` lists their ids", kExitUsage);
+  }
   const Result<json> answer = ask(flags, "explain");
   if (!answer) {
     return complain(answer.error().message,

@@ -53,15 +53,15 @@ const json* best_placement(const json& placements) {
 }  // namespace
 
 std::string devices_text(const json& answer, const Screen& screen) {
-  Table table({{.title = "device"},
-               {.title = "board", .fit = Fit::Cut},
+  Table table({{.title = "device", .fit = Fit::Middle, .least = 16},
+               {.title = "board", .fit = Fit::Cut, .least = 5},
                {.title = "state"},
                {.title = "processor"},
-               {.title = "runtime", .fit = Fit::Cut},
-               {.title = "variants", .right = true},
+               {.title = "runtime", .fit = Fit::Cut, .least = 12, .leave_out = 3},
+               {.title = "variants", .right = true, .leave_out = 1},
                {.title = "in flight", .right = true},
                {.title = "done", .right = true},
-               {.title = "memory free", .right = true},
+               {.title = "memory free", .right = true, .leave_out = 2},
                {.title = "network", .right = true}});
   for (const json& device : list_of(answer, "devices")) {
     const auto free = integer_of(device, "memory_bytes_free");
@@ -88,20 +88,21 @@ std::string devices_text(const json& answer, const Screen& screen) {
 }
 
 std::string models_text(const json& answer, const Screen& screen) {
-  Table table({{.title = "model"},
-               {.title = "variant"},
+  Table table({{.title = "model", .leave_out = 1},
+               {.title = "variant", .fit = Fit::Middle, .least = 24},
                {.title = "top-1", .right = true},
-               {.title = "known by"},
-               {.title = "weights"},
-               {.title = "on", .right = true},
-               {.title = "least energy at", .fit = Fit::Cut},
+               {.title = "known by", .leave_out = 4},
+               {.title = "weights", .leave_out = 2},  // the variant has its mark
+               {.title = "on", .right = true, .leave_out = 3},
+               {.title = "least energy at", .fit = Fit::Middle, .least = 14},
                {.title = "latency", .right = true},
                {.title = "energy"}});
   for (const json& variant : list_of(answer, "models")) {
     const json& placements = list_of(variant, "placements");
     const json* best = best_placement(placements);
     const auto energy = best != nullptr ? energy_of(*best) : std::nullopt;
-    table.row({text_of(variant, "model"), text_of(variant, "id"),
+    const bool synthetic = text_of(variant, "weights") == "synthetic";
+    table.row({text_of(variant, "model"), text_of(variant, "id") + (synthetic ? " S" : ""),
                percent_of(variant, "accuracy_percent"), text_of(variant, "accuracy_evidence"),
                text_of(variant, "weights"), fmt::format("{}", placements.size()),
                best != nullptr
@@ -116,9 +117,11 @@ std::string models_text(const json& answer, const Screen& screen) {
   }
   return table.text(screen) +
          paragraph(
-             fmt::format("on: processors that serve it; T = twin; energy above idle, with its "
-                         "interval (--json has sources). `auto` means {}, of trained weights.",
-                         one_or(text_of(answer, "auto_model"), "imagenet")),
+             fmt::format(
+                 "on: processors that serve it; T = twin; S = synthetic weights: its top-1 is "
+                 "published for trained ones; energy above idle, with its interval (--json "
+                 "has sources). `auto` means {}, of trained weights.",
+                 one_or(text_of(answer, "auto_model"), "imagenet")),
              screen);
 }
 
@@ -134,13 +137,13 @@ std::string policies_text(const json& answer, const Screen& screen) {
 }
 
 std::string tasks_text(const json& answer, const Screen& screen) {
-  Table table({{.title = "task"},
+  Table table({{.title = "task", .fit = Fit::Middle, .least = 24},  // whole, if it is one of ours
                {.title = "state"},
-               {.title = "label, or why", .fit = Fit::Cut},
-               {.title = "device", .fit = Fit::Cut},
-               {.title = "variant"},
+               {.title = "label, or why", .fit = Fit::Cut, .least = 10},
+               {.title = "device", .fit = Fit::Middle, .least = 10},
+               {.title = "variant", .fit = Fit::Middle, .least = 12},
                {.title = "latency", .right = true},
-               {.title = "attempts", .right = true}});
+               {.title = "attempts", .right = true, .leave_out = 1}});
   std::size_t rows = 0;
   for (const json& task : list_of(answer, "tasks")) {
     if (++rows > kTasksShown) {
@@ -155,7 +158,7 @@ std::string tasks_text(const json& answer, const Screen& screen) {
     } else if (!labels.empty() && labels.front().is_object()) {
       word = text_of(labels.front(), "label");
     } else if (word.empty()) {
-      word = text_of(task, "waiting_for");
+      word = text_of(task, "state") == "completed" ? "(none)" : text_of(task, "waiting_for");
     }
     const json& attempts = list_of(task, "attempts");
     table.row({text_of(task, "id"), text_of(task, "state"), word,

@@ -14,6 +14,7 @@
 #include "apps/pictures.h"
 #include "apps/stop_signals.h"
 #include "telemetry/log.h"
+#include "telemetry/printable.h"
 
 namespace juggler {
 namespace {
@@ -196,7 +197,7 @@ void print_table(const Job& job, const std::vector<ClientAnswer>& answers) {
     return answer.end == ClientEnd::Answered;
   });
   if (answered != answers.end()) {
-    fmt::print(" Why so: juggler explain {}", answered->outcome.key.id);
+    fmt::print(" Why so: juggler explain {}", printable(answered->outcome.key.id));
   }
   fmt::print("\n");
 }
@@ -243,7 +244,7 @@ int submit(const SubmitFlags& flags) {
   run.stop = [] { return stop_signals() > 0; };
   run.notice = [&progress](const std::string& text) {
     progress.clear();
-    fmt::print(stderr, "juggler: {}\n", text);
+    fmt::print(stderr, "juggler: {}\n", printable_lines(text));
   };
   const std::vector<ClientAnswer> answers = link.client->run(job.tasks, run);
   progress.clear();

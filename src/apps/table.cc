@@ -10,14 +10,13 @@
 #include <string>
 
 #include "core/check.h"
+#include "telemetry/printable.h"
 
 namespace juggler {
 namespace {
 
 constexpr std::size_t kGap = 2;
-constexpr std::size_t kColumnMin = 8;  // a cut column keeps at least this
 constexpr std::size_t kWidthMin = 40;
-constexpr std::size_t kWrapMin = 12;
 constexpr std::size_t kNoteIndent = 4;
 
 bool locale_is_utf8() {
@@ -46,6 +45,29 @@ bool starts_character(char c) { return (static_cast<unsigned char>(c) & 0xC0U) !
 
 void pad(std::string& line, std::size_t spaces) { line.append(spaces, ' '); }
 
+// The first characters of the text, so many of them.
+std::string_view first_characters(std::string_view text, std::size_t count) {
+  std::size_t bytes = 0;
+  while (bytes < text.size() && (!starts_character(text[bytes]) || count-- > 0)) {
+    ++bytes;
+  }
+  return text.substr(0, bytes);
+}
+
+std::string_view without_first(std::string_view text, std::size_t count) {
+  return text.substr(first_characters(text, count).size());
+}
+
+std::string_view ellipsis(bool utf8) { return utf8 ? "…" : "~"; }
+
+std::size_t total(const std::vector<std::size_t>& shown, const std::vector<std::size_t>& widths) {
+  std::size_t sum = kGap * (shown.size() - 1);
+  for (const std::size_t c : shown) {
+    sum += widths[c];
+  }
+  return sum;
+}
+
 void trim_end(std::string& line) { line.erase(line.find_last_not_of(' ') + 1); }
 
 }  // namespace
@@ -70,16 +92,18 @@ std::string cut(std::string_view text, std::size_t width, bool utf8) {
   if (display_width(text) <= width) {
     return std::string(text);
   }
-  const std::string_view ellipsis = utf8 ? "…" : "~";
-  std::string kept;
-  std::size_t characters = 0;
-  for (const char c : text) {
-    if (starts_character(c) && ++characters > width - 1) {
-      break;
-    }
-    kept += c;
+  return std::string(first_characters(text, width - 1)).append(ellipsis(utf8));
+}
+
+std::string cut_middle(std::string_view text, std::size_t width, bool utf8) {
+  const std::size_t characters = display_width(text);
+  if (characters <= width) {
+    return std::string(text);
   }
-  return kept.append(ellipsis);
+  const std::size_t end = (width - 1) - (width - 1) / 3;  // "jetso…-2 gpu0 T": it says more
+  return std::string(first_characters(text, width - 1 - end))
+      .append(ellipsis(utf8))
+      .append(without_first(text, characters - end));
 }
 
 std::vector<std::string> wrap(std::string_view text, std::size_t width) {
@@ -87,8 +111,16 @@ std::vector<std::string> wrap(std::string_view text, std::size_t width) {
   std::string line;
   while (!text.empty()) {
     const std::size_t space = std::min(text.find(' '), text.size());
-    const std::string_view word = text.substr(0, space);
+    std::string_view word = text.substr(0, space);
     text.remove_prefix(std::min(space + 1, text.size()));
+    while (display_width(word) > width) {  // a path, perhaps
+      if (!line.empty()) {
+        lines.push_back(std::move(line));
+        line.clear();
+      }
+      lines.emplace_back(first_characters(word, width));
+      word = without_first(word, width);
+    }
     if (!line.empty() && display_width(line) + 1 + display_width(word) > width) {
       lines.push_back(std::move(line));
       line.clear();
@@ -106,7 +138,7 @@ std::vector<std::string> wrap(std::string_view text, std::size_t width) {
 
 std::string paragraph(std::string_view text, const Screen& screen) {
   std::string lines;
-  for (const std::string& line : wrap(text, screen.width)) {
+  for (const std::string& line : wrap(printable_lines(text), screen.width)) {
     lines += line + "\n";
   }
   return lines;
@@ -115,18 +147,17 @@ std::string paragraph(std::string_view text, const Screen& screen) {
 void Table::row(std::vector<std::string> cells) {
   JUGGLER_CHECK(cells.size() == columns_.size(), "a cell for every column");
   for (std::string& cell : cells) {  // somebody else's text must not break the table
-    std::replace_if(
-        cell.begin(), cell.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
+    cell = printable(cell);
   }
   lines_.push_back({std::move(cells)});
   rows_ += 1;
 }
 
-void Table::section(std::string heading) { lines_.push_back({{}, std::move(heading), 0}); }
+void Table::section(const std::string& heading) { lines_.push_back({{}, printable(heading), 0}); }
 
-void Table::note(std::string text) { lines_.push_back({{}, std::move(text), kNoteIndent}); }
+void Table::note(const std::string& text) { lines_.push_back({{}, printable(text), kNoteIndent}); }
 
-std::vector<std::size_t> Table::widths(const Screen& screen) const {
+std::vector<std::size_t> Table::natural_widths() const {
   std::vector<std::size_t> widths;
   for (std::size_t c = 0; c < columns_.size(); ++c) {
     std::size_t width = display_width(columns_[c].title);
@@ -137,69 +168,110 @@ std::vector<std::size_t> Table::widths(const Screen& screen) const {
     }
     widths.push_back(width);
   }
-  const auto total = [&widths] {
-    return std::accumulate(widths.begin(), widths.end(), kGap * (widths.size() - 1));
-  };
-  for (std::size_t c = 0; c < columns_.size(); ++c) {
-    if (columns_[c].fit == Column::Fit::Wrap && total() > screen.width) {
-      const std::size_t others = total() - widths[c];
-      const std::size_t left = screen.width > others ? screen.width - others : 0;
-      widths[c] = std::max(left, std::min(kWrapMin, widths[c]));
-    }
-  }
-  // The widest of the columns that may be cut gives way, one character at a time.
-  while (total() > screen.width) {
-    std::size_t* widest = nullptr;
-    for (std::size_t c = 0; c < columns_.size(); ++c) {
-      if (columns_[c].fit == Column::Fit::Cut && widths[c] > kColumnMin &&
-          (widest == nullptr || widths[c] > *widest)) {
-        widest = &widths[c];
-      }
-    }
-    if (widest == nullptr) {
-      break;
-    }
-    *widest -= 1;
-  }
   return widths;
 }
 
-std::string Table::text(const Screen& screen) const {
-  const std::vector<std::size_t> width = widths(screen);
-  std::string text;
-  const auto write = [&](const std::vector<std::string>& cells) {
-    std::vector<std::string> rest;  // of a wrapped last cell
-    std::string line;
-    for (std::size_t c = 0; c < cells.size(); ++c) {
-      std::string cell = cells[c];
-      if (columns_[c].fit == Column::Fit::Wrap && display_width(cell) > width[c]) {
-        rest = wrap(cell, width[c]);
-        cell = rest.front();
-      } else if (columns_[c].fit == Column::Fit::Cut) {
-        cell = cut(cell, width[c], screen.utf8);
-      }
-      const std::size_t space = width[c] - std::min(display_width(cell), width[c]);
-      pad(line, columns_[c].right ? space : 0);
-      line += cell;
-      pad(line, (columns_[c].right ? 0 : space) + kGap);
-    }
-    trim_end(line);
-    text += line + "\n";
-    const std::size_t indent =
-        std::accumulate(width.begin(), width.end() - 1, kGap * (width.size() - 1));
-    for (std::size_t i = 1; i < rest.size(); ++i) {
-      text += std::string(indent, ' ') + rest[i] + "\n";
-    }
-  };
+std::size_t Table::least_width(std::size_t column, std::size_t natural) const {
+  const Column& it = columns_[column];
+  return it.fit == Column::Fit::Keep ? natural : std::min(natural, it.least);
+}
 
-  std::vector<std::string> titles;
-  for (const Column& column : columns_) {
-    titles.push_back(column.title);
+// The columns for which there is room once all have given what they can.
+Table::Shown Table::fitting(const std::vector<std::size_t>& natural, std::size_t width) const {
+  Shown shown(columns_.size());
+  std::iota(shown.begin(), shown.end(), 0);
+  std::vector<std::size_t> least;
+  for (std::size_t c = 0; c < columns_.size(); ++c) {
+    least.push_back(least_width(c, natural[c]));
   }
-  write(titles);
+  while (total(shown, least) > width) {
+    const auto first =
+        std::max_element(shown.begin(), shown.end(), [this](std::size_t a, std::size_t b) {
+          return columns_[a].leave_out < columns_[b].leave_out;
+        });
+    if (columns_[*first].leave_out == 0) {
+      break;  // it stays too wide
+    }
+    shown.erase(first);
+  }
+  return shown;
+}
+
+// A wrapped column gives way first, then plain texts, then ids; of each kind the widest, one
+// character at a time.
+void Table::shrink(const Shown& shown, std::size_t width, std::vector<std::size_t>& widths) const {
+  for (const Column::Fit fit : {Column::Fit::Wrap, Column::Fit::Cut, Column::Fit::Middle}) {
+    while (total(shown, widths) > width) {
+      std::size_t* widest = nullptr;
+      for (const std::size_t c : shown) {
+        const bool may = columns_[c].fit == fit && widths[c] > least_width(c, widths[c]);
+        if (may && (widest == nullptr || widths[c] > *widest)) {
+          widest = &widths[c];
+        }
+      }
+      if (widest == nullptr) {
+        break;
+      }
+      *widest -= 1;
+    }
+  }
+}
+
+// One row, on several lines where its last cell is wrapped.
+std::string Table::lines_of(const std::vector<std::string>& cells, const Shown& shown,
+                            const std::vector<std::size_t>& widths, bool utf8) const {
+  std::vector<std::string> rest;
+  std::string line;
+  std::size_t indent = 0;
+  for (const std::size_t c : shown) {
+    std::string cell = cells[c];
+    if (columns_[c].fit == Column::Fit::Wrap && display_width(cell) > widths[c]) {
+      rest = wrap(cell, widths[c]);
+      cell = rest.front();
+      indent = display_width(line);
+    } else if (columns_[c].fit == Column::Fit::Cut) {
+      cell = cut(cell, widths[c], utf8);
+    } else if (columns_[c].fit == Column::Fit::Middle) {
+      cell = cut_middle(cell, widths[c], utf8);
+    }
+    const std::size_t space = widths[c] - std::min(display_width(cell), widths[c]);
+    pad(line, columns_[c].right ? space : 0);
+    line += cell;
+    pad(line, (columns_[c].right ? 0 : space) + kGap);
+  }
+  trim_end(line);
+  std::string text = line + "\n";
+  for (std::size_t i = 1; i < rest.size(); ++i) {
+    text += std::string(indent, ' ') + rest[i] + "\n";
+  }
+  return text;
+}
+
+std::string Table::left_out(const Shown& shown, const Screen& screen) const {
+  std::string titles;
+  for (std::size_t c = 0; c < columns_.size(); ++c) {
+    if (std::find(shown.begin(), shown.end(), c) == shown.end()) {
+      titles += (titles.empty() ? "" : ", ") + columns_[c].title;
+    }
+  }
+  return titles.empty() ? ""
+                        : paragraph("Left out to fit " + std::to_string(screen.width) +
+                                        " columns: " + titles + ".",
+                                    screen);
+}
+
+std::string Table::text(const Screen& screen) const {
+  std::vector<std::size_t> widths = natural_widths();
+  const Shown shown = fitting(widths, screen.width);
+  shrink(shown, screen.width, widths);
+  std::vector<std::string> titles;
+  for (std::size_t c = 0; c < columns_.size(); ++c) {
+    titles.push_back(cut(columns_[c].title, widths[c], screen.utf8));
+  }
+  std::string text = lines_of(titles, shown, widths, screen.utf8);
   std::string rule;
-  for (const std::size_t w : width) {
-    for (std::size_t i = 0; i < w; ++i) {
+  for (const std::size_t c : shown) {
+    for (std::size_t i = 0; i < widths[c]; ++i) {
       rule += screen.utf8 ? "─" : "-";
     }
     pad(rule, kGap);
@@ -212,10 +284,10 @@ std::string Table::text(const Screen& screen) const {
         text += std::string(line.indent, ' ') + part + "\n";
       }
     } else {
-      write(line.cells);
+      text += lines_of(line.cells, shown, widths, screen.utf8);
     }
   }
-  return text;
+  return text + left_out(shown, screen);
 }
 
 }  // namespace juggler

@@ -1,5 +1,6 @@
 #pragma once
-// Tables for people: aligned columns that fit the terminal. It knows nothing of what they say.
+// Tables for people: aligned columns that fit the terminal. It knows nothing of what they say,
+// and cleans it (telemetry/printable.h).
 
 #include <cstddef>
 #include <string>
@@ -22,7 +23,9 @@ Screen screen_of(int fd);
 std::size_t display_width(std::string_view text);
 // The text in at most `width` columns, its end replaced by an ellipsis where it does not fit.
 std::string cut(std::string_view text, std::size_t width, bool utf8);
-// Lines of at most `width` columns, broken at spaces.
+// The same with its middle replaced, nearer to its beginning: ids differ at their ends.
+std::string cut_middle(std::string_view text, std::size_t width, bool utf8);
+// Lines of at most `width` columns, broken at spaces, and within words that are longer.
 std::vector<std::string> wrap(std::string_view text, std::size_t width);
 
 // Text wrapped to the screen, each line ended.
@@ -30,13 +33,18 @@ std::string paragraph(std::string_view text, const Screen& screen);
 
 struct Column {
   enum class Fit {
-    Keep,  // as wide as its widest cell
-    Cut,   // shortened where the table is too wide
-    Wrap,  // continued on the next line; for the last column
+    Keep,    // as wide as its widest cell
+    Cut,     // shortened at its end where the table is too wide
+    Middle,  // shortened in its middle
+    Wrap,    // continued on the next line; for the last column
   };
   std::string title{};
   bool right = false;
   Fit fit = Fit::Keep;
+  std::size_t least = 8;  // columns that a shortened or wrapped one keeps
+  // Where the table is too wide even so, the columns with the highest number are left out first,
+  // and a line below says which. 0: never.
+  int leave_out = 0;
 };
 
 class Table {
@@ -46,9 +54,9 @@ class Table {
   // requires  as many cells as columns
   void row(std::vector<std::string> cells);
   // A heading across all columns, before the rows that follow.
-  void section(std::string heading);
+  void section(const std::string& heading);
   // More words about the row before, indented and wrapped.
-  void note(std::string text);
+  void note(const std::string& text);
   bool empty() const { return rows_ == 0; }
 
   std::string text(const Screen& screen) const;
@@ -59,7 +67,14 @@ class Table {
     std::string words{};  // of a section or note; then there are no cells
     std::size_t indent = 0;
   };
-  std::vector<std::size_t> widths(const Screen& screen) const;
+  using Shown = std::vector<std::size_t>;  // positions of columns
+  std::vector<std::size_t> natural_widths() const;
+  std::size_t least_width(std::size_t column, std::size_t natural) const;
+  Shown fitting(const std::vector<std::size_t>& natural, std::size_t width) const;
+  void shrink(const Shown& shown, std::size_t width, std::vector<std::size_t>& widths) const;
+  std::string lines_of(const std::vector<std::string>& cells, const Shown& shown,
+                       const std::vector<std::size_t>& widths, bool utf8) const;
+  std::string left_out(const Shown& shown, const Screen& screen) const;
 
   std::vector<Column> columns_;
   std::vector<Line> lines_;

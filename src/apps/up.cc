@@ -20,6 +20,7 @@
 #include "apps/places.h"
 #include "apps/up_checks.h"
 #include "apps/up_run.h"
+#include "telemetry/printable.h"
 
 namespace juggler {
 namespace {
@@ -64,7 +65,7 @@ Up::~Up() {
 
 void Up::tell(const std::string& who, const std::string& what) const {
   const double elapsed = static_cast<double>((clock_.now() - began_).count) / 1e6;
-  fmt::print("[{:5.1f} s] {:<18} {}\n", elapsed, who, what);
+  fmt::print("[{:5.1f} s] {:<18} {}\n", elapsed, who, printable_lines(what));
   std::fflush(stdout);
 }
 

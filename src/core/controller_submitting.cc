@@ -64,8 +64,9 @@ std::string Controller::refusal_of(const Submission& task, Micros deadline) cons
   }
   if (tasks_.size() >= config_.tasks_max ||
       tasks_.payload_bytes() + task.payload.size > config_.tasks_bytes_max) {
-    return fmt::format("overload: {} tasks with {} MiB are being served; try again later",
-                       tasks_.size(), tasks_.payload_bytes().count >> 20U);
+    // The bounds and not the counts: whoever is refused in a flood gets one text, not a thousand.
+    return fmt::format("overload: at most {} tasks with {} MiB are served at once; try again later",
+                       config_.tasks_max, config_.tasks_bytes_max.count >> 20U);
   }
   return {};
 }

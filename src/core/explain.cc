@@ -9,6 +9,18 @@ bool same_place(const Candidate& a, const Candidate& b) {
   return a.device == b.device && a.lane == b.lane && a.profile == b.profile;
 }
 
+// What the objective's rate adds to a candidate's cost for its accuracy; Judge adds the same.
+std::int64_t accuracy_uj(const Objective& objective, const Candidate& candidate) {
+  return objective.rates.accuracy_uj_per_point * (100'000 - candidate.accuracy.count) / 1000;
+}
+
+// The rest of the cost, beside energy and accuracy.
+std::int64_t waiting_uj(const Objective& objective, const Candidate& candidate) {
+  const std::int64_t energy =
+      objective.energy && candidate.energy.has_value() ? candidate.energy->count : 0;
+  return candidate.cost_uj - energy - accuracy_uj(objective, candidate);
+}
+
 std::optional<Candidate> chosen_of(const Decision& decision) {
   const auto* place = std::get_if<Place>(&decision);
   return place != nullptr ? std::optional(place->candidate) : std::nullopt;
@@ -97,7 +109,10 @@ std::optional<Explanation> DecisionLog::explain(std::string_view task_id) const 
          .energy = profile.points.front().energy,
          .energy_decision = candidate.energy,
          .cost_uj = candidate.cost_uj,
+         .waiting_uj = waiting_uj(entry.objective, candidate),
+         .accuracy_uj = accuracy_uj(entry.objective, candidate),
          .price_uj = candidate.price_uj,
+         .tasks_before = candidate.queued,
          .tasks = candidate.tasks,
          .verdict = candidate.verdict,
          .chosen = chosen.has_value() && same_place(candidate, *chosen)});

@@ -27,7 +27,10 @@ struct ExplainedCandidate {
   std::optional<EnergyFigure> energy;
   std::optional<Microjoules> energy_decision;  // its share of the batch, at the board's input
   std::int64_t cost_uj = 0;                    // all that the policy's goal weighs
+  std::int64_t waiting_uj = 0;                 // of that, for the time until the answer
+  std::int64_t accuracy_uj = 0;                // of that, for the accuracy that is missing to 100 %
   std::int64_t price_uj = 0;                   // what the processor's time is worth to others
+  std::uint64_t tasks_before = 0;              // in flight and in line on the processor
   int tasks = 1;                               // in its batch, with this one
   Verdict verdict = Verdict::OtherModel;
   bool chosen = false;

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "core/result.h"
 #include "runtime/controller_shell.h"
 #include "wire/messages.h"
 
@@ -13,6 +14,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kQuestionBytesMax = 4096;
+constexpr std::string_view kQueries = "devices, models, policies, tasks, explain, status";
 constexpr std::size_t kTasksMax = 200;  // listed at most: the live ones, then the last answered
 
 double percent(MilliPercent accuracy) { return static_cast<double>(accuracy.count) / 1000.0; }
@@ -148,6 +150,20 @@ std::string_view state_of(const TaskRecord& record) {
   return "?";
 }
 
+// Where a task is: what an outcome says of its place, as far as it is known before the end.
+json place_json(const Controller& controller, const Attempt& attempt) {
+  json place{{"device", attempt.device}, {"variant", attempt.variant}};
+  const DeviceState* device = controller.fleet().find(attempt.device);
+  if (device == nullptr) {
+    return place;  // it left
+  }
+  place["twin"] = device->facts->twin;
+  if (const Variant* variant = device->facts->find_variant(attempt.variant)) {
+    place["weights"] = to_string(variant->weights);
+  }
+  return place;
+}
+
 json tasks(const Controller& controller, Time now) {
   json list = json::array();
   for (const auto& [number, record] : controller.tasks().all()) {
@@ -163,8 +179,7 @@ json tasks(const Controller& controller, Time now) {
     if (record.phase == TaskPhase::Waiting) {
       entry["waiting_for"] = record.waiting_for;
     } else if (!record.attempts.empty()) {
-      entry["device"] = record.attempts.back().device;
-      entry["variant"] = record.attempts.back().variant;
+      entry.update(place_json(controller, record.attempts.back()));
     }
     list.push_back(std::move(entry));
   }
@@ -174,6 +189,22 @@ json tasks(const Controller& controller, Time now) {
     list.push_back(std::move(entry));
   }
   return {{"tasks", std::move(list)}, {"live", controller.tasks().size()}};
+}
+
+// The task's id, or what is wrong with the question.
+Result<std::string> task_of(const json& asked) {
+  const auto task = asked.find("task");
+  if (task == asked.end()) {
+    return fail(ErrorCode::InvalidArgument, "the query `explain` needs `task`: a task's id");
+  }
+  if (!task->is_string()) {
+    return fail(ErrorCode::InvalidArgument,
+                std::string("`task` is a task's id, a string; this is ") + task->type_name());
+  }
+  if (task->get_ref<const std::string&>().empty()) {
+    return fail(ErrorCode::InvalidArgument, "`task` is empty: it is a task's id");
+  }
+  return task->get<std::string>();
 }
 
 json explain(const Controller& controller, const std::string& task) {
@@ -198,7 +229,10 @@ json explain(const Controller& controller, const std::string& task) {
                {"why", describe(candidate.verdict)},
                {"batch_tasks", candidate.tasks},
                {"cost_uj", candidate.cost_uj},
+               {"waiting_uj", candidate.waiting_uj},
+               {"accuracy_uj", candidate.accuracy_uj},
                {"price_uj", candidate.price_uj},
+               {"tasks_before", candidate.tasks_before},
                {"chosen", candidate.chosen}};
     if (candidate.energy.has_value()) {
       entry.update(energy_json(candidate.energy));
@@ -253,11 +287,14 @@ json answer(const Controller& controller, const ShellStats& shell, const std::st
     return {{"error", "a question is a JSON object of at most 4096 bytes"}};
   }
   const json asked = json::parse(*question.body, nullptr, /*allow_exceptions=*/false);
-  const auto text = [&asked](const char* key) -> std::string {
-    const bool is_text = asked.is_object() && asked.contains(key) && asked[key].is_string();
-    return is_text ? asked[key].get<std::string>() : std::string();
-  };
-  const std::string what = text("query");
+  if (!asked.is_object()) {
+    return {{"error", "a question is a JSON object, as in {\"query\": \"devices\"}"}};
+  }
+  const auto named = asked.find("query");
+  if (named == asked.end() || !named->is_string()) {
+    return {{"error", "a question has `query`, a string: " + std::string(kQueries)}};
+  }
+  const auto what = named->get<std::string>();
   if (what == "devices") {
     return devices(controller, now);
   }
@@ -271,12 +308,13 @@ json answer(const Controller& controller, const ShellStats& shell, const std::st
     return tasks(controller, now);
   }
   if (what == "explain") {
-    return explain(controller, text("task"));
+    const Result<std::string> task = task_of(asked);
+    return task ? explain(controller, *task) : json{{"error", task.error().message}};
   }
   if (what == "status") {
     return status(controller, shell, version);
   }
-  return {{"error", "unknown query; there are: devices, models, policies, tasks, explain, status"}};
+  return {{"error", "unknown query; there are: " + std::string(kQueries)}};
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #pragma once
-// The log of a program: to stderr, one line per event, so that stdout stays for results.
+// The log of a program: to stderr, one line per event, so that stdout stays for results. What it
+// quotes is cleaned (printable.h).
 
 #include <string>
 

@@ -84,7 +84,8 @@ json candidate(const std::string& device, const std::string& verdict, std::int64
                   {"energy_uj_high", energy_uj * 2},
                   {"energy_evidence", "derived"},
                   {"energy_scope", "board-input"},
-                  {"energy_uj_board_input", energy_uj * 5 / 4}});
+                  {"energy_uj_board_input", energy_uj * 5 / 4},
+                  {"cost_uj", energy_uj * 5 / 4}});
   }
   return entry;
 }
@@ -92,6 +93,10 @@ json candidate(const std::string& device, const std::string& verdict, std::int64
 json explanation() {
   json chosen = candidate("jetson-orin-nano", "meets", 35'200);
   chosen["chosen"] = true;
+  json late = candidate("jetson-xavier", "window-full", 20'000);
+  late.update({{"finish_us", 908'430}, {"cost_uj", 115'000}, {"waiting_uj", 90'000}});
+  json synthetic = candidate("jetson-nano", "synthetic-weights", 70'000);
+  synthetic["weights"] = "synthetic";
   return {{"task", "task-1"},
           {"policy", "juggler"},
           {"decision", "place"},
@@ -105,11 +110,10 @@ json explanation() {
           {"age_us", 1'250},
           {"remaining_us", 198'750},
           {"candidates",
-           {chosen, candidate("jetson-nano", "meets", 102'000), candidate("pi", "meets", 0),
+           {chosen, candidate("jetson-nano", "meets", 102'000), candidate("pi", "meets", 0), late,
             candidate("raspberry-pi-4", "too-slow", 510'000),
             candidate("raspberry-pi-5", "below-accuracy", 73'500),
-            candidate("jetson-nano", "below-accuracy", 70'000),
-            candidate("jetson-nano", "synthetic-weights", 70'000),
+            candidate("jetson-nano", "below-accuracy", 70'000), synthetic,
             candidate("jetson-nano", "other-model", 70'000)}}};
 }
 
@@ -153,6 +157,11 @@ json models() {
                 {"energy_uj", 200'000},
                 {"energy_uj_low", 100'000},
                 {"energy_uj_high", 400'000}}}}},
+            {{"id", "resnet18-int8"},
+             {"model", "imagenet"},
+             {"accuracy_percent", 69.758},
+             {"weights", "synthetic"},
+             {"placements", json::array()}},
             {{"id", "noop-fp32"}, {"model", "noop"}, {"placements", json::array()}}}}};
 }
 
@@ -170,7 +179,16 @@ json tasks() {
              {"device", "pi"},
              {"variant", "resnet50-fp32"},
              {"latency_us", {{"total", 45'600}}},
-             {"attempts", {{{"device", "pi"}}}}}}}};
+             {"attempts", {{{"device", "pi"}}}}},
+            {{"id", "task-2"},
+             {"state", "completed"},
+             {"labels", {{{"label", "tench"}, {"score", 0.1}}}},
+             {"device", "jetson-nano"},
+             {"twin", true},
+             {"variant", "resnet18-int8"},
+             {"weights", "synthetic"},
+             {"latency_us", {{"total", 12'300}}},
+             {"attempts", {{{"device", "jetson-nano"}}}}}}}};
 }
 
 std::string quantities() {
@@ -218,9 +236,12 @@ std::vector<GoldenCase> golden_cases() {
           {"explain-short", explain_text(explanation(), usual, {.all = false, .rows_max = 1})},
           {"explain-nonsense", explain_text(json{{"candidates", 5}}, usual, {})},
           {"devices-120", devices_text(devices(), usual)},
+          {"devices-80-ascii", devices_text(devices(), narrow)},
           {"devices-none", devices_text(json::object(), usual)},
           {"models-120", models_text(models(), usual)},
+          {"models-80-ascii", models_text(models(), narrow)},
           {"tasks-120", tasks_text(tasks(), usual)},
+          {"tasks-80-ascii", tasks_text(tasks(), narrow)},
           {"quantities", quantities()}};
 }
 

@@ -151,6 +151,24 @@ TEST(Controller, TooManyBytes_AreRejectedAsOverload) {
   EXPECT_NE(harness.last_outcome().reason.find("overload"), std::string::npos);
 }
 
+TEST(Controller, Overload_HasOneReasonWhateverIsBeingServed) {
+  ControllerConfig config;
+  config.tasks_max = 3;
+  config.tasks_bytes_max = {2500};
+  ControllerHarness harness(config);
+  harness.lead_with({board()});
+  harness.submit(submission("a"));
+  harness.submit(submission("b"));
+  harness.submit(submission("c"));  // too many bytes
+  const std::string reason = harness.last_outcome().reason;
+  harness.result(test::result_of(harness.last_dispatch()));
+  harness.confirm_all();
+  harness.submit(submission("d"));
+  harness.submit(submission("e"));
+  harness.submit(submission("f"));
+  EXPECT_EQ(harness.last_outcome().reason, reason);
+}
+
 TEST(Controller, Refused_ItsPayloadIsDroppedBeforeItsOutcomeIsConfirmed) {
   ControllerConfig config;
   config.tasks_bytes_max = {2500};

@@ -38,6 +38,28 @@ TEST(Explain, Placed_ShowsTheChosenFirstAndWhyTheOthersLost) {
   EXPECT_EQ(why->candidates[1].verdict, Verdict::EnergyOver);
 }
 
+// The parts of the cost: energy, waiting, accuracy.
+TEST(Explain, Cost_IsShownInParts) {
+  ControllerHarness harness;
+  harness.lead_with({frugal()});
+  harness.submit(submission("t"));  // without a deadline of its own: its waiting counts
+  const auto why = harness.controller().decisions().explain("t");
+  ASSERT_EQ(why->candidates.size(), 1U);
+  const ExplainedCandidate& only = why->candidates[0];
+  EXPECT_EQ(only.waiting_uj, rates_of(Goal::Energy).holding_mw * only.finish.count / 1000);
+  EXPECT_EQ(only.accuracy_uj, 0);
+  EXPECT_EQ(only.cost_uj, only.energy_decision->count + only.waiting_uj);
+}
+
+TEST(Explain, TasksBefore_AreCounted) {
+  ControllerHarness harness;
+  harness.lead_with({frugal()});
+  harness.submit(submission("first"));
+  harness.submit(submission("second"));
+  const auto why = harness.controller().decisions().explain("second");
+  EXPECT_EQ(why->candidates[0].tasks_before, 1U);
+}
+
 TEST(Explain, Infeasible_HasItsReason) {
   ControllerHarness harness;
   harness.lead_with({frugal()});

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <set>
 
 #include "support/builders.h"
 
@@ -102,6 +103,13 @@ TEST(Policies, EachIsMadeByItsName) {
                 "loudva", "most-accurate", "power-of-two", "random", "round-robin",
                 "speed-weighted-round-robin", "juggler-no-energy", "juggler-no-variants",
                 "juggler-no-batching", "juggler-no-prices", "single-variant:big-fp32"}));
+}
+
+TEST(Policies, Ablations_SayWhatTheyLeaveOut) {
+  std::set<std::string> abouts;
+  for (const PolicyEntry& entry : policies()) {
+    EXPECT_TRUE(abouts.insert(entry.about).second) << entry.name;
+  }
 }
 
 TEST(Policies, UnknownName_IsRefusedWithTheKnownOnes) {

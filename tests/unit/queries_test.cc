@@ -80,6 +80,25 @@ TEST_F(QueriesTest, Tasks_AreTheLiveOnesThenTheAnsweredOnes) {
   EXPECT_EQ(answer["tasks"][1]["state"], "completed");
 }
 
+TEST_F(QueriesTest, TaskUnderWay_SaysWhetherATwinAndTrainedWeightsServeIt) {
+  harness_.hello(device("c").twin().serves(test::synthetic("s-fp32", 90), milliseconds(50)));
+  harness_.submit(submission("live").model("s-fp32"));
+  const json task = ask("tasks")["tasks"][0];
+  EXPECT_EQ(task["device"], "c");
+  EXPECT_EQ(task["twin"], true);
+  EXPECT_EQ(task["weights"], "synthetic");
+}
+
+TEST_F(QueriesTest, Explain_MarksTwinsAndSyntheticWeights) {
+  harness_.hello(device("c").twin().serves(test::synthetic("s-fp32", 90), milliseconds(50)));
+  harness_.submit(submission("t").model("s-fp32"));
+  const json candidates = ask("explain", "t")["candidates"];
+  EXPECT_EQ(candidates[0]["variant"], "s-fp32");
+  EXPECT_EQ(candidates[0]["twin"], true);
+  EXPECT_EQ(candidates[0]["weights"], "synthetic");
+  EXPECT_EQ(candidates[1]["weights"], "pretrained");
+}
+
 TEST_F(QueriesTest, Explain_ShowsEveryCandidate) {
   harness_.submit(submission("t").min_accuracy(70));
   const json answer = ask("explain", "t");
@@ -99,6 +118,19 @@ TEST_F(QueriesTest, Status_Counts) {
   EXPECT_EQ(answer["submitted"], 1);
   EXPECT_EQ(answer["version"], "v1");
   EXPECT_EQ(answer["live"], 1);
+}
+
+TEST_F(QueriesTest, ExplainWithoutATaskOrOfAnotherType_SaysWhatIsWrong) {
+  const auto error = [this](const char* question) {
+    return ask_raw(wire::make_body(question))["error"].get<std::string>();
+  };
+  EXPECT_EQ(error(R"({"query": "explain"})"), "the query `explain` needs `task`: a task's id");
+  EXPECT_EQ(error(R"({"query": "explain", "task": 7})"),
+            "`task` is a task's id, a string; this is number");
+  EXPECT_EQ(error(R"({"query": "explain", "task": ""})"), "`task` is empty: it is a task's id");
+  EXPECT_EQ(error(R"({"query": 7})"),
+            "a question has `query`, a string: devices, models, policies, tasks, explain, status");
+  EXPECT_EQ(error("[]"), "a question is a JSON object, as in {\"query\": \"devices\"}");
 }
 
 TEST_F(QueriesTest, QuestionsThatCannotBeRead_GetAnError) {
