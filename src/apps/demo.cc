@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
-#include <set>
 
+#include "apps/demo_check.h"
 #include "apps/demo_sets.h"
 #include "apps/flags.h"
 #include "apps/json_fields.h"
@@ -52,29 +52,6 @@ Result<std::vector<Photo>> load_photos(const std::filesystem::path& folder) {
   return photos;
 }
 
-bool completed(const ClientAnswer& answer) {
-  return answer.end == ClientEnd::Answered && answer.outcome.kind == OutcomeKind::Completed;
-}
-
-bool as_expected(DemoSet::Expect expect, const std::vector<ClientAnswer>& answers) {
-  const auto rejected = [](const ClientAnswer& answer) {
-    return answer.end == ClientEnd::Answered && answer.outcome.kind == OutcomeKind::Rejected;
-  };
-  const auto answered = [](const ClientAnswer& answer) {
-    return answer.end == ClientEnd::Answered && answer.outcome.kind != OutcomeKind::Failed;
-  };
-  switch (expect) {
-    case DemoSet::Expect::Completed:
-      return std::all_of(answers.begin(), answers.end(), completed);
-    case DemoSet::Expect::InTime:
-      return std::all_of(answers.begin(), answers.end(), answered) &&
-             std::any_of(answers.begin(), answers.end(), completed);
-    case DemoSet::Expect::Rejected:
-      return std::all_of(answers.begin(), answers.end(), rejected);
-  }
-  return false;
-}
-
 // What is said before the table: what of it is real.
 void print_title(const nlohmann::json& models, const Demonstration& demonstration) {
   std::string text =
@@ -98,18 +75,6 @@ void print_title(const nlohmann::json& models, const Demonstration& demonstratio
   fmt::print("\n");
 }
 
-// Where and by what the completed ones were served.
-std::set<std::string> choices(const std::vector<ClientAnswer>& answers) {
-  std::set<std::string> choices;
-  for (const ClientAnswer& answer : answers) {
-    if (completed(answer)) {
-      const Outcome& outcome = answer.outcome;
-      choices.insert(fmt::format("{} {} {}", outcome.device, outcome.processor, outcome.variant));
-    }
-  }
-  return choices;
-}
-
 class Runner {
  public:
   Runner(Client& client, const Demonstration& demonstration, std::vector<Photo> photos)
@@ -118,9 +83,9 @@ class Runner {
         photos_(std::move(photos)),
         table_(screen_of(STDOUT_FILENO)) {}
 
-  // Runs one set twice and adds the rows of the second run; false if that went otherwise than it
-  // should.
-  bool run(const DemoSet& set) {
+  // Runs one set twice and adds the rows of the second run. Returns what went otherwise than it
+  // should; empty: nothing.
+  std::string run(const DemoSet& set) {
     const std::size_t count = std::min(set.pictures_max, photos_.size());
     (void)submit(set, count);
     await_idle();
@@ -139,9 +104,7 @@ class Runner {
         count_label(answers[i], photo);
       }
     }
-    choices_.push_back(choices(answers));
-    const bool alike = set.unlike.has_value() && choices_.back() == choices_[*set.unlike];
-    return as_expected(set.expect, answers) && !alike;
+    return problem_of(set, answers_);
   }
 
   std::string table() const { return table_.text(); }
@@ -213,7 +176,6 @@ class Runner {
   int right_ = 0;
   std::vector<Photo> photos_;
   OutcomeTable table_;
-  std::vector<std::set<std::string>> choices_;      // by set
   std::vector<std::vector<ClientAnswer>> answers_;  // by set
 };
 
@@ -250,8 +212,8 @@ int run_demonstration(Client& client, const Demonstration& demonstration) {
     if (demonstration.stop && demonstration.stop()) {
       return kExitFailed;
     }
-    if (!runner.run(set)) {
-      unexpected += fmt::format("\n  {}", set.title);
+    if (const std::string problem = runner.run(set); !problem.empty()) {
+      unexpected += fmt::format("\n  {}: {}", set.title, problem);
     }
   }
   fmt::print("{}", runner.table());

@@ -27,8 +27,10 @@ struct DemoSet {
   Expect expect = Expect::Completed;
   std::size_t pictures_max = SIZE_MAX;
   int repeat = 1;
-  // It is there to show that a requirement changes the choice: its tasks are not served by just the
-  // processors and variants that served those of the set with this number.
+  // It is there to show that a requirement changes the choice, which is held against the set with
+  // this number: some of its tasks are served by a processor or variant that served none of that
+  // one; or not by just those that served that one.
+  std::optional<std::size_t> beyond;
   std::optional<std::size_t> unlike;
 };
 
