@@ -36,8 +36,9 @@ Result<void> Up::check_home() {
   const Result<Catalogue> catalogue = Catalogue::load(options_.home);
   if (!catalogue) {
     return fail(catalogue.error().code,
-                fmt::format("no models: {}. `make models` makes them; `juggler doctor --home {}` "
-                            "says what else is missing",
+                fmt::format("no models: {}. `make models` in a checkout puts them into its var, "
+                            "where the programs built there look; or name a home that has some: "
+                            "--home DIR. `juggler doctor --home {}` says what else is missing",
                             catalogue.error().message, options_.home.string()));
   }
   if (Result<void> known = check_variants(options_, *catalogue); !known) {
