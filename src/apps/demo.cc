@@ -73,6 +73,7 @@ void print_title(const nlohmann::json& models, const Demonstration& demonstratio
       " Every set runs twice and the second run is shown: in the first, devices load the networks.";
   fmt::print("\n{}", paragraph(text, screen_of(STDOUT_FILENO)));
   fmt::print("\n");
+  std::fflush(stdout);  // the table takes seconds
 }
 
 class Runner {

@@ -64,8 +64,7 @@ Up::~Up() {
 
 void Up::tell(const std::string& who, const std::string& what) const {
   const double elapsed = static_cast<double>((clock_.now() - began_).count) / 1e6;
-  fmt::print("[{:5.1f} s] {:<18} {}\n", elapsed, who, what);
-  std::fflush(stdout);
+  fmt::print(stderr, "[{:5.1f} s] {:<18} {}\n", elapsed, who, what);
 }
 
 void Up::pause(Micros wait_max) const {
@@ -251,7 +250,7 @@ int Up::run() {
   }
   print_ready();
   stay();
-  fmt::print("\n");
+  fmt::print(stderr, "\n");  // after the ^C
   tell("", "stopping");
   if (supervisor_.given_up("controller")) {
     return complain("the controller does not run; see " + log("controller").string(), kExitFailed);

@@ -43,6 +43,8 @@ class Demonstration(unittest.TestCase):
         self.assertTrue(plain and energy, said)
         self.assertTrue(deadline - plain, said)
         self.assertNotEqual(energy, deadline, said)
+        self.assertIn("has joined", done.stderr)  # progress; results alone are on stdout
+        self.assertNotRegex(done.stdout, r"(?m)^\[ *\d+\.\d s\]")
 
 
 if __name__ == "__main__":
