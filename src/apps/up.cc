@@ -206,6 +206,9 @@ int Up::run() {
   if (Result<void> checked = check_flags(options_); !checked) {
     return complain(checked.error().message, kExitUsage);
   }
+  if (Result<void> checked = check_free(); !checked) {
+    return complain(checked.error().message, kExitUnreachable);
+  }
   if (Result<void> checked = check_home(); !checked) {
     const bool usage = checked.error().code == ErrorCode::InvalidArgument;
     return complain(checked.error().message, usage ? kExitUsage : kExitFailed);

@@ -46,6 +46,8 @@ class Up {
   // Looks after everything that should run; true if all should end.
   bool tend();
 
+  // Whether another `juggler up` has its broker in this home.
+  Result<void> check_free() const;
   Result<void> check_home();
   void start_labels();
   Result<void> start_broker();

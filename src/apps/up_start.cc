@@ -8,6 +8,7 @@
 #include "amqp/child_process.h"
 #include "amqp/session.h"
 #include "apps/flags.h"
+#include "apps/places.h"
 #include "apps/up_checks.h"
 #include "apps/up_run.h"
 #include "files/catalogue.h"
@@ -22,6 +23,20 @@ namespace fs = std::filesystem;
 constexpr int kBrokerStartsMax = 3;
 
 }  // namespace
+
+Result<void> Up::check_free() const {
+  if (!external_broker_.empty() ||
+      !amqp::PrivateBroker::in_use((options_.home / "broker").string())) {
+    return {};
+  }
+  const std::optional<Running> other = find_running();
+  const bool known = other.has_value() && other->home == options_.home;
+  return fail(
+      ErrorCode::Unavailable,
+      fmt::format("a `juggler up`{} has its broker in {} already: stop that one, or use "
+                  "another --home; the other commands find it as it is",
+                  known ? fmt::format(" (process {})", other->pid) : "", options_.home.string()));
+}
 
 Result<void> Up::check_home() {
   std::error_code failed;

@@ -93,6 +93,14 @@ class MainJob(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn("accuracy", done.stdout + done.stderr)
 
+    def test_a_second_fleet_in_the_same_home_is_refused_at_once(self):
+        done = FLEET.run("up", "--no-local", "--twin", "jetson-nano")
+        self.assertEqual(done.returncode, 3, done.stdout + done.stderr)
+        self.assertEqual(done.stdout, "")
+        self.assertRegex(done.stderr, r"^juggler: a `juggler up` \(process \d+\) has its broker in .* already")
+        self.assertEqual(len(FLEET.ask("devices")["devices"]), 3)
+        self.assertIsNone(FLEET.process.poll())
+
     def test_listings(self):
         self.assertEqual(len(FLEET.ask("devices")["devices"]), 3)
         self.assertTrue(FLEET.ask("models")["models"])

@@ -4,6 +4,7 @@
   up_refusals_test.py BUILD_DIR MODELS_DIR
 """
 
+import fcntl
 import os
 import socket
 import subprocess
@@ -57,6 +58,17 @@ class Refusals(unittest.TestCase):
 
     def test_a_broker_address_that_is_none(self):
         self.refused("amqp://", "--broker", "not-an-address")
+
+    def test_a_home_that_another_one_uses(self):
+        os.makedirs(os.path.join(self.home, "broker"))
+        with open(os.path.join(self.home, "broker", "lock"), "w", encoding="utf-8") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            status, said, took_s = self.up("--twin", "jetson-nano", "--no-local", "--twin-labels")
+        self.assertEqual(status, 3, said)
+        self.assertIn("already", said)
+        self.assertEqual(len(said.splitlines()), 1, "something was started before: " + said)
+        self.assertEqual(sorted(os.listdir(self.home)), ["broker", "models"])
+        self.assertLess(took_s, 5)
 
     def test_a_dead_broker(self):
         with socket.socket() as taken:
