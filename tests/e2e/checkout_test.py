@@ -63,6 +63,16 @@ class Checkout(unittest.TestCase):
         self.assertIn(elsewhere, self.models("--home", elsewhere)["found"])
         self.assertIn(elsewhere, self.models(JUGGLER_HOME=elsewhere)["found"])
 
+    def test_without_profiles_it_says_where_it_looked_and_what_to_do(self):
+        if os.path.exists("/usr/share/juggler/profiles"):
+            self.skipTest("this machine has an installed Juggler")
+        self.set_up()
+        done = self.run_juggler("up", "--twin", "jetson-nano")
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("no profile of a board 'jetson-nano' because there is no folder 'profiles'", done.stderr)
+        self.assertIn(os.path.join(self.checkout, "var"), done.stderr)
+        self.assertIn("Set $JUGGLER_PROFILES", done.stderr)
+
     def test_without_models_it_says_where_they_belong(self):
         os.makedirs(os.path.join(self.checkout, "var"))
         found = self.models()
