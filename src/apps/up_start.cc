@@ -8,6 +8,7 @@
 #include "amqp/child_process.h"
 #include "amqp/session.h"
 #include "apps/flags.h"
+#include "apps/json_output.h"
 #include "apps/places.h"
 #include "apps/up_checks.h"
 #include "apps/up_run.h"
@@ -120,6 +121,9 @@ Result<void> Up::open_private_broker() {
     if (stopped()) {
       // The start cannot be interrupted otherwise; the node ends with this process.
       tell("", "stopped");
+      if (options_.json) {
+        print_event("ended", {{"status", kExitFailed}});
+      }
       std::_Exit(kExitFailed);
     }
     if (clock_.now() - told_ >= seconds(5)) {

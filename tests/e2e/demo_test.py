@@ -4,8 +4,8 @@
   demo_test.py BUILD_DIR MODELS_DIR PHOTOS_DIR
 """
 
+import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -13,13 +13,13 @@ import unittest
 
 BUILD, MODELS, PHOTOS = (os.path.abspath(place) for place in sys.argv[1:4])
 TWINS = ("jetson-orin-nano", "jetson-nano", "raspberry-pi-4", "raspberry-pi-5")
-PLACE = re.compile(r"(\S+-fp\d+|\S+-int8)\s+\d+\.\d %\s+(\S+ \S+)")  # of a row: variant; device, processor
 
 
-def choices(table, title):
-    """What served in the set with this title: the rows up to the next empty line."""
-    rows = table[table.index("\n" + title):].split("\n\n")[0]
-    return {match.groups() for match in PLACE.finditer(rows)}
+def choices(one):
+    """By what and where the completed tasks of a set were served."""
+    outcomes = [task["outcome"] for task in one["tasks"] if task["end"] == "answered"]
+    return {(outcome["device"], outcome["processor"], outcome["variant"]) for outcome in outcomes
+            if outcome["outcome"] == "completed"}
 
 
 class Demonstration(unittest.TestCase):
@@ -32,19 +32,26 @@ class Demonstration(unittest.TestCase):
             environment.pop("JUGGLER_BROKER", None)
             twins = [word for twin in TWINS for word in ("--twin", twin)]
             done = subprocess.run(
-                [os.path.join(BUILD, "juggler"), "up", "--home", home, "--no-local", "--demo", PHOTOS, *twins],
+                [os.path.join(BUILD, "juggler"), "up", "--home", home, "--no-local", "--json", "--demo", PHOTOS, *twins],
                 env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=150,
                 check=False)
         said = done.stdout + done.stderr
         self.assertEqual(done.returncode, 0, said)
-        plain = choices(done.stdout, "No requirements")
-        deadline = choices(done.stdout, "A tight deadline")
-        energy = choices(done.stdout, "A tight energy limit")
+        events = [json.loads(line) for line in done.stdout.splitlines()]
+        sets = {event["title"].split(":")[0]: event for event in events if event["event"] == "set"}
+        plain = choices(sets["No requirements"])
+        deadline = choices(sets["A tight deadline"])
+        energy = choices(sets["A tight energy limit"])
         self.assertTrue(plain and energy, said)
         self.assertTrue(deadline - plain, said)
         self.assertNotEqual(energy, deadline, said)
-        self.assertIn("has joined", done.stderr)  # progress; results alone are on stdout
-        self.assertNotRegex(done.stdout, r"(?m)^\[ *\d+\.\d s\]")
+
+        self.assertEqual({event["device"] for event in events if event["event"] == "joined"}, set(TWINS))
+        explained = next(event for event in events if event["event"] == "explanation")
+        self.assertTrue(explained["candidates"])
+        self.assertEqual(events[-1], {"event": "ended", "status": 0})
+        progress = [event["what"] for event in events if event["event"] == "progress"]
+        self.assertEqual([what for what in progress if what not in done.stderr], [])
 
 
 if __name__ == "__main__":

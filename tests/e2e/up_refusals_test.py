@@ -5,6 +5,7 @@
 """
 
 import fcntl
+import json
 import os
 import socket
 import subprocess
@@ -43,6 +44,12 @@ class Refusals(unittest.TestCase):
 
     def test_an_unknown_policy(self):
         self.refused("fastest-finish", "--policy", "no-such-policy")
+
+    def test_with_json_a_refusal_is_an_event(self):
+        status, said, _ = self.up("--json", "--policy", "no-such-policy")
+        event = json.loads(said.splitlines()[0])
+        self.assertEqual((event["event"], event["status"], status), ("ended", 2, 2))
+        self.assertIn("no-such-policy", event["problem"])
 
     def test_a_demonstration_without_photographs(self):
         self.refused("no-such-folder", "--demo", os.path.join(self.folder.name, "no-such-folder"))
