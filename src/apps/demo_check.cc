@@ -10,18 +10,44 @@
 namespace juggler {
 namespace {
 
+using Answers = std::vector<ClientAnswer>;
 using Choices = std::set<std::string>;
 
-// Where and by what the completed ones were served.
-Choices choices(const std::vector<ClientAnswer>& answers) {
+// With the deadline as it is, 27 to 38 % of the tasks go elsewhere in the fleet of `make run`; with
+// ten times as much, 7 %.
+constexpr std::ptrdiff_t kVisibleShare = 8;  // one in so many
+
+bool visible(std::ptrdiff_t tasks, const Answers& of) {
+  return tasks * kVisibleShare >= std::ssize(of);
+}
+
+// Where and by what it was served.
+std::string choice(const Outcome& outcome) {
+  return fmt::format("{} {} {}", outcome.device, outcome.processor, outcome.variant);
+}
+
+Choices choices(const Answers& answers) {
   Choices choices;
   for (const ClientAnswer& answer : answers) {
     if (completed(answer)) {
-      const Outcome& outcome = answer.outcome;
-      choices.insert(fmt::format("{} {} {}", outcome.device, outcome.processor, outcome.variant));
+      choices.insert(choice(answer.outcome));
     }
   }
   return choices;
+}
+
+std::ptrdiff_t served_elsewhere(const Answers& answers, const Choices& known) {
+  return std::count_if(answers.begin(), answers.end(), [&](const ClientAnswer& answer) {
+    return completed(answer) && !known.contains(choice(answer.outcome));
+  });
+}
+
+// In the meters' scopes, which may read lower than the boards' inputs.
+std::ptrdiff_t above(Microjoules limit, const Answers& answers) {
+  return std::count_if(answers.begin(), answers.end(), [&](const ClientAnswer& answer) {
+    return completed(answer) && answer.outcome.energy.has_value() &&
+           answer.outcome.energy->high > limit;
+  });
 }
 
 std::string problem_of(DemoSet::Expect expect, const std::vector<ClientAnswer>& answers) {
@@ -56,15 +82,23 @@ std::string problem_of(const DemoSet& set, const std::vector<std::vector<ClientA
   if (std::string problem = problem_of(set.expect, answers.back()); !problem.empty()) {
     return problem;
   }
-  const Choices chosen = choices(answers.back());
-  if (set.beyond.has_value()) {
-    const Choices before = choices(answers.at(*set.beyond));
-    if (std::includes(before.begin(), before.end(), chosen.begin(), chosen.end())) {
-      return "no processor or variant served that does not serve without this requirement";
-    }
+  const Answers& now = answers.back();
+  if (set.beyond.has_value() &&
+      !visible(served_elsewhere(now, choices(answers.at(*set.beyond))), now)) {
+    return "hardly a task was served by what does not serve without this requirement";
   }
-  if (set.unlike.has_value() && choices(answers.at(*set.unlike)) == chosen) {
-    return "the same processors and variants served as without this requirement";
+  if (set.unlike.has_value()) {
+    const Answers& before = answers.at(*set.unlike);
+    if (choices(before) == choices(now)) {
+      return "the same processors and variants served as without this requirement";
+    }
+    const Microjoules limit = set.requirements.max_energy.value_or(Microjoules{0});
+    if (!visible(above(limit, before), before)) {
+      return "the limit keeps out hardly anything that served without it";
+    }
+    if (visible(above(limit, now), now)) {
+      return "what served needs more than the limit";
+    }
   }
   return "";
 }

@@ -15,11 +15,14 @@ BUILD, MODELS, PHOTOS = (os.path.abspath(place) for place in sys.argv[1:4])
 TWINS = ("jetson-orin-nano", "jetson-nano", "raspberry-pi-4", "raspberry-pi-5")
 
 
-def choices(one):
-    """By what and where the completed tasks of a set were served."""
+def served(one):
+    """The completed outcomes of a set."""
     outcomes = [task["outcome"] for task in one["tasks"] if task["end"] == "answered"]
-    return {(outcome["device"], outcome["processor"], outcome["variant"]) for outcome in outcomes
-            if outcome["outcome"] == "completed"}
+    return [outcome for outcome in outcomes if outcome["outcome"] == "completed"]
+
+
+def choice(outcome):
+    return outcome["device"], outcome["processor"], outcome["variant"]
 
 
 class Demonstration(unittest.TestCase):
@@ -39,12 +42,17 @@ class Demonstration(unittest.TestCase):
         self.assertEqual(done.returncode, 0, said)
         events = [json.loads(line) for line in done.stdout.splitlines()]
         sets = {event["title"].split(":")[0]: event for event in events if event["event"] == "set"}
-        plain = choices(sets["No requirements"])
-        deadline = choices(sets["A tight deadline"])
-        energy = choices(sets["A tight energy limit"])
+        plain = {choice(outcome) for outcome in served(sets["No requirements"])}
+        deadline = served(sets["A tight deadline"])
+        energy = served(sets["A tight energy limit"])
         self.assertTrue(plain and energy, said)
-        self.assertTrue(deadline - plain, said)
-        self.assertNotEqual(energy, deadline, said)
+        # Shares: in a burst a few tasks go elsewhere in any case.
+        elsewhere = [outcome for outcome in deadline if choice(outcome) not in plain]
+        self.assertGreaterEqual(8 * len(elsewhere), len(sets["A tight deadline"]["tasks"]), said)
+        self.assertNotEqual({choice(outcome) for outcome in energy}, {choice(outcome) for outcome in deadline}, said)
+        kept_out = {choice(outcome) for outcome in deadline} - {choice(outcome) for outcome in energy}
+        lost = [outcome for outcome in deadline if choice(outcome) in kept_out]
+        self.assertGreaterEqual(8 * len(lost), len(sets["A tight deadline"]["tasks"]), said)
 
         self.assertEqual({event["device"] for event in events if event["event"] == "joined"}, set(TWINS))
         explained = next(event for event in events if event["event"] == "explanation")

@@ -32,7 +32,7 @@ json fleet() {
              {"model", "imagenet"},
              {"weights", "pretrained"},
              {"accuracy_percent", 75.1},
-             {"placements", {place("cheap", 6'000, 20'000), place("dear", 20'000, 90'000)}}}}}};
+             {"placements", {place("cheap", 6'000, 20'000), place("dear", 12'000, 90'000)}}}}}};
 }
 
 const DemoSet* set_about(const std::vector<DemoSet>& sets, const std::string& words) {
@@ -87,20 +87,65 @@ TEST(DemoSets, FleetOfOneProcessor_PromisesNoOtherChoice) {
   }
 }
 
-TEST(DemoCheck, DeadlineThatBringsNobodyIn_IsAProblem) {
+TEST(DemoSets, TwoEqualBoards_ShareADeadlineAndNoEnergyLimitTellsThemApart) {
+  json two = fleet();
+  two["models"][0]["placements"] =
+      json::array({place("one", 6'000, 20'000), place("two", 6'000, 20'000)});
+  const std::vector<DemoSet> sets = demo_sets(two, "", kPictures);
+  EXPECT_TRUE(set_about(sets, "A tight deadline")->beyond.has_value());
+  EXPECT_FALSE(set_about(sets, "A tight energy limit")->unlike.has_value());
+}
+
+TEST(DemoSets, BoardsThatAreTooSlow_NeedNotTakePart) {
+  json slow = fleet();
+  slow["models"][0]["placements"] =
+      json::array({place("cheap", 6'000, 20'000), place("slow", 200'000, 90'000)});
+  for (const DemoSet& set : demo_sets(slow, "", kPictures)) {
+    EXPECT_FALSE(set.beyond.has_value() || set.unlike.has_value()) << set.title;
+  }
+}
+
+// `dear` of 100 tasks are served by the board that needs 180 mJ, the others by one that needs 40.
+std::vector<ClientAnswer> burst(int dear) {
+  std::vector<ClientAnswer> answers;
+  for (int i = 0; i < 100; ++i) {
+    answers.push_back(by(i < dear ? "dear" : "cheap"));
+    answers.back().outcome.energy =
+        EnergyFigure{{1}, {1}, {i < dear ? 180'000 : 40'000}, {}, PowerScope::BoardInput};
+  }
+  return answers;
+}
+
+TEST(DemoCheck, DeadlineThatBringsInHardlyAnybody_IsAProblem) {
   DemoSet set;
   set.expect = DemoSet::Expect::InTime;
   set.beyond = 0;
-  EXPECT_NE(problem_of(set, {{by("cheap"), by("dear")}, {by("cheap"), by("cheap")}}), "");
-  EXPECT_EQ(problem_of(set, {{by("cheap")}, {by("cheap"), by("dear")}}), "");
+  EXPECT_NE(problem_of(set, {burst(0), burst(0)}), "");
+  EXPECT_NE(problem_of(set, {burst(0), burst(7)}), "");
+  EXPECT_EQ(problem_of(set, {burst(0), burst(27)}), "");
 }
 
 TEST(DemoCheck, EnergyLimitThatChangesNothing_IsAProblem) {
   DemoSet set;
   set.expect = DemoSet::Expect::InTime;
   set.unlike = 0;
-  EXPECT_NE(problem_of(set, {{by("cheap"), by("dear")}, {by("dear"), by("cheap")}}), "");
-  EXPECT_EQ(problem_of(set, {{by("cheap"), by("dear")}, {by("cheap")}}), "");
+  set.requirements.max_energy = Microjoules{94'000};
+  EXPECT_EQ(problem_of(set, {burst(27), burst(0)}), "");
+  EXPECT_NE(problem_of(set, {burst(27), burst(27)}), "");
+  set.requirements.max_energy = Microjoules{9'000'000};  // other choices, by chance
+  EXPECT_NE(problem_of(set, {burst(27), burst(0)}), "");
+}
+
+TEST(DemoCheck, EnergyLimitThatIsNotKept_IsAProblem) {
+  DemoSet set;
+  set.expect = DemoSet::Expect::InTime;
+  set.unlike = 0;
+  set.requirements.max_energy = Microjoules{94'000};
+  std::vector<ClientAnswer> other = burst(27);
+  for (ClientAnswer& answer : other) {
+    answer.outcome.variant = "another-int8";
+  }
+  EXPECT_NE(problem_of(set, {burst(27), other}), "");
 }
 
 TEST(DemoCheck, OnlyRefusalsAndLateTasksAreToBeExpectedOfADeadline) {
