@@ -297,6 +297,17 @@ Result<BrokerAddresses> PrivateBroker::find_running(const std::string& dir) {
   return addresses(*record);
 }
 
+bool PrivateBroker::in_use(const std::string& dir) {
+  const int fd = open((dir + "/lock").c_str(), O_RDWR | O_CLOEXEC);
+  if (fd < 0) {
+    return false;  // nobody ever started one there
+  }
+  // Shared: two that only ask do not see each other.
+  const bool held = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  close(fd);
+  return held;
+}
+
 std::string PrivateBroker::url_for_controller() const {
   return addresses(node_->record).url_for(kControllerUser);
 }

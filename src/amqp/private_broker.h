@@ -46,6 +46,9 @@ class PrivateBroker {
   // The node that runs in this folder, started by another program of the same person.
   static Result<BrokerAddresses> find_running(const std::string& dir);
 
+  // Whether another program holds this folder: its node runs there, starts or ends.
+  static bool in_use(const std::string& dir);
+
   PrivateBroker(PrivateBroker&&) noexcept;
   PrivateBroker& operator=(PrivateBroker&&) noexcept;
   ~PrivateBroker();  // stops

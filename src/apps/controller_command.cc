@@ -6,9 +6,11 @@
 
 #include <array>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "amqp/session.h"
 #include "apps/commands.h"
+#include "apps/json_output.h"
 #include "apps/quantities.h"
 #include "apps/stop_signals.h"
 #include "apps/version.h"
@@ -18,6 +20,7 @@
 #include "runtime/controller_shell.h"
 #include "runtime/journal_writer.h"
 #include "telemetry/log.h"
+#include "wire/messages.h"
 
 namespace juggler {
 namespace {
@@ -39,6 +42,7 @@ struct ControllerFlags {
   std::optional<Bytes> journal_max;
   std::string config;
   std::string log_level = "info";
+  bool json = false;
 };
 
 void declare(CLI::App& app, ControllerFlags& flags) {
@@ -64,6 +68,8 @@ void declare(CLI::App& app, ControllerFlags& flags) {
   add_config_flag(app, flags.config);
   app.add_option("--log-level", flags.log_level, "trace, debug, info, warn, error or off")
       ->capture_default_str();
+  app.add_flag("--json", flags.json,
+               "Start, tasks that were not completed, and end, as JSON lines on stdout");
   app.footer(examples({"juggler controller --broker-file /etc/juggler/broker --min-accuracy 75",
                        "juggler controller --policy fastest-finish --deadline 500ms",
                        "juggler controller --journal /var/lib/juggler/journal"}));
@@ -126,28 +132,57 @@ void log_outcome(const Outcome& outcome) {
   }
 }
 
+void print_outcome(const Outcome& outcome) {
+  if (outcome.kind != OutcomeKind::Completed) {
+    print_event("outcome", {{"outcome", nlohmann::json::parse(wire::outcome_json(outcome), nullptr,
+                                                              /*allow_exceptions=*/false)}});
+  }
+}
+
+void print_end(const ControllerStats& stats) {
+  print_event("ended", {{"status", kExitDone},
+                        {"submitted", stats.submitted},
+                        {"completed", stats.completed},
+                        {"rejected", stats.rejected},
+                        {"expired", stats.expired},
+                        {"failed", stats.failed}});
+}
+
+// It cannot start, or not fully.
+int refuse(const ControllerFlags& flags, const std::string& problem, int status) {
+  if (flags.json) {
+    print_event("ended", {{"status", status}, {"problem", problem}});
+  }
+  return complain(problem, status);
+}
+
 int control(CLI::App& app, ControllerFlags& flags) {
   if (Result<void> applied = apply_config(app, flags.config); !applied) {
-    return complain(applied.error().message, kExitUsage);
+    return refuse(flags, applied.error().message, kExitUsage);
   }
   if (Result<void> log = set_up_log("controller", flags.log_level); !log) {
-    return complain(log.error().message, kExitUsage);
+    return refuse(flags, log.error().message, kExitUsage);
   }
   Result<std::unique_ptr<Policy>> policy = make_policy(flags.policy);
   if (!policy) {
-    return complain(policy.error().message, kExitUsage);
+    return refuse(flags, policy.error().message, kExitUsage);
   }
   const Result<std::string> address = find_broker(flags.broker);
   if (!address) {
-    return complain(address.error().message, kExitUnreachable);
+    return refuse(flags, address.error().message, kExitUnreachable);
   }
   Result<amqp::BrokerUrl> broker = amqp::BrokerUrl::parse(*address);
   if (!broker) {
-    return complain(broker.error().message, kExitUsage);
+    return refuse(flags, broker.error().message, kExitUsage);
   }
   catch_stop_signals();
   spdlog::info("juggler {}, policy {}, broker {}", version_short(), flags.policy,
                broker->redacted());
+  if (flags.json) {
+    print_event(
+        "started",
+        {{"juggler", version_short()}, {"policy", flags.policy}, {"broker", broker->redacted()}});
+  }
 
   SystemClock clock;
   const std::unique_ptr<Transport> transport =
@@ -155,11 +190,17 @@ int control(CLI::App& app, ControllerFlags& flags) {
   Controller controller(config_of(flags), std::move(*policy));
   const Result<std::unique_ptr<JournalWriter>> journal = open_journal(flags, controller);
   if (!journal) {
-    return complain(journal.error().message, kExitUsage);
+    return refuse(flags, journal.error().message, kExitUsage);
   }
   ControllerShell shell(controller, *transport, clock,
                         {.read_picture = picture_size,
-                         .answered = log_outcome,
+                         .answered =
+                             [&flags](const Outcome& outcome) {
+                               log_outcome(outcome);
+                               if (flags.json) {
+                                 print_outcome(outcome);
+                               }
+                             },
                          .version = version_short(),
                          .observer = journal->get()});
   stop_signals_wake(transport.get());
@@ -172,6 +213,9 @@ int control(CLI::App& app, ControllerFlags& flags) {
   const ControllerStats& stats = controller.stats();
   spdlog::info("ended: {} submitted, {} completed, {} rejected, {} expired, {} failed",
                stats.submitted, stats.completed, stats.rejected, stats.expired, stats.failed);
+  if (flags.json) {
+    print_end(stats);
+  }
   return kExitDone;
 }
 

@@ -6,11 +6,12 @@
 #include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
-#include <set>
 
+#include "apps/demo_check.h"
 #include "apps/demo_sets.h"
 #include "apps/flags.h"
 #include "apps/json_fields.h"
+#include "apps/json_output.h"
 #include "apps/outcome_table.h"
 #include "apps/photo_sources.h"
 #include "apps/pictures.h"
@@ -53,29 +54,6 @@ Result<std::vector<Photo>> load_photos(const std::filesystem::path& folder) {
   return photos;
 }
 
-bool completed(const ClientAnswer& answer) {
-  return answer.end == ClientEnd::Answered && answer.outcome.kind == OutcomeKind::Completed;
-}
-
-bool as_expected(DemoSet::Expect expect, const std::vector<ClientAnswer>& answers) {
-  const auto rejected = [](const ClientAnswer& answer) {
-    return answer.end == ClientEnd::Answered && answer.outcome.kind == OutcomeKind::Rejected;
-  };
-  const auto answered = [](const ClientAnswer& answer) {
-    return answer.end == ClientEnd::Answered && answer.outcome.kind != OutcomeKind::Failed;
-  };
-  switch (expect) {
-    case DemoSet::Expect::Completed:
-      return std::all_of(answers.begin(), answers.end(), completed);
-    case DemoSet::Expect::InTime:
-      return std::all_of(answers.begin(), answers.end(), answered) &&
-             std::any_of(answers.begin(), answers.end(), completed);
-    case DemoSet::Expect::Rejected:
-      return std::all_of(answers.begin(), answers.end(), rejected);
-  }
-  return false;
-}
-
 // What is said before the table: what of it is real.
 void print_title(const nlohmann::json& models, const Demonstration& demonstration) {
   std::string text =
@@ -97,18 +75,7 @@ void print_title(const nlohmann::json& models, const Demonstration& demonstratio
       " Every set runs twice and the second run is shown: in the first, devices load the networks.";
   fmt::print("\n{}", paragraph(text, screen_of(STDOUT_FILENO)));
   fmt::print("\n");
-}
-
-// Where and by what the completed ones were served.
-std::set<std::string> choices(const std::vector<ClientAnswer>& answers) {
-  std::set<std::string> choices;
-  for (const ClientAnswer& answer : answers) {
-    if (completed(answer)) {
-      const Outcome& outcome = answer.outcome;
-      choices.insert(fmt::format("{} {} {}", outcome.device, outcome.processor, outcome.variant));
-    }
-  }
-  return choices;
+  std::fflush(stdout);  // the table takes seconds
 }
 
 class Runner {
@@ -119,9 +86,9 @@ class Runner {
         photos_(std::move(photos)),
         table_(screen_of(STDOUT_FILENO)) {}
 
-  // Runs one set twice and adds the rows of the second run; false if that went otherwise than it
-  // should.
-  bool run(const DemoSet& set) {
+  // Runs one set twice and adds the rows of the second run. Returns what went otherwise than it
+  // should; empty: nothing.
+  std::string run(const DemoSet& set) {
     const std::size_t count = std::min(set.pictures_max, photos_.size());
     (void)submit(set, count);
     await_idle();
@@ -140,9 +107,11 @@ class Runner {
         count_label(answers[i], photo);
       }
     }
-    choices_.push_back(choices(answers));
-    const bool alike = set.unlike.has_value() && choices_.back() == choices_[*set.unlike];
-    return as_expected(set.expect, answers) && !alike;
+    std::string problem = problem_of(set, answers_);
+    if (demonstration_.json) {
+      print_set(set, problem);
+    }
+    return problem;
   }
 
   std::string table() const { return table_.text(); }
@@ -162,6 +131,22 @@ class Runner {
   }
 
  private:
+  // The last one.
+  void print_set(const DemoSet& set, const std::string& problem) const {
+    const std::vector<ClientAnswer>& answers = answers_.back();
+    nlohmann::json tasks = nlohmann::json::array();
+    for (std::size_t i = 0; i < answers.size(); ++i) {
+      tasks.push_back(task_json(files_[i].string(), ids_[i], answers[i]));
+    }
+    nlohmann::json event{{"title", set.title},
+                         {"tasks", std::move(tasks)},
+                         {"completed", std::count_if(answers.begin(), answers.end(), completed)}};
+    if (!problem.empty()) {
+      event["problem"] = problem;
+    }
+    print_event("set", std::move(event));
+  }
+
   void count_label(const ClientAnswer& answer, const Photo& photo) {
     if (!completed(answer) || photo.truth.empty()) {
       return;
@@ -174,11 +159,14 @@ class Runner {
 
   std::vector<ClientAnswer> submit(const DemoSet& set, std::size_t count) {
     std::vector<ClientTask> tasks;
+    files_.clear();
+    ids_.clear();
     for (int round = 0; round < set.repeat; ++round) {
       for (std::size_t i = 0; i < count; ++i) {
         const std::filesystem::path file = photos_[i].file;
-        tasks.push_back(
-            {fresh_task_id("demo"), set.requirements, [file] { return load_picture(file); }});
+        files_.push_back(file);
+        ids_.push_back(fresh_task_id("demo"));
+        tasks.push_back({ids_.back(), set.requirements, [file] { return load_picture(file); }});
       }
     }
     ClientRun options;
@@ -216,14 +204,19 @@ class Runner {
   int right_ = 0;
   std::vector<Photo> photos_;
   OutcomeTable table_;
-  std::vector<std::set<std::string>> choices_;      // by set
+  std::vector<std::filesystem::path> files_;        // by task, of the last run
+  std::vector<std::string> ids_;                    // of the same
   std::vector<std::vector<ClientAnswer>> answers_;  // by set
 };
 
-void print_explanation(Client& client, const std::string& task) {
+void print_explanation(Client& client, const std::string& task, bool as_json) {
   const Result<nlohmann::json> why = client.ask("explain", task, kAnswerMax);
   if (!why) {
     fmt::print(stderr, "juggler: {}\n", printable_lines(why.error().message));
+    return;
+  }
+  if (as_json) {
+    print_event("explanation", *why);
     return;
   }
   fmt::print("\nWhy? `juggler explain {}`, in short:\n", task);
@@ -231,46 +224,60 @@ void print_explanation(Client& client, const std::string& task) {
                                 {.all = false, .rows_max = kExplainedRows}));
 }
 
-}  // namespace
-
-int run_demonstration(Client& client, const Demonstration& demonstration) {
-  Result<std::vector<Photo>> photos = load_photos(demonstration.photos);
-  if (!photos) {
-    return complain("no demonstration: " + photos.error().message, kExitFailed);
-  }
-  const Result<nlohmann::json> models = client.ask("models", "", kAnswerMax);
-  if (!models) {
-    return complain("no demonstration: " + models.error().message, kExitUnreachable);
-  }
-  const std::vector<DemoSet> sets = demo_sets(*models, demonstration.local_device, photos->size());
-  if (sets.empty()) {
-    return complain("no demonstration: no device serves the model that `auto` means", kExitFailed);
-  }
-  print_title(*models, demonstration);
-  Runner runner(client, demonstration, std::move(*photos));
+// What was not as it should be, one line each; nothing where it was stopped.
+std::optional<std::string> run_sets(Runner& runner, const std::vector<DemoSet>& sets,
+                                    const Demonstration& demonstration) {
   std::string unexpected;
   for (const DemoSet& set : sets) {
     if (demonstration.stop && demonstration.stop()) {
-      return kExitFailed;
+      return std::nullopt;
     }
-    if (!runner.run(set)) {
-      unexpected += fmt::format("\n  {}", set.title);
+    if (const std::string problem = runner.run(set); !problem.empty()) {
+      unexpected += fmt::format("\n  {}: {}", set.title, problem);
     }
   }
-  fmt::print("{}", runner.table());
+  return unexpected;
+}
+
+}  // namespace
+
+DemonstrationEnd run_demonstration(Client& client, const Demonstration& demonstration) {
+  Result<std::vector<Photo>> photos = load_photos(demonstration.photos);
+  if (!photos) {
+    return {kExitFailed, "no demonstration: " + photos.error().message};
+  }
+  const Result<nlohmann::json> models = client.ask("models", "", kAnswerMax);
+  if (!models) {
+    return {kExitUnreachable, "no demonstration: " + models.error().message};
+  }
+  const std::vector<DemoSet> sets = demo_sets(*models, demonstration.local_device, photos->size());
+  if (sets.empty()) {
+    return {kExitFailed, "no demonstration: no device serves the model that `auto` means"};
+  }
+  if (!demonstration.json) {
+    print_title(*models, demonstration);
+  }
+  Runner runner(client, demonstration, std::move(*photos));
+  std::optional<std::string> unexpected = run_sets(runner, sets, demonstration);
+  if (!unexpected.has_value()) {
+    return {kExitFailed};
+  }
+  if (!demonstration.json) {
+    fmt::print("{}", runner.table());
+  }
   if (const std::string task = runner.explained(); !task.empty()) {
-    print_explanation(client, task);
+    print_explanation(client, task, demonstration.json);
   }
   std::fflush(stdout);
   if (demonstration.labels_wanted && any_pretrained(*models) &&
       2 * runner.right() < runner.known()) {
-    unexpected += fmt::format("\n  {} of {} labels right: <home>/logs/labels.log may say why",
-                              runner.right(), runner.known());
+    *unexpected += fmt::format("\n  {} of {} labels right: <home>/logs/labels.log may say why",
+                               runner.right(), runner.known());
   }
-  if (!unexpected.empty()) {
-    return complain("not as it should be:" + unexpected, kExitFailed);
+  if (!unexpected->empty()) {
+    return {kExitFailed, "not as it should be:" + *unexpected};
   }
-  return kExitDone;
+  return {kExitDone};
 }
 
 }  // namespace juggler

@@ -27,8 +27,11 @@ struct DemoSet {
   Expect expect = Expect::Completed;
   std::size_t pictures_max = SIZE_MAX;
   int repeat = 1;
-  // It is there to show that a requirement changes the choice: its tasks are not served by just the
-  // processors and variants that served those of the set with this number.
+  // It is there to show that a requirement changes the choice, which is held against the set with
+  // this number. `beyond`: a visible share of its tasks is served by processors or variants that
+  // served none of that one. `unlike`: its energy limit keeps out a visible share of what served
+  // that one. Shares, because in a burst a few tasks go elsewhere in any case.
+  std::optional<std::size_t> beyond;
   std::optional<std::size_t> unlike;
 };
 

@@ -108,7 +108,8 @@ Finding check_runtime(const fs::path& home) {
 std::vector<Finding> check_models(const fs::path& home, bool verify) {
   const Result<Catalogue> catalogue = Catalogue::load(home);
   if (!catalogue) {
-    return {{"models", State::Missing, catalogue.error().message, "make models"}};
+    return {{"models", State::Missing, catalogue.error().message,
+             "make models in a checkout (into its var), or --home DIR of one that has them"}};
   }
   std::size_t pretrained = 0;
   std::string broken;

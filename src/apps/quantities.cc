@@ -37,6 +37,17 @@ std::optional<Number> take_number(std::string_view text) {
   return number;
 }
 
+Error out_of_range(std::string_view text, double count, std::string_view what,
+                   const std::string& most) {
+  std::string why = fmt::format("the most is {}", most);
+  if (count <= 0) {
+    why = fmt::format("{} {} is above zero", what == "energy" ? "an" : "a", what);
+  } else if (count < 1) {
+    why = "it is too small to count";
+  }
+  return {ErrorCode::InvalidArgument, fmt::format("'{}' is out of range: {}", text, why)};
+}
+
 // A positive amount of one of `units`; the message shows how it should look.
 template <std::size_t N>
 Result<std::int64_t> parse(std::string_view text, const std::array<Unit, N>& units,
@@ -59,8 +70,8 @@ Result<std::int64_t> parse(std::string_view text, const std::array<Unit, N>& uni
     }
     const double count = number->value * unit.factor;
     if (count < 1 || count > kCountMax) {
-      return fail(ErrorCode::InvalidArgument,
-                  fmt::format("'{}' is out of range: a {} is above zero", text, what));
+      return out_of_range(text, count, what,
+                          fmt::format("{:g}{}", kCountMax / unit.factor, unit.name));
     }
     return std::llround(count);
   }

@@ -10,6 +10,7 @@
 
 #include "apps/client_session.h"
 #include "apps/commands.h"
+#include "apps/json_output.h"
 #include "apps/outcome_table.h"
 #include "apps/pictures.h"
 #include "apps/stop_signals.h"
@@ -136,41 +137,12 @@ bool completed(const ClientAnswer& answer) {
   return answer.end == ClientEnd::Answered && answer.outcome.kind == OutcomeKind::Completed;
 }
 
-std::string end_name(ClientEnd end) {
-  switch (end) {
-    case ClientEnd::Answered:
-      return "answered";
-    case ClientEnd::Unreadable:
-      return "unreadable";
-    case ClientEnd::Unroutable:
-      return "unroutable";
-    case ClientEnd::Refused:
-      return "refused";
-    case ClientEnd::TimedOut:
-      return "timed-out";
-    case ClientEnd::Stopped:
-      return "stopped";
-    case ClientEnd::NotSent:
-      return "not-sent";
-  }
-  return "?";
-}
-
 void print_json(const Job& job, const std::vector<ClientAnswer>& answers) {
   json list = json::array();
   std::size_t good = 0;
   for (std::size_t i = 0; i < answers.size(); ++i) {
-    const ClientAnswer& answer = answers[i];
-    json entry{
-        {"file", job.files[i].string()}, {"id", job.tasks[i].id}, {"end", end_name(answer.end)}};
-    if (answer.end == ClientEnd::Answered) {
-      entry["round_trip_us"] = answer.round_trip.count;
-      entry["outcome"] = json::parse(answer.json, nullptr, /*allow_exceptions=*/false);
-    } else {
-      entry["problem"] = answer.problem;
-    }
-    good += completed(answer) ? 1U : 0U;
-    list.push_back(std::move(entry));
+    good += completed(answers[i]) ? 1U : 0U;
+    list.push_back(task_json(job.files[i].string(), job.tasks[i].id, answers[i]));
   }
   const json document{{"tasks", std::move(list)}, {"completed", good}};
   fmt::print("{}\n", document.dump(2, ' ', false, json::error_handler_t::replace));

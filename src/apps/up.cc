@@ -17,6 +17,7 @@
 #include "apps/demo.h"
 #include "apps/flags.h"
 #include "apps/json_fields.h"
+#include "apps/json_output.h"
 #include "apps/places.h"
 #include "apps/up_checks.h"
 #include "apps/up_run.h"
@@ -65,8 +66,16 @@ Up::~Up() {
 
 void Up::tell(const std::string& who, const std::string& what) const {
   const double elapsed = static_cast<double>((clock_.now() - began_).count) / 1e6;
-  fmt::print("[{:5.1f} s] {:<18} {}\n", elapsed, who, printable_lines(what));
-  std::fflush(stdout);
+  fmt::print(stderr, "[{:5.1f} s] {:<18} {}\n", elapsed, who, printable_lines(what));
+  if (options_.json) {
+    print_event("progress",
+                {{"elapsed_us", (clock_.now() - began_).count}, {"who", who}, {"what", what}});
+  }
+}
+
+int Up::end_with(const std::string& problem, int status) {
+  problem_ = problem;
+  return complain(problem, status);
 }
 
 void Up::pause(Micros wait_max) const {
@@ -126,6 +135,9 @@ bool Up::joined(const nlohmann::json& devices, std::vector<std::string>& told) c
     if (live && std::find(told.begin(), told.end(), member.id) == told.end()) {
       told.push_back(member.id);
       tell(member.id, "has joined");
+      if (options_.json) {
+        print_event("joined", {{"device", member.id}, {"twin", !member.board.empty()}});
+      }
     }
     all = all && (live || supervisor_.given_up(member.id));
   }
@@ -171,6 +183,13 @@ void Up::print_ready() {
   const auto twins = std::count_if(members_.begin(), members_.end(),
                                    [](const Member& member) { return !member.board.empty(); });
   const Result<amqp::BrokerUrl> url = amqp::BrokerUrl::parse(submitter_);
+  if (options_.json) {
+    print_event("ready", {{"devices", members_.size()},
+                          {"twins", twins},
+                          {"broker", url ? url->redacted() : ""},
+                          {"broker_file", address.string()}});
+    return;
+  }
   fmt::print(
       "\nThe fleet is up: {}{} twin{}. Broker: {}\n"
       "(with its password, for clients of your own: {})\n"
@@ -190,7 +209,9 @@ int Up::demonstrate() {
   demonstration.photos = options_.demo;
   demonstration.local_device = has_local() ? options_.local_id : "";
   demonstration.stop = [this] { return tend(); };
-  return run_demonstration(*session_->client, demonstration);
+  demonstration.json = options_.json;
+  const DemonstrationEnd end = run_demonstration(*session_->client, demonstration);
+  return end.problem.empty() ? end.status : end_with(end.problem, end.status);
 }
 
 void Up::stay() {
@@ -206,16 +227,19 @@ void Up::stay() {
 
 int Up::run() {
   if (Result<void> checked = check_flags(options_); !checked) {
-    return complain(checked.error().message, kExitUsage);
+    return end_with(checked.error().message, kExitUsage);
+  }
+  if (Result<void> checked = check_free(); !checked) {
+    return end_with(checked.error().message, kExitUnreachable);
   }
   if (Result<void> checked = check_home(); !checked) {
     const bool usage = checked.error().code == ErrorCode::InvalidArgument;
-    return complain(checked.error().message, usage ? kExitUsage : kExitFailed);
+    return end_with(checked.error().message, usage ? kExitUsage : kExitFailed);
   }
   start_labels();
   if (Result<void> started = start_broker(); !started) {
     const bool usage = started.error().code == ErrorCode::InvalidArgument;
-    return complain(started.error().message, usage ? kExitUsage : kExitUnreachable);
+    return end_with(started.error().message, usage ? kExitUsage : kExitUnreachable);
   }
   Result<void> ready = start_controller();
   if (ready) {
@@ -239,7 +263,7 @@ int Up::run() {
     return options_.demo.empty() ? kExitDone : kExitFailed;
   }
   if (!ready) {
-    return complain(ready.error().message, kExitFailed);
+    return end_with(ready.error().message, kExitFailed);
   }
   int status = kExitDone;
   if (!options_.demo.empty()) {
@@ -252,23 +276,35 @@ int Up::run() {
   }
   print_ready();
   stay();
-  fmt::print("\n");
+  fmt::print(stderr, "\n");  // after the ^C
   tell("", "stopping");
   if (supervisor_.given_up("controller")) {
-    return complain("the controller does not run; see " + log("controller").string(), kExitFailed);
+    return end_with("the controller does not run; see " + log("controller").string(), kExitFailed);
   }
   return status;
 }
 
 int run_up(const UpOptions& options) {
-  Result<std::vector<Member>> members = members_of(options);
-  if (!members) {
-    return complain(members.error().message, kExitUsage);
+  int status = kExitDone;
+  std::string problem;
+  if (Result<std::vector<Member>> members = members_of(options); members) {
+    catch_stop_signals();
+    catch_child_signals();
+    Up up(options, std::move(*members));
+    status = up.run();
+    problem = up.problem();
+  } else {
+    problem = members.error().message;
+    status = complain(problem, kExitUsage);
   }
-  catch_stop_signals();
-  catch_child_signals();
-  Up up(options, std::move(*members));
-  return up.run();
+  if (options.json) {  // and by now everything has stopped
+    nlohmann::json event{{"status", status}};
+    if (!problem.empty()) {
+      event["problem"] = problem;
+    }
+    print_event("ended", std::move(event));
+  }
+  return status;
 }
 
 }  // namespace juggler

@@ -20,6 +20,7 @@ struct UpOptions {
   std::string controller_config;
   std::string journal;  // a folder; empty: none
   std::string demo;     // a folder of photographs; empty: none
+  bool json = false;    // events on stdout, a line each, instead of text
 };
 
 // Runs until it is told to stop, or until the demonstration is over. Returns the exit status.

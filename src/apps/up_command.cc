@@ -46,6 +46,8 @@ void declare(CLI::App& app, UpOptions& flags, std::string& home) {
                  "Classify the photographs of this folder under several requirements, print the "
                  "table; stays afterwards only at a terminal")
       ->type_name("DIR");
+  app.add_flag("--json", flags.json,
+               "What happens, as JSON lines on stdout, instead of tables (docs/cli.md)");
   app.footer(
       examples({"juggler up", "juggler up --twin jetson-orin-nano --twin raspberry-pi-5:2",
                 "juggler up --home var --twin jetson-nano --twin-labels --demo var/photos",

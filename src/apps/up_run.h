@@ -38,14 +38,19 @@ class Up {
   Up& operator=(const Up&) = delete;
 
   int run();
+  // Why it ended with another status than 0, where there is a reason.
+  const std::string& problem() const { return problem_; }
 
  private:
+  int end_with(const std::string& problem, int status);
   void tell(const std::string& who, const std::string& what) const;
   bool stopped() const { return stop_signals() > 0; }
   void pause(Micros wait_max) const;
   // Looks after everything that should run; true if all should end.
   bool tend();
 
+  // Whether another `juggler up` has its broker in this home.
+  Result<void> check_free() const;
   Result<void> check_home();
   void start_labels();
   Result<void> start_broker();
@@ -84,6 +89,7 @@ class Up {
   std::unique_ptr<ClientSession> session_;
   Time began_;
   Time told_;  // when progress was last told
+  std::string problem_;
 };
 
 }  // namespace juggler

@@ -8,6 +8,8 @@
 #include "amqp/child_process.h"
 #include "amqp/session.h"
 #include "apps/flags.h"
+#include "apps/json_output.h"
+#include "apps/places.h"
 #include "apps/up_checks.h"
 #include "apps/up_run.h"
 #include "files/catalogue.h"
@@ -23,6 +25,20 @@ constexpr int kBrokerStartsMax = 3;
 
 }  // namespace
 
+Result<void> Up::check_free() const {
+  if (!external_broker_.empty() ||
+      !amqp::PrivateBroker::in_use((options_.home / "broker").string())) {
+    return {};
+  }
+  const std::optional<Running> other = find_running();
+  const bool known = other.has_value() && other->home == options_.home;
+  return fail(
+      ErrorCode::Unavailable,
+      fmt::format("a `juggler up`{} has its broker in {} already: stop that one, or use "
+                  "another --home; the other commands find it as it is",
+                  known ? fmt::format(" (process {})", other->pid) : "", options_.home.string()));
+}
+
 Result<void> Up::check_home() {
   std::error_code failed;
   for (const char* folder : {"logs", "labels"}) {
@@ -36,8 +52,9 @@ Result<void> Up::check_home() {
   const Result<Catalogue> catalogue = Catalogue::load(options_.home);
   if (!catalogue) {
     return fail(catalogue.error().code,
-                fmt::format("no models: {}. `make models` makes them; `juggler doctor --home {}` "
-                            "says what else is missing",
+                fmt::format("no models: {}. `make models` in a checkout puts them into its var, "
+                            "where the programs built there look; or name a home that has some: "
+                            "--home DIR. `juggler doctor --home {}` says what else is missing",
                             catalogue.error().message, options_.home.string()));
   }
   if (Result<void> known = check_variants(options_, *catalogue); !known) {
@@ -104,6 +121,9 @@ Result<void> Up::open_private_broker() {
     if (stopped()) {
       // The start cannot be interrupted otherwise; the node ends with this process.
       tell("", "stopped");
+      if (options_.json) {
+        print_event("ended", {{"status", kExitFailed}});
+      }
       std::_Exit(kExitFailed);
     }
     if (clock_.now() - told_ >= seconds(5)) {

@@ -284,8 +284,12 @@ Result<BoardProfile> find_board_profile(const std::string& board,
       return load_board_profile(*file);
     }
   }
+  const std::vector<std::string> known = list_boards(home);
   return fail(ErrorCode::NotFound,
-              "no profile of a board '" + board + "'. " + suggestion(board, list_boards(home)));
+              "no profile of a board '" + board + "' " + where_looked(kProfileFolders, home) +
+                  ". " +
+                  (known.empty() ? "Set $JUGGLER_PROFILES to the folder 'profiles' of a checkout"
+                                 : suggestion(board, known)));
 }
 
 std::vector<std::string> list_boards(const std::filesystem::path& home) {

@@ -29,6 +29,21 @@ std::vector<std::filesystem::path> data_folders(const DataFolders& kind,
   return folders;
 }
 
+std::string where_looked(const DataFolders& kind, const std::filesystem::path& home) {
+  std::string folders;
+  for (const std::filesystem::path& folder : data_folders(kind, home)) {
+    folders += (folders.empty() ? "in " : ", ") + folder.string();
+  }
+  if (!folders.empty()) {
+    return folders;
+  }
+  std::error_code failed;
+  const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", failed);
+  return "because there is no folder '" + std::string(kind.folder) + "': not by $" + kind.variable +
+         (home.empty() ? "" : ", in " + home.string()) + ", above " + program.string() +
+         " or in /usr/share/juggler";
+}
+
 Result<std::filesystem::path> find_profile_file(std::string_view name,
                                                 const std::filesystem::path& home) {
   std::string tried;

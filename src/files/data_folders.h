@@ -2,6 +2,7 @@
 // Where board profiles, the tables beside them, and scenarios lie.
 
 #include <filesystem>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -22,6 +23,9 @@ inline constexpr DataFolders kScenarioFolders{"scenarios", "JUGGLER_SCENARIOS"};
 // folder above the executable (a checkout), /usr/share/juggler/<folder>.
 std::vector<std::filesystem::path> data_folders(const DataFolders& kind,
                                                 const std::filesystem::path& home);
+
+// For messages: "in FOLDER, FOLDER", or which places have no such folder.
+std::string where_looked(const DataFolders& kind, const std::filesystem::path& home);
 
 // Tables that lie beside the board profiles and are none.
 inline constexpr std::string_view kVariantTable = "variants";

@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "core/lane_costs.h"
+#include "core/profile_point.h"
 #include "core/result.h"
 #include "runtime/controller_shell.h"
 #include "wire/messages.h"
@@ -79,12 +81,15 @@ json devices(const Controller& controller, Time now) {
 
 json placement_json(const DeviceFacts& device, const Processor& processor, const Profile& profile) {
   const ProfilePoint& point = profile.points.front();
+  const int batch_max = std::clamp(processor.batch_max, 1, kPlannedBatchMax);
   json entry{{"device", device.id},
              {"processor", processor.id},
              {"twin", device.twin},
              {"runtime", processor.runtime},
              {"latency_us_mean", point.latency_mean.count},
              {"latency_us_p95", point.latency_p95.count},
+             {"batch_max", batch_max},
+             {"batch_max_latency_us_p95", point_at(profile, batch_max).latency_p95.count},
              {"evidence", to_string(profile.evidence)},
              {"source", profile.source},
              {"memory_bytes", profile.memory.count}};

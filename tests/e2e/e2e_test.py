@@ -93,6 +93,34 @@ class MainJob(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn("accuracy", done.stdout + done.stderr)
 
+    def test_a_second_fleet_in_the_same_home_is_refused_at_once(self):
+        done = FLEET.run("up", "--no-local", "--twin", "jetson-nano")
+        self.assertEqual(done.returncode, 3, done.stdout + done.stderr)
+        self.assertEqual(done.stdout, "")
+        self.assertRegex(done.stderr, r"^juggler: a `juggler up` \(process \d+\) has its broker in .* already")
+        self.assertEqual(len(FLEET.ask("devices")["devices"]), 3)
+        self.assertIsNone(FLEET.process.poll())
+
+    def test_progress_is_on_stderr_and_the_address_on_stdout(self):
+        end = time.monotonic() + 20
+        while "submitter.url" not in FLEET.printed() and time.monotonic() < end:
+            time.sleep(0.1)
+        self.assertIn("The fleet is up", FLEET.printed())
+        self.assertNotIn("has joined", FLEET.printed())
+        self.assertIn("jetson-orin-nano   has joined", FLEET.said())
+
+    def test_a_controller_prints_its_events_as_json_lines(self):
+        environment = {**os.environ, "JUGGLER_BROKER": FLEET.url("controller")}
+        standby = subprocess.Popen([FLEET.juggler, "controller", "--json", "--log-level", "off"], env=environment,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        started = json.loads(standby.stdout.readline())
+        standby.terminate()
+        rest, _ = standby.communicate(timeout=20)
+        self.assertEqual((started["event"], started["policy"]), ("started", "juggler"))
+        self.assertNotIn(FLEET.url("controller").split(":")[2].split("@")[0], started["broker"])
+        ended = json.loads(rest.splitlines()[-1])
+        self.assertEqual((ended["event"], ended["status"], ended["submitted"]), ("ended", 0, 0))
+
     def test_listings(self):
         self.assertEqual(len(FLEET.ask("devices")["devices"]), 3)
         self.assertTrue(FLEET.ask("models")["models"])

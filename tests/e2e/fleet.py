@@ -29,10 +29,11 @@ class Fleet:
             os.symlink(library, os.path.join(self.home, "onnxruntime"))
         self.environment = {**os.environ, "XDG_STATE_HOME": self.folder.name}
         self.environment.pop("JUGGLER_BROKER", None)
+        self.out = open(os.path.join(self.folder.name, "up.out"), "w+", encoding="utf-8")
         self.log = open(os.path.join(self.folder.name, "up.log"), "w+", encoding="utf-8")
         self.process = subprocess.Popen(
             [self.juggler, "up", "--home", self.home, *self.arguments],
-            env=self.environment, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+            env=self.environment, stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.log)
         return self
 
     def __exit__(self, *_):
@@ -41,13 +42,18 @@ class Fleet:
             self.process.wait(60)
         except subprocess.TimeoutExpired:
             self.process.kill()
+        self.out.close()
         self.log.close()
         self.folder.cleanup()
 
-    def said(self):
-        self.log.flush()
-        with open(self.log.name, encoding="utf-8") as file:
+    def printed(self):
+        """What is on stdout by now."""
+        with open(self.out.name, encoding="utf-8") as file:
             return file.read()
+
+    def said(self):
+        with open(self.log.name, encoding="utf-8") as file:
+            return self.printed() + file.read()
 
     def run(self, *arguments, timeout=60):
         return subprocess.run([self.juggler, *arguments, "--home", self.home], env=self.environment,

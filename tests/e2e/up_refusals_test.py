@@ -4,6 +4,8 @@
   up_refusals_test.py BUILD_DIR MODELS_DIR
 """
 
+import fcntl
+import json
 import os
 import socket
 import subprocess
@@ -43,6 +45,12 @@ class Refusals(unittest.TestCase):
     def test_an_unknown_policy(self):
         self.refused("fastest-finish", "--policy", "no-such-policy")
 
+    def test_with_json_a_refusal_is_an_event(self):
+        status, said, _ = self.up("--json", "--policy", "no-such-policy")
+        event = json.loads(said.splitlines()[0])
+        self.assertEqual((event["event"], event["status"], status), ("ended", 2, 2))
+        self.assertIn("no-such-policy", event["problem"])
+
     def test_a_demonstration_without_photographs(self):
         self.refused("no-such-folder", "--demo", os.path.join(self.folder.name, "no-such-folder"))
         empty = os.path.join(self.folder.name, "empty")
@@ -57,6 +65,17 @@ class Refusals(unittest.TestCase):
 
     def test_a_broker_address_that_is_none(self):
         self.refused("amqp://", "--broker", "not-an-address")
+
+    def test_a_home_that_another_one_uses(self):
+        os.makedirs(os.path.join(self.home, "broker"))
+        with open(os.path.join(self.home, "broker", "lock"), "w", encoding="utf-8") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            status, said, took_s = self.up("--twin", "jetson-nano", "--no-local", "--twin-labels")
+        self.assertEqual(status, 3, said)
+        self.assertIn("already", said)
+        self.assertEqual(len(said.splitlines()), 1, "something was started before: " + said)
+        self.assertEqual(sorted(os.listdir(self.home)), ["broker", "models"])
+        self.assertLess(took_s, 5)
 
     def test_a_dead_broker(self):
         with socket.socket() as taken:

@@ -203,12 +203,12 @@ std::string quantities() {
     text += show(Bytes{bytes}) + "\n";
   }
   for (const char* written :
-       {"200ms", "2s", "1.5 s", "200", "ms", "-3s", "0ms", "5parsec", "1e99s"}) {
+       {"200ms", "2s", "1.5 s", "200", "ms", "-3s", "0ms", "5parsec", "1e99s", "0.1us"}) {
     const Result<Micros> parsed = parse_duration(written);
     text +=
         std::string(written) + " -> " + (parsed ? show(*parsed) : parsed.error().message) + "\n";
   }
-  for (const char* written : {"500mJ", "1.5J", "500", "3W"}) {
+  for (const char* written : {"500mJ", "1.5J", "500", "3W", "0J", "1e30mJ"}) {
     const Result<Microjoules> parsed = parse_energy(written);
     text +=
         std::string(written) + " -> " + (parsed ? show(*parsed) : parsed.error().message) + "\n";

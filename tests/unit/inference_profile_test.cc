@@ -117,7 +117,10 @@ TEST(BoardProfile, UnknownBoard_SaysWhichThereAre) {
   const Result<BoardProfile> missing = find_board_profile("no-board", home.path());
   ASSERT_FALSE(missing.has_value());
   EXPECT_EQ(missing.error().code, ErrorCode::NotFound);
-  EXPECT_NE(missing.error().message.find("some-board"), std::string::npos);
+  const std::string& message = missing.error().message;
+  EXPECT_NE(message.find("some-board"), std::string::npos);
+  EXPECT_NE(message.find("in " + (home.path() / "profiles").string()), std::string::npos)
+      << message;
   EXPECT_FALSE(find_board_profile("../some-board", home.path()).has_value());
 }
 

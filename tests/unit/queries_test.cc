@@ -55,6 +55,8 @@ TEST_F(QueriesTest, Models_AreListedByVariantWithTheirPlacements) {
   EXPECT_EQ(answer["models"][0]["id"], "m-fp32");
   EXPECT_EQ(answer["models"][1]["placements"][0]["device"], "a");
   EXPECT_EQ(answer["models"][1]["placements"][0]["energy_uj"], 100'000);
+  EXPECT_GE(answer["models"][1]["placements"][0]["batch_max"], 1);
+  EXPECT_GT(answer["models"][1]["placements"][0]["batch_max_latency_us_p95"], 0);
   EXPECT_FALSE(answer["models"][0]["placements"][0].contains("energy_uj"));
 }
 
