@@ -47,7 +47,8 @@ struct ControllerFlags {
 
 void declare(CLI::App& app, ControllerFlags& flags) {
   add_broker_flags(app, flags.broker);
-  app.add_option("--policy", flags.policy, "How placements are chosen (see juggler policies)")
+  app.add_option("--policy", flags.policy,
+                 "How placements are chosen, and with what goal (see juggler policies)")
       ->capture_default_str();
   app.add_option("--auto-model", flags.auto_model, "What the model `auto` means [imagenet]")
       ->type_name("MODEL");
@@ -71,7 +72,7 @@ void declare(CLI::App& app, ControllerFlags& flags) {
   app.add_flag("--json", flags.json,
                "Start, tasks that were not completed, and end, as JSON lines on stdout");
   app.footer(examples({"juggler controller --broker-file /etc/juggler/broker --min-accuracy 75",
-                       "juggler controller --policy fastest-finish --deadline 500ms",
+                       "juggler controller --policy juggler@latency --deadline 500ms",
                        "juggler controller --journal /var/lib/juggler/journal"}));
 }
 
