@@ -7,7 +7,7 @@
 #include <set>
 #include <system_error>
 
-#include "core/policies/policy.h"
+#include "evaluation/proteus.h"
 #include "files/data_folders.h"
 #include "files/toml_reader.h"
 
@@ -36,8 +36,8 @@ EvaluationCase read_case(TomlSection& section) {
     section.refuse("scenarios", "names no scenario");
   }
   for (const std::string& name : section.texts("policies", kEvaluationListMax)) {
-    if (const auto policy = make_policy(name); !policy) {
-      section.refuse("policies", policy.error().message);
+    if (Result<void> known = check_simulated_policy(name); !known) {
+      section.refuse("policies", known.error().message);
     }
     one.contenders.push_back(name);
   }
