@@ -10,6 +10,7 @@
 
 #include "amqp/session.h"
 #include "apps/flags.h"
+#include "apps/idle_memory.h"
 #include "apps/incarnation.h"
 #include "apps/label_command.h"
 #include "apps/stop_signals.h"
@@ -142,8 +143,10 @@ int serve(LocalDevice device, amqp::BrokerUrl broker, const ConsumerFlags& flags
                       {.sample_host = [&host] { return host.sample(); }});
 
   stop_signals_wake(transport.get());
+  IdleMemory memory;
   while (stop_signals() == 0 && !shell.left()) {
     shell.turn(kTurnMax);
+    memory.turn(shell.payloads() > 0, clock.now());
   }
   spdlog::info("leaving: finishing what is here; a second signal ends at once");
   shell.drain();

@@ -10,6 +10,7 @@
 
 #include "amqp/session.h"
 #include "apps/commands.h"
+#include "apps/idle_memory.h"
 #include "apps/json_output.h"
 #include "apps/quantities.h"
 #include "apps/stop_signals.h"
@@ -205,8 +206,10 @@ int control(CLI::App& app, ControllerFlags& flags) {
                          .version = version_short(),
                          .observer = journal->get()});
   stop_signals_wake(transport.get());
+  IdleMemory memory;
   while (stop_signals() == 0) {
     shell.turn(kTurnMax);
+    memory.turn(controller.tasks().size() > 0, clock.now());
   }
   stop_signals_wake(nullptr);
   // Nothing to save: what is not answered lies in the broker, for the next controller.
