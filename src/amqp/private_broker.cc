@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -168,10 +169,18 @@ bool PrivateBroker::Node::takes_logins() const {
 Result<void> PrivateBroker::Node::await_ready(const NotifySocket& socket,
                                               const PrivateBrokerOptions& options) {
   constexpr Micros kLoginsAfter = seconds(20);
+  constexpr Micros kTurn = milliseconds(100);
+  constexpr Micros kSpeakAgain = seconds(1);
   const Time began = monotonic_now();
+  Time spoken = began;
   for (;;) {
-    if (socket.ready(seconds(1))) {
+    if (socket.ready(kTurn)) {
       return {};
+    }
+    if (options.stop && options.stop()) {
+      // It has taken nothing yet that could be lost, and would first finish its start.
+      kill(-child, SIGKILL);  // with what its script has started
+      return fail(ErrorCode::Unavailable, "stopped");
     }
     const Micros waited = monotonic_now() - began;
     if (auto status = poll_child(child)) {
@@ -180,6 +189,10 @@ Result<void> PrivateBroker::Node::await_ready(const NotifySocket& socket,
                   fmt::format("the broker ended at its start with status {}; {}", *status,
                               explain_start(files)));
     }
+    if (monotonic_now() - spoken < kSpeakAgain) {
+      continue;
+    }
+    spoken = monotonic_now();
     if (waited >= kLoginsAfter && takes_logins()) {
       return {};
     }

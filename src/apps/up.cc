@@ -53,9 +53,9 @@ Up::~Up() {
     session_->transport->close(kCloseMax);
   }
   remove_running(getpid());
-  std::error_code failed;
-  if (broker_.has_value()) {  // else it is another's
-    fs::remove(options_.home / "submitter.url", failed);
+  if (!address_file_.empty()) {  // whatever became of the broker: the file holds its password
+    std::error_code failed;
+    fs::remove(address_file_, failed);
   }
   if (labels_.has_value()) {
     amqp::end_child(*labels_, seconds(5));
@@ -90,16 +90,14 @@ bool Up::tend() {
   for (const std::string& line : told) {
     tell("", line);
   }
-  if (broker_.has_value() && !broker_->running() && !stopped()) {
-    tell("broker", "has ended; it starts again");
-    broker_.reset();
-    if (Result<void> started = open_private_broker(); !started) {
-      tell("broker", started.error().message);
-      return true;
-    }
-    tell("broker", "runs again");
+  if (broken_.empty() && broker_.has_value() && !broker_->running() && !stopped()) {
+    restart_broker();
   }
-  return stopped() || supervisor_.given_up("controller");
+  if (broken_.empty() && supervisor_.given_up("controller")) {
+    broken_ = fmt::format("the controller is given up; it {} (log: {})",
+                          supervisor_.last_end("controller"), log("controller").string());
+  }
+  return stopped() || !broken_.empty();
 }
 
 Result<void> Up::await_labels() {
@@ -172,14 +170,20 @@ Result<void> Up::await_fleet() {
     }
     pause(kAskAgain);
   }
-  return fail(ErrorCode::Unavailable, "stopped");
+  return fail(ErrorCode::Unavailable, broken_.empty() ? "stopped" : broken_);
+}
+
+void Up::write_address(const fs::path& file) {
+  if (Result<void> written = write_secret(file, submitter_); !written) {
+    tell("", written.error().message);
+    return;
+  }
+  address_file_ = file;
 }
 
 void Up::print_ready() {
   const fs::path address = options_.home / "submitter.url";
-  if (Result<void> written = write_secret(address, submitter_); !written) {
-    tell("", written.error().message);
-  }
+  write_address(address);
   const auto twins = std::count_if(members_.begin(), members_.end(),
                                    [](const Member& member) { return !member.board.empty(); });
   const Result<amqp::BrokerUrl> url = amqp::BrokerUrl::parse(submitter_);
@@ -237,11 +241,12 @@ int Up::run() {
     return end_with(checked.error().message, usage ? kExitUsage : kExitFailed);
   }
   start_labels();
-  if (Result<void> started = start_broker(); !started) {
+  const Result<void> started = start_broker();
+  if (!started && !stopped()) {
     const bool usage = started.error().code == ErrorCode::InvalidArgument;
     return end_with(started.error().message, usage ? kExitUsage : kExitUnreachable);
   }
-  Result<void> ready = start_controller();
+  Result<void> ready = started ? start_controller() : started;
   if (ready) {
     ready = await_labels();
   }
@@ -250,7 +255,7 @@ int Up::run() {
       ready = start_device(member);
     }
   }
-  if (ready) {
+  if (ready && !stopped()) {
     const Result<void> noted =
         write_running({options_.home, getpid(), broker_.has_value() ? "" : external_broker_});
     if (!noted) {
@@ -265,23 +270,15 @@ int Up::run() {
   if (!ready) {
     return end_with(ready.error().message, kExitFailed);
   }
-  int status = kExitDone;
-  if (!options_.demo.empty()) {
-    status = demonstrate();
-    const bool watched = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1;
-    if (!watched || stopped()) {
-      tell("", "stopping");
-      return status;
-    }
+  const int status = options_.demo.empty() ? kExitDone : demonstrate();
+  const bool watched = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1;
+  if ((options_.demo.empty() || watched) && !tend()) {
+    print_ready();
+    stay();
+    fmt::print(stderr, "\n");  // after the ^C
   }
-  print_ready();
-  stay();
-  fmt::print(stderr, "\n");  // after the ^C
   tell("", "stopping");
-  if (supervisor_.given_up("controller")) {
-    return end_with("the controller does not run; see " + log("controller").string(), kExitFailed);
-  }
-  return status;
+  return broken_.empty() || stopped() ? status : end_with(broken_, kExitFailed);
 }
 
 int run_up(const UpOptions& options) {

@@ -55,12 +55,14 @@ class Up {
   void start_labels();
   Result<void> start_broker();
   Result<void> open_private_broker();
+  void restart_broker();
   Result<void> start_controller();
   Result<void> await_labels();
   Result<void> start_device(const Member& member);
   Result<void> await_fleet();
   bool joined(const nlohmann::json& devices, std::vector<std::string>& told) const;
   void print_ready();
+  void write_address(const std::filesystem::path& file);
   int demonstrate();
   void stay();
 
@@ -79,7 +81,8 @@ class Up {
   std::vector<Member> members_;
   mutable SystemClock clock_;                  // reading it changes nothing
   std::optional<amqp::PrivateBroker> broker_;  // outlives the children
-  int broker_starts_ = 0;
+  Deaths broker_deaths_;
+  Time broker_began_;
   std::string external_broker_;
   std::string submitter_;
   std::string program_;
@@ -88,8 +91,10 @@ class Up {
   Supervisor supervisor_;
   std::unique_ptr<ClientSession> session_;
   Time began_;
-  Time told_;  // when progress was last told
+  Time told_;           // when progress was last told
+  std::string broken_;  // why it cannot go on: the broker or the controller is given up
   std::string problem_;
+  std::filesystem::path address_file_;  // that we have written; empty: none
 };
 
 }  // namespace juggler

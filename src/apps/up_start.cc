@@ -8,7 +8,6 @@
 #include "amqp/child_process.h"
 #include "amqp/session.h"
 #include "apps/flags.h"
-#include "apps/json_output.h"
 #include "apps/places.h"
 #include "apps/up_checks.h"
 #include "apps/up_run.h"
@@ -20,8 +19,6 @@ namespace juggler {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr int kBrokerStartsMax = 3;
 
 }  // namespace
 
@@ -107,37 +104,48 @@ void Up::start_labels() {
 }
 
 Result<void> Up::open_private_broker() {
-  if (++broker_starts_ > kBrokerStartsMax) {
-    return fail(ErrorCode::Unavailable,
-                fmt::format("the broker has ended {} times; its logs are in {}", kBrokerStartsMax,
-                            (options_.home / "broker/log").string()));
-  }
   amqp::PrivateBrokerOptions node;
   node.dir = (options_.home / "broker").string();
   for (const Member& member : members_) {
     node.devices.push_back(member.id);
   }
   node.progress = [this](std::string_view what) {
-    if (stopped()) {
-      // The start cannot be interrupted otherwise; the node ends with this process.
-      tell("", "stopped");
-      if (options_.json) {
-        print_event("ended", {{"status", kExitFailed}});
-      }
-      std::_Exit(kExitFailed);
-    }
     if (clock_.now() - told_ >= seconds(5)) {
       told_ = clock_.now();
       tell("broker", std::string(what));
     }
   };
+  node.stop = [this] { return stopped(); };
   told_ = clock_.now();
   Result<amqp::PrivateBroker> broker = amqp::PrivateBroker::start(node);
   if (!broker) {
     return broker.error();
   }
   broker_.emplace(std::move(*broker));
+  broker_began_ = clock_.now();
   return {};
+}
+
+// A start that fails counts as a death: it may be killed again, or its port be taken for a moment.
+void Up::restart_broker() {
+  std::string why;
+  while (!broker_deaths_.note(broker_began_, clock_.now())) {
+    tell("broker", why.empty() ? "has ended; it starts again" : why + "; once more");
+    broker_.reset();
+    const Result<void> started = open_private_broker();
+    if (started || stopped()) {
+      tell("broker", started ? "runs again" : "does not start again");
+      return;
+    }
+    why = started.error().message;
+    broker_began_ = clock_.now();
+    pause(seconds(1));
+  }
+  broken_ = fmt::format(
+      "the broker has ended {} times in a row, each time soon after its start, and is given up: "
+      "{}its logs in {} may say why",
+      broker_deaths_.count(), why.empty() ? "" : why + "; ",
+      (options_.home / "broker/log").string());
 }
 
 Result<void> Up::start_broker() {
