@@ -11,6 +11,8 @@
 namespace juggler {
 namespace {
 
+constexpr std::uintmax_t kConfigMax = 1 << 20;
+
 template <class T>
 CLI::Option* add_quantity(CLI::App& app, const std::string& name, std::optional<T>& value,
                           const std::string& help, Result<T> (*parse)(std::string_view),
@@ -93,7 +95,12 @@ Result<void> apply_config(CLI::App& app, const std::string& file) {
   if (file.empty()) {
     return {};
   }
-  const toml::parse_result parsed = toml::parse_file(file);
+  // Not by the parser's own file reading, which takes a folder or a device as an empty text.
+  const Result<std::string> text = read_file(file, kConfigMax);
+  if (!text) {
+    return fail(text.error().code, "no configuration: " + text.error().message);
+  }
+  const toml::parse_result parsed = toml::parse(*text, file);
   if (!parsed) {
     return fail(ErrorCode::InvalidArgument,
                 fmt::format("{}:{}: {}", file, parsed.error().source().begin.line,

@@ -230,8 +230,10 @@ void Up::stay() {
 }
 
 int Up::run() {
-  if (Result<void> checked = check_flags(options_); !checked) {
-    return end_with(checked.error().message, kExitUsage);
+  if (Result<std::string> policy = check_flags(options_); policy) {
+    policy_ = std::move(*policy);
+  } else {
+    return end_with(policy.error().message, kExitUsage);
   }
   if (Result<void> checked = check_free(); !checked) {
     return end_with(checked.error().message, kExitUnreachable);

@@ -1,14 +1,17 @@
 #pragma once
 // What can be known to be wrong with the flags of `juggler up` before anything is started.
 
+#include <string>
+
 #include "apps/up.h"
 #include "core/result.h"
 #include "files/catalogue.h"
 
 namespace juggler {
 
-// The flags alone: an unknown policy, a configuration or photographs that are not there.
-Result<void> check_flags(const UpOptions& options);
+// The flags alone: an unknown policy, a configuration that the controller would refuse,
+// photographs that are not there. Returns the policy that the controller will use.
+Result<std::string> check_flags(const UpOptions& options);
 
 // `--variants`: each must name something that the catalogue has.
 Result<void> check_variants(const UpOptions& options, const Catalogue& catalogue);

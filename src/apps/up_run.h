@@ -84,6 +84,7 @@ class Up {
   Deaths broker_deaths_;
   Time broker_began_;
   std::string external_broker_;
+  std::string policy_;  // of the controller
   std::string submitter_;
   std::string program_;
   std::optional<pid_t> labels_;  // the child that computes them

@@ -174,14 +174,18 @@ Result<void> Up::start_controller() {
   if (!own) {
     return own.error();
   }
-  std::vector<std::string> arguments{"controller", "--policy", options_.policy};
+  // Only what was given here: a flag would hide what the configuration says.
+  std::vector<std::string> arguments{"controller"};
+  if (!options_.policy.empty()) {
+    arguments.insert(arguments.end(), {"--policy", options_.policy});
+  }
   if (!options_.controller_config.empty()) {
     arguments.insert(arguments.end(), {"--config", options_.controller_config});
   }
   if (!options_.journal.empty()) {
     arguments.insert(arguments.end(), {"--journal", options_.journal});
   }
-  tell("controller", "policy " + options_.policy);
+  tell("controller", "policy " + policy_);
   return supervisor_.start(
       {.name = "controller",
        .program = *own,
