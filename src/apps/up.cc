@@ -123,15 +123,15 @@ Result<void> Up::await_labels() {
 }
 
 // Whether every device that can still come is there. Says which came since the last time.
-bool Up::joined(const nlohmann::json& devices, std::vector<std::string>& told) const {
+bool Up::note_joined(const nlohmann::json& devices) {
   bool all = true;
   for (const Member& member : members_) {
     bool live = false;
     for (const nlohmann::json& device : list_of(devices, "devices")) {
       live = live || (text_of(device, "id") == member.id && text_of(device, "state") == "live");
     }
-    if (live && std::find(told.begin(), told.end(), member.id) == told.end()) {
-      told.push_back(member.id);
+    if (live && std::find(joined_.begin(), joined_.end(), member.id) == joined_.end()) {
+      joined_.push_back(member.id);
       tell(member.id, "has joined");
       if (options_.json) {
         print_event("joined", {{"device", member.id}, {"twin", !member.board.empty()}});
@@ -142,6 +142,15 @@ bool Up::joined(const nlohmann::json& devices, std::vector<std::string>& told) c
   return all;
 }
 
+std::string Up::why_none_joined() const {
+  std::string why = "no device has joined:";
+  for (const Member& member : members_) {
+    why += fmt::format("\n  {} {} (log: {})", member.id, supervisor_.last_end(member.id),
+                       log(member.id).string());
+  }
+  return why;
+}
+
 Result<void> Up::await_fleet() {
   Result<std::unique_ptr<ClientSession>> session = open_client(submitter_);
   if (!session) {
@@ -150,23 +159,24 @@ Result<void> Up::await_fleet() {
   session_ = std::move(*session);
   stop_signals_wake(session_->transport.get());
   const Time until = clock_.now() + kFleetMax;
-  std::vector<std::string> told;
   Time spoken = clock_.now();
   while (!tend()) {
     const Result<nlohmann::json> devices = session_->client->ask("devices", "", kAskMax);
     const std::string why = devices ? "" : ": " + devices.error().message;
-    if (devices && joined(*devices, told)) {
-      return {};
+    if (devices && note_joined(*devices)) {
+      const bool any = std::any_of(members_.begin(), members_.end(),
+                                   [this](const Member& member) { return serves(member); });
+      return any ? Result<void>() : fail(ErrorCode::Unavailable, why_none_joined());
     }
     if (clock_.now() >= until) {
       return fail(
           ErrorCode::Unavailable,
-          fmt::format("only {} of {} devices have joined{}; see the logs in {}", told.size(),
+          fmt::format("only {} of {} devices have joined{}; see the logs in {}", joined_.size(),
                       members_.size(), why, (options_.home / "logs").string()));
     }
     if (clock_.now() - spoken >= seconds(10)) {
       spoken = clock_.now();
-      tell("", fmt::format("{} of {} devices have joined{}", told.size(), members_.size(), why));
+      tell("", fmt::format("{} of {} devices have joined{}", joined_.size(), members_.size(), why));
     }
     pause(kAskAgain);
   }
@@ -174,21 +184,21 @@ Result<void> Up::await_fleet() {
 }
 
 void Up::write_address(const fs::path& file) {
+  address_file_ = file;  // also where only a part of it can be written
   if (Result<void> written = write_secret(file, submitter_); !written) {
     tell("", written.error().message);
-    return;
   }
-  address_file_ = file;
 }
 
 void Up::print_ready() {
   const fs::path address = options_.home / "submitter.url";
   write_address(address);
-  const auto twins = std::count_if(members_.begin(), members_.end(),
-                                   [](const Member& member) { return !member.board.empty(); });
+  const auto devices = std::count_if(members_.begin(), members_.end(),
+                                     [this](const Member& member) { return serves(member); });
+  const auto twins = devices - (has_local() ? 1 : 0);
   const Result<amqp::BrokerUrl> url = amqp::BrokerUrl::parse(submitter_);
   if (options_.json) {
-    print_event("ready", {{"devices", members_.size()},
+    print_event("ready", {{"devices", devices},
                           {"twins", twins},
                           {"broker", url ? url->redacted() : ""},
                           {"broker_file", address.string()}});

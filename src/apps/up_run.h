@@ -52,6 +52,7 @@ class Up {
   // Whether another `juggler up` has its broker in this home.
   Result<void> check_free() const;
   Result<void> check_home();
+  Result<void> check_labels();
   void start_labels();
   Result<void> start_broker();
   Result<void> open_private_broker();
@@ -60,7 +61,8 @@ class Up {
   Result<void> await_labels();
   Result<void> start_device(const Member& member);
   Result<void> await_fleet();
-  bool joined(const nlohmann::json& devices, std::vector<std::string>& told) const;
+  bool note_joined(const nlohmann::json& devices);
+  std::string why_none_joined() const;
   void print_ready();
   void write_address(const std::filesystem::path& file);
   int demonstrate();
@@ -72,9 +74,15 @@ class Up {
   std::filesystem::path labels_file() const {
     return options_.home / "labels" / "twin-labels.jsonl";
   }
+  // Whether it has joined and is still looked after.
+  bool serves(const Member& member) const {
+    return std::find(joined_.begin(), joined_.end(), member.id) != joined_.end() &&
+           !supervisor_.given_up(member.id);
+  }
   bool has_local() const {
-    return std::any_of(members_.begin(), members_.end(),
-                       [](const Member& member) { return member.board.empty(); });
+    return std::any_of(members_.begin(), members_.end(), [this](const Member& member) {
+      return member.board.empty() && serves(member);
+    });
   }
 
   const UpOptions& options_;
@@ -89,6 +97,8 @@ class Up {
   std::string program_;
   std::optional<pid_t> labels_;  // the child that computes them
   bool labels_known_ = false;
+  bool onnx_ = true;                 // whether ONNX Runtime is here
+  std::vector<std::string> joined_;  // ids
   Supervisor supervisor_;
   std::unique_ptr<ClientSession> session_;
   Time began_;

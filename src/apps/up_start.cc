@@ -14,6 +14,7 @@
 #include "files/catalogue.h"
 #include "inference/calibration_file.h"
 #include "inference/onnx_runtime.h"
+#include "inference/twin_labels.h"
 
 namespace juggler {
 namespace {
@@ -62,13 +63,37 @@ Result<void> Up::check_home() {
     return program.error();
   }
   program_ = *program;
+  if (Result<void> read = check_labels(); !read) {
+    return read;
+  }
   if (const Result<OnnxRuntime> runtime = load_onnx_runtime(options_.home); !runtime) {
-    tell("ONNX Runtime", runtime.error().message);
-    std::erase_if(members_, [](const Member& member) { return member.board.empty(); });
+    onnx_ = false;
+    const bool wanted =
+        std::erase_if(members_, [](const Member& member) { return member.board.empty(); }) > 0;
+    if (wanted || options_.twin_labels) {  // else nobody misses it
+      tell("ONNX Runtime", runtime.error().message);
+    }
     if (members_.empty()) {
       return fail(ErrorCode::Unavailable, "no device: this machine needs ONNX Runtime");
     }
-    tell("", "going on without this machine, and without labels that are not known yet");
+    if (wanted) {
+      tell("", "going on without this machine");
+    }
+  }
+  return {};
+}
+
+// Those of before, that the twins are to answer with: a damaged file would end each of them.
+Result<void> Up::check_labels() {
+  std::error_code failed;
+  labels_known_ = options_.twin_labels && fs::exists(labels_file(), failed);
+  if (!labels_known_) {
+    return {};
+  }
+  if (const Result<TwinLabels> labels = TwinLabels::load(labels_file()); !labels) {
+    return fail(ErrorCode::InvalidArgument,
+                fmt::format("--twin-labels: {}. Delete the file: they are computed again",
+                            labels.error().message));
   }
   return {};
 }
@@ -76,14 +101,17 @@ Result<void> Up::check_home() {
 // Beside the broker's start: both take seconds.
 void Up::start_labels() {
   std::error_code failed;
-  labels_known_ = fs::exists(labels_file(), failed);
   const fs::path photos =
       options_.demo.empty() ? options_.home / "photos" : fs::path(options_.demo);
   if (!options_.twin_labels || members_.back().board.empty()) {
     return;
   }
-  if (!fs::is_directory(photos, failed)) {
-    tell("labels", "none for the twins: there is no folder " + photos.string());
+  if (!onnx_ || !fs::is_directory(photos, failed)) {
+    const std::string why =
+        onnx_ ? "there is no folder " + photos.string() : "that needs ONNX Runtime";
+    tell("labels",
+         (labels_known_ ? "those of before for the twins, and no more: " : "none for the twins: ") +
+             why);
     return;
   }
   const auto child =
@@ -217,7 +245,7 @@ Result<void> Up::start_device(const Member& member) {
                                "only");
   } else {
     spec.arguments.insert(spec.arguments.end(), {"--engine", "twin", "--twin", member.board});
-    if (fs::exists(labels_file(), failed)) {
+    if (options_.twin_labels && fs::exists(labels_file(), failed)) {
       spec.arguments.insert(spec.arguments.end(), {"--twin-labels", labels_file().string()});
     }
     tell(member.id, "twin of a " + member.board);

@@ -86,6 +86,12 @@ class Refusals(unittest.TestCase):
                 self.assertEqual(done.returncode, 2, done.stderr)
                 self.assertIn(place, done.stderr)
 
+    def test_labels_of_twins_that_cannot_be_read(self):
+        os.makedirs(os.path.join(self.home, "labels"))
+        with open(os.path.join(self.home, "labels", "twin-labels.jsonl"), "w", encoding="utf-8") as file:
+            file.write("nonsense\n")
+        self.refused("twin-labels.jsonl:1", "--no-local", "--twin", "jetson-nano", "--twin-labels")
+
     def test_a_broker_address_that_is_none(self):
         self.refused("amqp://", "--broker", "not-an-address")
 
