@@ -118,6 +118,7 @@ Result<LocalDevice> open_device(const ConsumerFlags& flags) {
   options.variants = flags.variants;
   options.calibration_budget = flags.calibrate_max.value_or(seconds(15));
   options.progress = show_progress;
+  options.stop = [] { return stop_signals() > 0; };
   return open_onnx_device(options);
 }
 
@@ -191,7 +192,13 @@ int run(CLI::App& app, ConsumerFlags& flags) {
     return complain(broker.error().message, kExitUsage);
   }
   catch_stop_signals();
+  second_signal_ends(kExitFailed);  // a network that is being measured may run for long
   Result<LocalDevice> device = open_device(flags);
+  second_signal_ends(std::nullopt);
+  if (!device && stop_signals() > 0) {
+    spdlog::info("stopped before it served: {}", device.error().message);
+    return kExitDone;
+  }
   if (!device) {
     spdlog::error("cannot serve: {}", device.error().message);
     return device.error().code == ErrorCode::InvalidArgument ? kExitUsage : kExitFailed;

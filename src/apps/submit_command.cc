@@ -201,11 +201,13 @@ int submit(const SubmitFlags& flags) {
                                                  : kExitUnreachable);
   }
   ClientSession& link = **session;
-  catch_stop_signals();
-  stop_signals_wake(link.transport.get());
+  // Until something is sent a signal simply ends it: a broker that does not answer holds the
+  // connecting for seconds, in calls that look at no signal.
   if (Result<void> connected = link.client->connect(kConnectMax); !connected) {
     return complain(connected.error().message, kExitUnreachable);
   }
+  catch_stop_signals();
+  stop_signals_wake(link.transport.get());
   const Job job = make_job(*files, flags);
   Progress progress(job.tasks.size(), isatty(STDERR_FILENO) == 1);
   ClientRun run;

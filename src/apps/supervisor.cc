@@ -11,6 +11,8 @@
 
 #include "amqp/child_process.h"
 #include "apps/flags.h"
+#include "apps/stop_signals.h"
+#include "runtime/clock.h"
 
 namespace juggler {
 namespace {
@@ -35,6 +37,21 @@ std::string complaint_of(const std::string& line) {
   }
   const std::size_t at = line.find(kLogged);
   return at != std::string::npos ? line.substr(at + kLogged.size()) : "";
+}
+
+// True once it has ended. A second signal does not wait for what a device still finishes.
+bool await_end(pid_t pid, Micros wait_max) {
+  SystemClock clock;
+  const Time until = clock.now() + wait_max;
+  while (clock.now() < until) {
+    if (amqp::await_child(pid, milliseconds(100))) {
+      return true;
+    }
+    if (stop_signals() > 1) {
+      kill(pid, SIGKILL);
+    }
+  }
+  return false;
 }
 
 }  // namespace
@@ -149,7 +166,7 @@ void Supervisor::stop_all() {
   }
   for (std::size_t i = children_.size(); i > 0; --i) {
     Child& child = children_[i - 1];
-    if (child.pid > 0 && (i == 1 || !amqp::await_child(child.pid, kEndMax))) {
+    if (child.pid > 0 && (i == 1 || !await_end(child.pid, kEndMax))) {
       amqp::end_child(child.pid, kEndMax);
     }
     child.pid = -1;

@@ -157,6 +157,7 @@ Result<void> Up::await_fleet() {
     return session.error();
   }
   session_ = std::move(*session);
+  session_->client->stop_when([this] { return stopped(); });
   stop_signals_wake(session_->transport.get());
   const Time until = clock_.now() + kFleetMax;
   Time spoken = clock_.now();

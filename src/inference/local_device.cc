@@ -150,7 +150,7 @@ Result<LocalDevice> open_onnx_device(const OnnxDeviceOptions& options) {
   Result<CalibrationSummary> calibrated =
       calibrate(*catalogue, machine,
                 {options.home, options.identity.id, variants, options.calibration_budget,
-                 options.threads, options.allow_spinning, options.progress});
+                 options.threads, options.allow_spinning, options.progress, options.stop});
   if (!calibrated) {
     return calibrated.error();
   }

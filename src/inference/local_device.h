@@ -36,6 +36,7 @@ struct OnnxDeviceOptions {
   std::vector<std::string> variants;  // models, networks or variants to serve; empty: all
   Micros calibration_budget = seconds(15);
   std::function<void(const CalibrationProgress&)> progress;
+  std::function<bool()> stop;  // of the calibration: see calibrate.h
 };
 
 // This machine, calibrated. Its energies come from power times time, where a figure for its board
