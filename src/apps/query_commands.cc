@@ -186,6 +186,10 @@ void add_explain_command(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand(
       "explain", "Why a task went where it went: all candidates, and why each lost");
   const auto flags = add_flags(*command, "juggler explain task-0123456789abcdef");
+  command->footer(examples({"juggler explain task-0123456789abcdef",
+                            "juggler explain task-0123456789abcdef --all --json"}) +
+                  "\nExit status: 0 done, 1 no decision about it is kept, 2 usage, 3 no broker or "
+                  "controller.");
   command->add_option("task", flags->task, "A task's id (see juggler tasks)")
       ->required()
       ->type_name("TASK");
