@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 #include <poll.h>
 
-#include <algorithm>
-
 #include "amqp/connection.h"
 #include "apps/controller_flags.h"
 #include "apps/pictures.h"
@@ -53,22 +51,6 @@ Result<std::string> check_flags(const UpOptions& options) {
     }
   }
   return policy;
-}
-
-Result<void> check_variants(const UpOptions& options, const Catalogue& catalogue) {
-  const std::vector<CatalogueVariant>& known = catalogue.variants();
-  for (const std::string& wanted : options.variants) {
-    const bool there = std::any_of(known.begin(), known.end(), [&](const CatalogueVariant& entry) {
-      return answers(entry.variant, wanted);
-    });
-    if (!there) {
-      return fail(ErrorCode::InvalidArgument,
-                  fmt::format("--variants: the catalogue has no model, network or variant '{}' "
-                              "(see `juggler models`)",
-                              wanted));
-    }
-  }
-  return {};
 }
 
 Result<void> check_broker(const std::string& address) {

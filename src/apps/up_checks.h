@@ -5,16 +5,12 @@
 
 #include "apps/up.h"
 #include "core/result.h"
-#include "files/catalogue.h"
 
 namespace juggler {
 
 // The flags alone: an unknown policy, a configuration that the controller would refuse,
 // photographs that are not there. Returns the policy that the controller will use.
 Result<std::string> check_flags(const UpOptions& options);
-
-// `--variants`: each must name something that the catalogue has.
-Result<void> check_variants(const UpOptions& options, const Catalogue& catalogue);
 
 // Whether the broker at `address` lets somebody in; asks again for a few seconds, it may be
 // starting.

@@ -13,6 +13,7 @@
 #include "apps/up_run.h"
 #include "files/catalogue.h"
 #include "inference/calibration_file.h"
+#include "inference/local_device.h"
 #include "inference/onnx_runtime.h"
 #include "inference/twin_labels.h"
 
@@ -55,7 +56,7 @@ Result<void> Up::check_home() {
                             "--home DIR. `juggler doctor --home {}` says what else is missing",
                             catalogue.error().message, options_.home.string()));
   }
-  if (Result<void> known = check_variants(options_, *catalogue); !known) {
+  if (Result<void> known = check_variants(*catalogue, options_.variants); !known) {
     return known;
   }
   const Result<std::string> program = sibling_program("juggler-consumer");

@@ -56,5 +56,15 @@ TEST_F(CalibrateTest, DamagedFile_IsMeasuredAgain) {
   EXPECT_TRUE(load_calibration(file()).has_value());
 }
 
+TEST_F(CalibrateTest, VariantThatNobodyKnows_IsRefusedByName) {
+  for (const std::vector<std::string>& wanted :
+       {std::vector<std::string>{"tiny-fp32", "nosuch"}, std::vector<std::string>{"nosuch"}}) {
+    const auto device = open({}, wanted);
+    ASSERT_FALSE(device.has_value());
+    EXPECT_EQ(device.error().code, ErrorCode::InvalidArgument);
+    EXPECT_NE(device.error().message.find("'nosuch'"), std::string::npos) << device.error().message;
+  }
+}
+
 }  // namespace
 }  // namespace juggler
