@@ -16,6 +16,7 @@
 #include "amqp/connection.h"
 #include "amqp/monotonic.h"
 #include "amqp/node_files.h"
+#include "amqp/node_programs.h"
 #include "amqp/notify_socket.h"
 #include "amqp/topology.h"
 #include "core/device.h"
@@ -23,11 +24,6 @@
 
 namespace juggler::amqp {
 namespace {
-
-// Not the wrappers of the same names in /usr/sbin, which refuse everybody but root and rabbitmq.
-constexpr const char* kServer = "/usr/lib/rabbitmq/bin/rabbitmq-server";
-constexpr const char* kControl = "/usr/lib/rabbitmq/bin/rabbitmqctl";
-constexpr const char* kPortMapper = "/usr/bin/epmd";
 
 // Held for the life of the broker by the program that started it.
 Result<int> lock_folder(const std::string& dir) {
@@ -124,12 +120,6 @@ Result<Passwords> choose_passwords(const PrivateBrokerOptions& options, const Pa
   return passwords;
 }
 
-std::string explain_start(const NodeFiles& files) {
-  return fmt::format("the end of '{}':{}\nthe end of '{}':{}", files.startup_log(),
-                     last_lines(files.startup_log(), 8), files.log_dir() + "/juggler@localhost.log",
-                     last_lines(files.log_dir() + "/juggler@localhost.log", 8));
-}
-
 BrokerAddresses addresses(const NodeRecord& record) {
   BrokerAddresses result;
   result.listen = record.ports.listen == "0.0.0.0" ? "127.0.0.1" : record.ports.listen;
@@ -154,6 +144,7 @@ struct PrivateBroker::Node {
   int lock_fd = -1;
   pid_t child = -1;
   pid_t port_mapper = -1;
+  std::int64_t log_begin = 0;  // of this start, in the node's log
 
   Result<void> start_processes(const std::string& notify_path);
   Result<void> await_ready(const NotifySocket& socket, const PrivateBrokerOptions& options);
@@ -187,7 +178,7 @@ Result<void> PrivateBroker::Node::await_ready(const NotifySocket& socket,
       child = -1;  // its number may be somebody else's soon
       return fail(ErrorCode::Unavailable,
                   fmt::format("the broker ended at its start with status {}; {}", *status,
-                              explain_start(files)));
+                              ends_of_logs(files, log_begin)));
     }
     if (monotonic_now() - spoken < kSpeakAgain) {
       continue;
@@ -199,7 +190,7 @@ Result<void> PrivateBroker::Node::await_ready(const NotifySocket& socket,
     if (waited >= options.start_max) {
       return fail(ErrorCode::Unavailable,
                   fmt::format("the broker was not ready after {} s; {}", waited.count / 1'000'000,
-                              explain_start(files)));
+                              ends_of_logs(files, log_begin)));
     }
     if (options.progress) {
       options.progress(
@@ -211,6 +202,9 @@ Result<void> PrivateBroker::Node::await_ready(const NotifySocket& socket,
 // The port mapper first, as our own child: the one that RabbitMQ would start outlives it.
 Result<void> PrivateBroker::Node::start_processes(const std::string& notify_path) {
   unlink(files.startup_log().c_str());
+  std::error_code failed;
+  const std::uintmax_t logged = std::filesystem::file_size(files.node_log(), failed);
+  log_begin = failed ? 0 : static_cast<std::int64_t>(logged);
   std::vector<std::string> environment = node_environment(files, record.ports);
   auto mapper = start_child({.program = kPortMapper,
                              .arguments = {"-port", std::to_string(record.ports.epmd)},
@@ -248,11 +242,8 @@ PrivateBroker& PrivateBroker::operator=(PrivateBroker&& other) noexcept {
 PrivateBroker::~PrivateBroker() { stop(); }
 
 Result<PrivateBroker> PrivateBroker::start(const PrivateBrokerOptions& options) {
-  if (access(kServer, X_OK) != 0) {
-    return fail(ErrorCode::Unavailable,
-                fmt::format("RabbitMQ is not installed ('{}' is missing): install the package "
-                            "rabbitmq-server, or name a broker that runs elsewhere",
-                            kServer));
+  if (const auto there = broker_installed(); !there) {
+    return there.error();
   }
   PrivateBroker broker(std::make_unique<Node>());
   Node& node = *broker.node_;

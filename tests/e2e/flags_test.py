@@ -4,6 +4,7 @@
   flags_test.py BUILD_DIR MODELS_DIR
 """
 
+import json
 import os
 import signal
 import socket
@@ -73,6 +74,15 @@ class Flags(unittest.TestCase):
                                       text=True, timeout=60, check=False)
                 self.assertEqual(done.returncode, 1, done.stderr)
                 self.assertIn("could not be written", done.stderr)
+
+    def test_doctor_tries_the_home(self):
+        for home, word in (("/proc", "nothing can be written"), ("/no/such/folder", "no folder")):
+            done = subprocess.run([os.path.join(BUILD, "juggler"), "doctor", "--json", "--home", home],
+                                  env=self.environment, stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.PIPE, text=True, timeout=60, check=False)
+            found, = [one for one in json.loads(done.stdout)["findings"] if one["what"] == "home"]
+            self.assertEqual((found["state"], done.returncode), ("MISSING", 1), found)
+            self.assertIn(word, found["found"])
 
     def test_a_client_that_connects_can_be_stopped(self):
         picture = os.path.join(self.folder.name, "x.png")
