@@ -237,7 +237,12 @@ Result<void> Up::start_device(const Member& member) {
       spec.arguments.push_back("--variants");
       spec.arguments.push_back(fmt::format("{}", fmt::join(options_.variants, ",")));
     }
-    const bool measured = fs::exists(calibration_file(options_.home, member.id), failed);
+    const fs::path file = calibration_file(options_.home, member.id);
+    const Result<Calibration> known = load_calibration(file);
+    const bool measured = known.has_value();
+    if (!measured && fs::exists(file, failed)) {
+      tell(member.id, "its measurements cannot be read: " + known.error().message);
+    }
     if (measured) {  // what was left out then is measured bit by bit, at later starts
       spec.arguments.insert(spec.arguments.end(), {"--calibrate-max", "3s"});
     }
