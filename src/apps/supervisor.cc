@@ -157,6 +157,11 @@ std::string Supervisor::last_end(const std::string& name) const {
   return child != nullptr ? child->last_end : "";
 }
 
+std::string Supervisor::last_words(const std::string& name) const {
+  const Child* child = find(name);
+  return child != nullptr ? last_log_line(child->spec.log, child->log_begin) : "";
+}
+
 void Supervisor::stop_all() {
   // All but the first, the controller, are asked at once: each has its own work to finish.
   for (std::size_t i = children_.size(); i > 1; --i) {

@@ -56,6 +56,8 @@ class Supervisor {
   // Whether `name` will not be started again: its flags were refused, or it never lasted.
   bool given_up(const std::string& name) const;
   bool running(const std::string& name) const;
+  // The last line that it has logged since its start.
+  std::string last_words(const std::string& name) const;
   // How `name` ended the last time, with its own reason where it gave one: "ended with status 2:
   // there is no policy 'x'". Empty where it never did.
   std::string last_end(const std::string& name) const;

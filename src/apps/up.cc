@@ -31,6 +31,7 @@ namespace fs = std::filesystem;
 constexpr Micros kFleetMax = seconds(180);   // until every device has joined
 constexpr Micros kLabelsMax = seconds(600);  // of many photographs, on a slow machine
 constexpr Micros kAskMax = seconds(2);
+constexpr const char* kRefused = "ACCESS_REFUSED";  // AMQP's word: trying again changes nothing
 constexpr Micros kAskAgain = milliseconds(150);
 constexpr Micros kCloseMax = milliseconds(500);
 
@@ -151,6 +152,14 @@ std::string Up::why_none_joined() const {
   return why;
 }
 
+// The controller's last warning, while it answers no question; empty where it has none.
+std::string Up::trouble_of_controller() const {
+  const std::string words = supervisor_.last_words("controller");
+  const bool trouble =
+      words.find(" warning ") != std::string::npos || words.find(" error ") != std::string::npos;
+  return trouble ? "; the controller says: " + words : "";
+}
+
 Result<void> Up::await_fleet() {
   Result<std::unique_ptr<ClientSession>> session = open_client(submitter_);
   if (!session) {
@@ -163,13 +172,15 @@ Result<void> Up::await_fleet() {
   Time spoken = clock_.now();
   while (!tend()) {
     const Result<nlohmann::json> devices = session_->client->ask("devices", "", kAskMax);
-    const std::string why = devices ? "" : ": " + devices.error().message;
+    const std::string trouble = devices ? "" : trouble_of_controller();
+    const std::string why = devices ? "" : ": " + devices.error().message + trouble;
     if (devices && note_joined(*devices)) {
       const bool any = std::any_of(members_.begin(), members_.end(),
                                    [this](const Member& member) { return serves(member); });
       return any ? Result<void>() : fail(ErrorCode::Unavailable, why_none_joined());
     }
-    if (clock_.now() >= until) {
+    const bool hopeless = trouble.find(kRefused) != std::string::npos;
+    if (hopeless || clock_.now() >= until) {
       return fail(
           ErrorCode::Unavailable,
           fmt::format("only {} of {} devices have joined{}; see the logs in {}", joined_.size(),

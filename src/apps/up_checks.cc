@@ -4,6 +4,7 @@
 #include <poll.h>
 
 #include "amqp/connection.h"
+#include "amqp/fleet_login.h"
 #include "apps/controller_flags.h"
 #include "apps/pictures.h"
 #include "apps/stop_signals.h"
@@ -63,8 +64,12 @@ Result<void> check_broker(const std::string& address) {
   for (;;) {
     const auto connection = amqp::Connection::open(*url, "juggler up");
     if (connection) {
+      Result<void> allowed = amqp::check_fleet_login(**connection);
       (*connection)->close(milliseconds(500));
-      return {};
+      return allowed
+                 ? allowed
+                 : fail(ErrorCode::Unavailable, fmt::format("the broker at {}: {}", url->redacted(),
+                                                            allowed.error().message));
     }
     if (clock.now() >= until || stop_signals() > 0) {
       return connection.error();

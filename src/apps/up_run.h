@@ -63,6 +63,7 @@ class Up {
   Result<void> await_fleet();
   bool note_joined(const nlohmann::json& devices);
   std::string why_none_joined() const;
+  std::string trouble_of_controller() const;
   void print_ready();
   void write_address(const std::filesystem::path& file);
   int demonstrate();
