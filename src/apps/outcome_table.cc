@@ -79,6 +79,7 @@ std::string OutcomeTable::energy_cell(const Outcome& outcome) {
   if (!outcome.energy.has_value()) {
     return "unknown";
   }
+  energies_ = true;
   const std::string figure = narrow_ ? show(outcome.energy->value) : show_interval(*outcome.energy);
   const std::string source = show_source(*outcome.energy);
   if (wide_) {
@@ -178,8 +179,13 @@ std::string OutcomeTable::text() const {
   if (synthetic_) {
     notes.emplace_back("S = synthetic weights: right graph and speed, meaningless labels");
   }
-  notes.emplace_back(narrow_ ? "energy above idle (its interval: --json, or 100 columns)"
-                             : "energy above idle, with its interval");
+  if (energies_) {
+    notes.emplace_back(narrow_ ? "energy above idle (its interval: --json, or 100 columns)"
+                               : "energy above idle, with its interval");
+  }
+  if (notes.empty()) {
+    return text;
+  }
   std::string legend;
   for (const std::string& note : notes) {
     legend += (legend.empty() ? "" : "; ") + note;

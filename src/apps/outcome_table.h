@@ -40,6 +40,7 @@ class OutcomeTable {
   std::map<std::string, char> sources_;  // of energies, by what they say
   bool twins_ = false;
   bool truths_ = false;
+  bool energies_ = false;
   bool synthetic_ = false;
 };
 
