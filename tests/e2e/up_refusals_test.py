@@ -93,7 +93,7 @@ class Refusals(unittest.TestCase):
         self.refused("twin-labels.jsonl:1", "--no-local", "--twin", "jetson-nano", "--twin-labels")
 
     def test_a_broker_address_that_is_none(self):
-        self.refused("amqp://", "--broker", "not-an-address")
+        self.refused("amqp://", "--broker", "not-an-address", "--no-local", "--twin", "jetson-nano")
 
     def test_a_home_that_another_one_uses(self):
         os.makedirs(os.path.join(self.home, "broker"))
