@@ -117,8 +117,8 @@ void Proteus::Book::saw(const Situation& situation) {
   devices.clear();
   for (const LaneOutlook& lane : situation.outlook.lanes) {
     const bool there = !lane.device_verdict.has_value();
-    if (there && (devices.empty() || devices.back().facts != lane.facts)) {
-      devices.push_back({lane.facts, lane.network});
+    if (there && (devices.empty() || devices.back().facts.get() != lane.facts)) {
+      devices.push_back({situation.fleet.devices()[lane.device].facts, lane.network});
     }
   }
 }
