@@ -13,7 +13,7 @@ namespace {
 bool in_path(const std::string& path, const std::string& program) {
   std::istringstream folders(path);
   for (std::string folder; std::getline(folders, folder, ':');) {
-    if (access((folder + "/" + program).c_str(), X_OK) == 0) {
+    if (access(fmt::format("{}/{}", folder, program).c_str(), X_OK) == 0) {
       return true;
     }
   }
