@@ -15,6 +15,7 @@
 #include "apps/stop_signals.h"
 #include "apps/version.h"
 #include "core/consumer.h"
+#include "inference/given_twin.h"
 #include "inference/local_device.h"
 #include "runtime/clock.h"
 #include "runtime/consumer_shell.h"
@@ -35,6 +36,7 @@ struct ConsumerFlags {
   std::string engine = "onnx";
   std::string twin;
   std::string twin_labels;
+  std::string twin_facts;
   std::string threads = "auto";
   std::vector<std::string> variants;
   std::optional<Micros> calibrate_max;
@@ -54,6 +56,9 @@ void declare(CLI::App& app, ConsumerFlags& flags) {
       ->type_name("KIND");
   app.add_option("--twin-labels", flags.twin_labels,
                  "Labels for a twin's answers, made by label-pictures")
+      ->type_name("FILE");
+  app.add_option("--twin-facts", flags.twin_facts,
+                 "Stand for the device of this file, which juggler bench writes")
       ->type_name("FILE");
   app.add_option("--threads", flags.threads, "Threads of a network, or auto: by measurement")
       ->type_name("N|auto")
@@ -97,6 +102,11 @@ Result<LocalDevice> open_device(const ConsumerFlags& flags) {
   if (flags.engine == "noop") {
     return open_noop_device({.identity = identity, .window_batches = 16, .batch_max = 1});
   }
+  if (!flags.twin_facts.empty()) {
+    Result<GivenTwin> twin = read_given_twin(flags.twin_facts);
+    return twin ? open_given_twin(std::move(*twin), identity, flags.seed)
+                : Result<LocalDevice>(twin.error());
+  }
   if (flags.engine == "twin" || !flags.twin.empty()) {
     if (flags.twin.empty()) {
       return fail(ErrorCode::InvalidArgument, "--engine twin needs --twin KIND: which board");
@@ -138,8 +148,15 @@ int serve(LocalDevice device, amqp::BrokerUrl broker, const ConsumerFlags& flags
       amqp::device_session(std::move(broker), facts.id, facts.incarnation, window_of(facts)));
   ThreadExecutor executor(std::move(device.engines), [&transport] { transport->wake(); });
   Consumer consumer(ConsumerConfig{}, std::move(device.facts));
-  ConsumerShell shell(consumer, *transport, executor, clock,
-                      {.sample_host = [&host] { return host.sample(); }});
+  const auto sample = [&host, memory_free = device.memory_free] {
+    HostSample sampled;
+    if (!memory_free.has_value()) {
+      return host.sample();
+    }
+    sampled.memory_free = memory_free;
+    return sampled;
+  };
+  ConsumerShell shell(consumer, *transport, executor, clock, {.sample_host = sample});
 
   stop_signals_wake(transport.get());
   while (stop_signals() == 0 && !shell.left()) {

@@ -160,7 +160,12 @@ class Metrics {
   // The broker lost its result before that was on disk: a client may have read the outcome already,
   // and another leader may give another one.
   void result_lost(std::uint64_t task) { tasks_[task].may_differ = true; }
+  // requires  knows(outcome), where it completes
   void answered(std::uint64_t task, const Outcome& outcome, Time now);
+  // Whether device and variant of a completed outcome are those of the fleet.
+  bool knows(const Outcome& outcome) const {
+    return device_index_.contains(outcome.device) && variant_index_.contains(outcome.variant);
+  }
   void controller_holds(Time now, std::size_t tasks);
 
   std::uint64_t open() const { return open_; }  // accepted and not answered

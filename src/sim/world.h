@@ -126,6 +126,10 @@ enum class Stream : std::uint64_t {
 };
 std::uint64_t seed_of(std::uint64_t seed, Stream stream, std::uint64_t index = 0);
 
+// What a scenario's classes promise, for the books: deadlines and floors with the defaults filled
+// in.
+std::vector<MetricsClass> metrics_classes(const Scenario& scenario);
+
 // A scenario's network as a link: half its round trip each way.
 LinkProfile link_of(const NetworkProfile& profile);
 
