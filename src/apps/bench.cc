@@ -104,6 +104,11 @@ Result<void> Bench::check() {
       return put;
     }
   }
+  if (!own() && options_.goal.empty() && !scenario_.weights.empty()) {
+    return fail(ErrorCode::InvalidArgument,
+                "the scenario has `weights`, and the controller that is up has a goal of its own: "
+                "say which it was started with, by --goal");
+  }
   if (!own() && !options_.policy.empty()) {
     return fail(ErrorCode::InvalidArgument,
                 "--policy with --broker: the controller there has its policy; leave it out");

@@ -28,8 +28,8 @@ json live_json(const BenchRun& run) {
     document["energy_uj"]["total"] = nullptr;
     return document;
   }
-  for (const char* key :
-       {"latency_us", "throughput_hz", "on_time_hz", "energy_uj", "accuracy_percent_mean"}) {
+  for (const char* key : {"latency_us", "latency_parts_us", "throughput_hz", "on_time_hz",
+                          "energy_uj", "accuracy_percent_mean"}) {
     document[key] = nullptr;
   }
   document.erase("classes");
