@@ -71,7 +71,8 @@ LinkProfile link_of(const NetworkProfile& profile) {
   const PipeProfile way{.latency = profile.rtt / 2,
                         .jitter = profile.jitter * 707 / 1000,
                         .bits_per_second = profile.bandwidth_kbits * 1000,
-                        .loss_per_million = profile.loss_ppm};
+                        .loss_per_million = profile.loss_ppm,
+                        .message = kDeviceMessage};
   return symmetric(way);
 }
 
