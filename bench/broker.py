@@ -19,6 +19,8 @@ import time
 
 SCRIPTS = "/usr/lib/rabbitmq/bin"  # Those in /usr/sbin refuse everybody but root and rabbitmq.
 PR_SET_PDEATHSIG = 1
+UP_CREDIT = ("[{rabbit, [{credit_flow_default_credit, {32, 16}},"
+             " {msg_store_credit_disc_bound, {128, 32}}]}].\n")
 
 
 def die_with_parent():
@@ -41,14 +43,17 @@ class PrivateBroker:
     """`with PrivateBroker(vhosts=["a"], users=["u"]) as broker:` then `broker.url("u", "a")`.
 
     Every user may do everything on every vhost: permissions are no part of the comparison.
+    `like_up`: with the bounds that `juggler up` sets on its node (src/amqp/node_limits.h), for all
+    queues; else with RabbitMQ's own.
     """
 
-    def __init__(self, vhosts, users, parent="/var/tmp", start_timeout_s=60):
+    def __init__(self, vhosts, users, parent="/var/tmp", start_timeout_s=60, like_up=False):
         self.vhosts = vhosts
         self.passwords = {user: secrets.token_hex(12) for user in users}
         # /var/tmp and not /tmp: durability must cost what a disk costs, and /tmp is often memory.
         self.parent = parent if os.access(parent, os.W_OK) else None
         self.start_timeout_s = start_timeout_s
+        self.like_up = like_up
         self.process = None
         self.folder = None
 
@@ -89,8 +94,11 @@ class PrivateBroker:
         users = [{"name": user, "password_hash": password_hash(password),
                   "hashing_algorithm": "rabbit_password_hashing_sha256", "tags": []}
                  for user, password in self.passwords.items()]
+        policies = [{"vhost": vhost, "name": "lazy", "pattern": ".*", "apply-to": "queues",
+                     "priority": 0, "definition": {"queue-mode": "lazy"}}
+                    for vhost in self.vhosts if self.like_up]
         return json.dumps({"vhosts": [{"name": vhost} for vhost in self.vhosts],
-                           "users": users, "permissions": grants})
+                           "users": users, "permissions": grants, "policies": policies})
 
     def _environment(self):
         folder = self.folder
@@ -108,6 +116,7 @@ class PrivateBroker:
             "ERL_CRASH_DUMP": f"{folder}/log/erl_crash.dump", "ERL_CRASH_DUMP_BYTES": "0",
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
             "NOTIFY_SOCKET": f"{folder}/notify.sock",
+            **({"ERL_FULLSWEEP_AFTER": "0"} if self.like_up else {}),
         }
 
     def _start(self):
@@ -115,12 +124,12 @@ class PrivateBroker:
         cookie = base64.b64encode(secrets.token_bytes(24)).decode()
         self._write("home/.erlang.cookie", cookie, 0o400)
         definitions = self._write("etc/definitions.json", self._definitions())
-        self._write("etc/advanced.config", "[].\n")
+        self._write("etc/advanced.config", UP_CREDIT if self.like_up else "[].\n")
         self._write("etc/enabled_plugins", "[].\n")
         self._write("etc/rabbitmq.conf", "\n".join([
             f"listeners.tcp.default = 127.0.0.1:{self.port}",
             f"load_definitions = {definitions}",
-            "vm_memory_high_watermark.absolute = 1GB",
+            "vm_memory_high_watermark.absolute = " + ("896MB" if self.like_up else "1GB"),
             "disk_free_limit.absolute = 256MB",
             "max_message_size = 16777216",
             "consumer_timeout = 900000",

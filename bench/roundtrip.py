@@ -35,6 +35,8 @@ def parse_arguments():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--quick", action="store_true",
                         help="one short round: does everything run?")
+    parser.add_argument("--node", choices=("stock", "up"), default="stock",
+                        help="RabbitMQ's own bounds, or those of the node that juggler up starts")
     parser.add_argument("--legs", default="floor,floor-window,celery,celery-confirm,juggler")
     parser.add_argument("--floor", help="juggler-bench-floor, if already built")
     parser.add_argument("--juggler", default=os.path.join(ROOT, "build", "release"),
@@ -155,7 +157,8 @@ def run_series(options, floor_binary, notes):
               *(f"celery-{number}" for number in range(6))]
     results = {}
     say("Starting a private RabbitMQ (3 to 10 s) ...")
-    with PrivateBroker(vhosts, ["submitter", "controller", legs.DEVICE]) as broker, \
+    with PrivateBroker(vhosts, ["submitter", "controller", legs.DEVICE],
+                       like_up=options.node == "up") as broker, \
             contextlib.ExitStack() as stack:
         notes["machine"] = machine.describe(ROOT, broker.folder)
         notes["rabbitmq"] = broker.version()

@@ -71,7 +71,6 @@ class Bench {
   Time began_;
   Time told_;  // when progress was last told, where no terminal shows it
   std::string policy_;
-  std::optional<Goal> goal_;
   std::vector<evaluation::SeededScenario> seeds_;
   std::optional<LiveFleet> fleet_;  // of one's own
   GivenFleet given_;                // else
@@ -85,15 +84,23 @@ void Bench::tell(const std::string& who, const std::string& what) const {
 
 // Everything that can be known to be wrong before anything is started.
 Result<void> Bench::check() {
+  if (!own() && !(options_.policy.empty() && options_.goal.empty())) {
+    return fail(
+        ErrorCode::InvalidArgument,
+        "--policy and --goal with --broker: the controller there has its own; leave them out");
+  }
   const Result<std::optional<Goal>> goal = goal_named(options_.goal);
   if (!goal) {
     return goal.error();
   }
-  goal_ = goal->has_value() ? *goal : parse_goal(scenario_.weights);
-  policy_ = options_.policy.empty() ? scenario_.policy : options_.policy;
-  if (const auto policy = make_policy(policy_); !policy) {
+  // A live controller is told the goal by the policy's name.
+  const Goal wanted = goal->value_or(parse_goal(scenario_.weights).value_or(PolicyOptions{}.goal));
+  const auto policy =
+      make_policy(options_.policy.empty() ? scenario_.policy : options_.policy, {.goal = wanted});
+  if (!policy) {
     return policy.error();
   }
+  policy_ = (*policy)->name();
   if (options_.loopback) {
     if (!own()) {
       return fail(
@@ -103,15 +110,6 @@ Result<void> Bench::check() {
     if (Result<void> put = put_on_loopback(scenario_, options_.home); !put) {
       return put;
     }
-  }
-  if (!own() && options_.goal.empty() && !scenario_.weights.empty()) {
-    return fail(ErrorCode::InvalidArgument,
-                "the scenario has `weights`, and the controller that is up has a goal of its own: "
-                "say which it was started with, by --goal");
-  }
-  if (!own() && !options_.policy.empty()) {
-    return fail(ErrorCode::InvalidArgument,
-                "--policy with --broker: the controller there has its policy; leave it out");
   }
   Result<void> live = check_live(scenario_, own() ? LiveFleetKind::OwnTwins : LiveFleetKind::Given);
   if (!live) {
@@ -135,7 +133,6 @@ Result<void> Bench::check() {
 Result<void> Bench::open_fleet() {
   fleet_.emplace(LiveFleetOptions{
       .policy = policy_,
-      .goal = goal_,
       .tell = [this](const std::string& who, const std::string& what) { tell(who, what); },
       .stop = stopped});
   return fleet_->open(scenario_);
@@ -281,7 +278,7 @@ Result<BenchRun> Bench::send_load(const evaluation::SeededScenario& seeded) {
 Result<evaluation::Run> Bench::simulate(const evaluation::SeededScenario& seeded) const {
   return evaluation::run_once({.scenario = seeded,
                                .policy = policy_,
-                               .goal = goal_,
+                               .goal = PolicyOptions{}.goal,  // that of the name is taken first
                                .bound = evaluation::BoundKind::None,
                                .stop = stopped});
 }

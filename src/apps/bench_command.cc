@@ -63,8 +63,7 @@ void declare(CLI::App& app, BenchFlags& flags) {
       ->type_name("SCENARIO");
   app.add_option("--policy", options.policy, "In place of the scenario's")->type_name("NAME");
   app.add_option("--goal", options.goal,
-                 "energy, balanced, latency or accuracy; with --broker, what the controller there "
-                 "was started with")
+                 "energy, balanced, latency or accuracy, in place of the scenario's weights")
       ->type_name("GOAL");
   app.add_option("--seed", options.seed, "The first seed, in place of the scenario's")
       ->type_name("N");

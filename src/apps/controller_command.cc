@@ -12,7 +12,6 @@
 #include "apps/commands.h"
 #include "apps/json_output.h"
 #include "apps/quantities.h"
-#include "apps/simulation_flags.h"
 #include "apps/stop_signals.h"
 #include "apps/version.h"
 #include "core/controller.h"
@@ -32,7 +31,6 @@ constexpr Micros kCloseMax = seconds(3);
 struct ControllerFlags {
   BrokerChoice broker{.use = BrokerUse::Daemon};
   std::string policy = "juggler";
-  std::string goal;
   std::string auto_model;
   bool allow_synthetic = false;
   std::optional<MilliPercent> min_accuracy;
@@ -49,12 +47,9 @@ struct ControllerFlags {
 
 void declare(CLI::App& app, ControllerFlags& flags) {
   add_broker_flags(app, flags.broker);
-  app.add_option("--policy", flags.policy, "How placements are chosen (see juggler policies)")
+  app.add_option("--policy", flags.policy,
+                 "How placements are chosen, and with what goal (see juggler policies)")
       ->capture_default_str();
-  app.add_option(
-         "--goal", flags.goal,
-         "What the policy juggler weighs most: energy, balanced, latency, accuracy [energy]")
-      ->type_name("GOAL");
   app.add_option("--auto-model", flags.auto_model, "What the model `auto` means [imagenet]")
       ->type_name("MODEL");
   app.add_flag("--allow-synthetic", flags.allow_synthetic,
@@ -77,7 +72,7 @@ void declare(CLI::App& app, ControllerFlags& flags) {
   app.add_flag("--json", flags.json,
                "Start, tasks that were not completed, and end, as JSON lines on stdout");
   app.footer(examples({"juggler controller --broker-file /etc/juggler/broker --min-accuracy 75",
-                       "juggler controller --policy fastest-finish --deadline 500ms",
+                       "juggler controller --policy juggler@latency --deadline 500ms",
                        "juggler controller --journal /var/lib/juggler/journal"}));
 }
 
@@ -169,18 +164,7 @@ int control(CLI::App& app, ControllerFlags& flags) {
   if (Result<void> log = set_up_log("controller", flags.log_level); !log) {
     return refuse(flags, log.error().message, kExitUsage);
   }
-  const Result<std::optional<Goal>> goal = goal_named(flags.goal);
-  if (!goal) {
-    return refuse(flags, goal.error().message, kExitUsage);
-  }
-  if (goal->has_value() && !flags.journal.empty()) {
-    return refuse(flags,
-                  "--goal with --journal: the journal does not record the goal, and its "
-                  "replay would decide by another one; leave one of them out",
-                  kExitUsage);
-  }
-  Result<std::unique_ptr<Policy>> policy =
-      make_policy(flags.policy, {goal->value_or(PolicyOptions{}.goal)});
+  Result<std::unique_ptr<Policy>> policy = make_policy(flags.policy);
   if (!policy) {
     return refuse(flags, policy.error().message, kExitUsage);
   }

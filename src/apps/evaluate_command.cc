@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstring>
 #include <ctime>
 #include <filesystem>
 #include <fstream>
@@ -81,13 +83,10 @@ Result<void> add_jobs(const evaluation::EvaluationCase& wanted, std::size_t inde
       if (!ready) {
         return fail(ready.error().code, name + ": " + ready.error().message);
       }
-      for (const evaluation::Contender& contender : wanted.contenders) {
+      for (const std::string& contender : wanted.contenders) {
         for (const evaluation::SeededScenario& seeded : *ready) {
-          all.jobs.push_back({index, name, load, contender.name});
-          all.requests.push_back({.scenario = seeded,
-                                  .policy = contender.policy,
-                                  .goal = contender.goal,
-                                  .bound = wanted.bound});
+          all.jobs.push_back({index, name, load, contender});
+          all.requests.push_back({.scenario = seeded, .policy = contender, .bound = wanted.bound});
         }
       }
     }
@@ -121,7 +120,9 @@ Result<void> write_file(const fs::path& file, const std::string& text) {
   stream << text;
   stream.close();
   if (!stream) {
-    return fail(ErrorCode::Unavailable, "cannot write " + file.string());
+    return fail(ErrorCode::Unavailable,
+                fmt::format("cannot write {}: {}; --out names another folder", file.string(),
+                            std::strerror(errno)));
   }
   return {};
 }
@@ -162,8 +163,10 @@ constexpr int kNoMatplotlib = 3;  // the script's status
 Result<fs::path> make_report(const EvaluateFlags& flags, const fs::path& out) {
   const fs::path script = report_script(flags.home);
   if (script.empty()) {
-    return fail(ErrorCode::NotFound, fmt::format("no {}/{} beside the program or above it",
-                                                 kReportFolders.folder, kReportScript));
+    return fail(ErrorCode::NotFound,
+                fmt::format("no {}/{} beside the program or above it: the figures are written, the "
+                            "report is not; run from a checkout, or give $JUGGLER_REPORT",
+                            kReportFolders.folder, kReportScript));
   }
   const fs::path log = out / "report.log";
   const fs::path page = out / "report.html";

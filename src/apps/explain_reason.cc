@@ -116,10 +116,11 @@ std::string by_variant(const Comparison& by, const std::string& wanted) {
 
 std::string reason_against(const json& candidate, const json& chosen, const std::string& policy) {
   const Comparison by{candidate, chosen};
-  if (policy == "juggler-no-variants" && by.points_less() > 0) {
+  if (policy.rfind("juggler-no-variants", 0) == 0 && by.points_less() > 0) {
     return "less accurate";
   }
-  if (policy == "juggler" || policy.rfind("juggler-no-", 0) == 0) {
+  if (policy == "juggler" || policy.rfind("juggler-no-", 0) == 0 ||
+      policy.rfind("juggler@", 0) == 0) {
     return by_cost(by);
   }
   if (policy == "least-energy") {

@@ -126,9 +126,6 @@ Result<void> LiveFleet::start_controller(const Scenario& scenario) {
                                      std::to_string(seed),
                                      "--log-level",
                                      "warn"};
-  if (options_.goal.has_value()) {
-    arguments.insert(arguments.end(), {"--goal", std::string(to_string(*options_.goal))});
-  }
   return supervisor_->start({.name = "controller",
                              .program = program_,
                              .arguments = std::move(arguments),

@@ -10,7 +10,6 @@
 
 #include "amqp/private_broker.h"
 #include "apps/supervisor.h"
-#include "core/objective.h"
 #include "core/result.h"
 #include "runtime/clock.h"
 #include "sim/scenario.h"
@@ -18,8 +17,7 @@
 namespace juggler {
 
 struct LiveFleetOptions {
-  std::string policy;
-  std::optional<Goal> goal{};
+  std::string policy;                                                         // with its goal
   std::function<void(const std::string& who, const std::string& what)> tell;  // for people
   std::function<bool()> stop;  // true: give up waiting
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/policies/policy.h"
+#include "evaluation/proteus.h"
 
 namespace juggler {
 namespace {
@@ -40,11 +41,12 @@ Result<std::vector<std::string>> policies_named(const std::vector<std::string>& 
           chosen.push_back(entry.name);
         }
       }
+      chosen.emplace_back(evaluation::kProteus);
       if (serves(scenario, kUsualNetwork)) {
         chosen.push_back("single-variant:" + std::string(kUsualNetwork));
       }
-    } else if (auto policy = make_policy(name); !policy) {
-      return policy.error();
+    } else if (Result<void> known = evaluation::check_simulated_policy(name); !known) {
+      return known.error();
     } else {
       chosen.push_back(name);
     }

@@ -27,7 +27,8 @@ void declare(CLI::App& app, UpOptions& flags, std::string& home) {
   app.add_option("--broker", flags.broker,
                  "Use this broker instead of a private one (or $JUGGLER_BROKER)")
       ->type_name("URL");
-  app.add_option("--policy", flags.policy, "How placements are chosen (see juggler policies)")
+  app.add_option("--policy", flags.policy,
+                 "How placements are chosen, and with what goal (see juggler policies)")
       ->capture_default_str();
   app.add_flag(
       "--no-local", [&flags](std::int64_t) { flags.local = false; },

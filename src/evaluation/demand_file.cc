@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <fstream>
 #include <iterator>
 #include <regex>
@@ -73,7 +75,8 @@ std::string device_text(const OfferedBoard& offer, std::size_t index, std::int64
 Result<DemandFile> load_demand(const std::filesystem::path& file) {
   std::ifstream stream(file, std::ios::binary);
   if (!stream) {
-    return fail(ErrorCode::NotFound, "cannot read " + file.string());
+    return fail(ErrorCode::NotFound,
+                fmt::format("cannot read {}: {}", file.string(), std::strerror(errno)));
   }
   const std::string text((std::istreambuf_iterator<char>(stream)), {});
   DemandFile demand;

@@ -7,7 +7,7 @@
 #include <set>
 #include <system_error>
 
-#include "core/policies/policy.h"
+#include "evaluation/proteus.h"
 #include "files/data_folders.h"
 #include "files/toml_reader.h"
 
@@ -36,11 +36,10 @@ EvaluationCase read_case(TomlSection& section) {
     section.refuse("scenarios", "names no scenario");
   }
   for (const std::string& name : section.texts("policies", kEvaluationListMax)) {
-    if (Result<Contender> contender = parse_contender(name)) {
-      one.contenders.push_back(std::move(*contender));
-    } else {
-      section.refuse("policies", contender.error().message);
+    if (Result<void> known = check_simulated_policy(name); !known) {
+      section.refuse("policies", known.error().message);
     }
+    one.contenders.push_back(name);
   }
   if (one.contenders.empty()) {
     section.refuse("policies", "names no policy");
@@ -52,10 +51,8 @@ EvaluationCase read_case(TomlSection& section) {
       section.refuse("loads", "'" + load + "' is no share of the capacity such as \"60%\"");
     }
   }
-  one.reference =
-      section.text_or("reference", one.contenders.empty() ? "" : one.contenders[0].name);
-  if (std::none_of(one.contenders.begin(), one.contenders.end(),
-                   [&](const Contender& c) { return c.name == one.reference; })) {
+  one.reference = section.text_or("reference", one.contenders.empty() ? "" : one.contenders[0]);
+  if (std::count(one.contenders.begin(), one.contenders.end(), one.reference) == 0) {
     section.refuse("reference", "'" + one.reference + "' is not among the policies of the case");
   }
   const std::string bound = section.text_or("bound", "fluid");
@@ -71,22 +68,6 @@ EvaluationCase read_case(TomlSection& section) {
 }
 
 }  // namespace
-
-Result<Contender> parse_contender(const std::string& name) {
-  const std::size_t at = name.find('@');
-  Contender contender{name, name.substr(0, at)};
-  if (at != std::string::npos) {
-    contender.goal = parse_goal(name.substr(at + 1));
-    if (!contender.goal) {
-      return fail(ErrorCode::InvalidArgument,
-                  "'" + name + "': after @ comes energy, balanced, latency or accuracy");
-    }
-  }
-  if (const auto policy = make_policy(contender.policy); !policy) {
-    return policy.error();
-  }
-  return contender;
-}
 
 Result<Evaluation> load_evaluation(const fs::path& file) {
   Result<std::unique_ptr<TomlDocument>> document = TomlDocument::load(file);

@@ -2,11 +2,9 @@
 // What an evaluation runs, as data: docs/evaluation.md has the format.
 
 #include <filesystem>
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "core/objective.h"
 #include "core/result.h"
 #include "core/units.h"
 #include "evaluation/bound.h"
@@ -17,23 +15,13 @@ namespace juggler::evaluation {
 inline constexpr std::size_t kEvaluationCasesMax = 64;
 inline constexpr std::size_t kEvaluationListMax = 64;
 
-// A policy with its goal: "juggler@latency", "round-robin".
-struct Contender {
-  std::string name;  // as written
-  std::string policy;
-  std::optional<Goal> goal{};
-};
-
-// errors  InvalidArgument: no such policy or goal
-Result<Contender> parse_contender(const std::string& name);
-
 // Scenarios x loads x contenders x seeds.
 struct EvaluationCase {
   std::string name;
   std::string about;                   // what it is to show
   std::vector<std::string> scenarios;  // as `juggler simulate` takes them
   std::vector<double> loads;           // in place of the scenarios' own rates; may be empty
-  std::vector<Contender> contenders;
+  std::vector<std::string> contenders;  // policies, as make_policy() takes them
   std::string reference;  // a contender's name: what the others are compared with
   BoundKind bound = BoundKind::Fluid;
   bool timeline = false;  // the first seed is shown second by second

@@ -177,14 +177,14 @@ json group_json(const EvaluationCase& wanted, const Line& runs, const std::strin
   const Line reference = line_of(wanted.reference);
   json rows = json::array();
   json timelines = json::object();
-  for (const Contender& contender : wanted.contenders) {
-    const Line line = line_of(contender.name);
+  for (const std::string& contender : wanted.contenders) {
+    const Line line = line_of(contender);
     if (line.empty()) {
       continue;
     }
-    rows.push_back(row_json(contender.name, line, reference));
+    rows.push_back(row_json(contender, line, reference));
     if (wanted.timeline) {
-      timelines[contender.name] = seconds_json(line.front()->run.result);
+      timelines[contender] = seconds_json(line.front()->run.result);
     }
   }
   json group{{"scenario", scenario}, {"load", load ? json(*load) : json(nullptr)}};

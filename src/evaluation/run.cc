@@ -7,6 +7,7 @@
 #include "core/policies/policy.h"
 #include "evaluation/demand.h"
 #include "evaluation/expectations.h"
+#include "evaluation/proteus.h"
 #include "sim/fleet.h"
 #include "sim/workload.h"
 #include "sim/world.h"
@@ -64,8 +65,8 @@ Result<Run> run_once(const RunRequest& request) {
   const Scenario& scenario = *request.scenario;
   const PolicyOptions options{
       request.goal.value_or(parse_goal(scenario.weights).value_or(PolicyOptions{}.goal))};
-  if (const auto policy = make_policy(request.policy, options); !policy) {
-    return policy.error();
+  if (Result<void> known = check_simulated_policy(request.policy); !known) {
+    return known.error();
   }
   Result<Workload> workload = Workload::open(scenario);
   if (!workload) {
@@ -74,7 +75,13 @@ Result<Run> run_once(const RunRequest& request) {
   sim::WorldOptions world_options;
   world_options.seed = scenario.seed;
   world_options.policy = request.policy;
-  world_options.make_policy = [&] { return std::move(*make_policy(request.policy, options)); };
+  Proteus proteus;
+  if (request.policy == kProteus) {
+    world_options.make_policy = [&] { return proteus.make_policy(); };
+    world_options.meddler = &proteus;
+  } else {
+    world_options.make_policy = [&] { return std::move(*make_policy(request.policy, options)); };
+  }
   world_options.arrivals = stoppable(sim::arrivals_of(std::move(*workload)), request.stop);
   world_options.check = request.check;
   world_options.time_decisions = true;

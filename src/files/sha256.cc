@@ -1,9 +1,12 @@
 #include "files/sha256.h"
 
+#include <fmt/format.h>
 #include <openssl/evp.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstring>
 #include <fstream>
 #include <memory>
 #include <vector>
@@ -55,7 +58,8 @@ std::string sha256_hex(std::string_view bytes) {
 Result<std::string> sha256_file(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) {
-    return fail(ErrorCode::NotFound, "cannot open " + path.string());
+    return fail(ErrorCode::NotFound,
+                fmt::format("cannot open {}: {}", path.string(), std::strerror(errno)));
   }
   Digest digest;
   std::vector<char> piece(std::size_t{1} << 18U);
@@ -64,7 +68,8 @@ Result<std::string> sha256_file(const std::filesystem::path& path) {
     digest.add({piece.data(), static_cast<std::size_t>(file.gcount())});
   }
   if (file.bad()) {
-    return fail(ErrorCode::Unavailable, "cannot read " + path.string());
+    return fail(ErrorCode::Unavailable,
+                fmt::format("cannot read {}: {}", path.string(), std::strerror(errno)));
   }
   return digest.hex();
 }

@@ -74,6 +74,7 @@ void ConsumerShell::step(ConsumerEvent event) {
 
 void ConsumerShell::handle(const TransportConnected& /*event*/) {
   spdlog::info("{} is connected", consumer_.facts().id);
+  no_broker_.forget();
   if (options_.sample_host) {
     step(HostSampled{options_.sample_host()});
   }
@@ -81,8 +82,10 @@ void ConsumerShell::handle(const TransportConnected& /*event*/) {
 }
 
 void ConsumerShell::handle(const TransportDisconnected& event) {
-  spdlog::warn("{} has no connection to the broker: {}; trying again", consumer_.facts().id,
-               event.reason);
+  if (const std::uint64_t times = no_broker_.to_say(event.reason); times > 0) {
+    spdlog::warn("{} has no connection to the broker: {}; trying again{}", consumer_.facts().id,
+                 event.reason, times_text(times));
+  }
   step(LinkDown{});
 }
 

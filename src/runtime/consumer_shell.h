@@ -12,6 +12,7 @@
 #include "runtime/clock.h"
 #include "runtime/engine.h"
 #include "runtime/observer.h"
+#include "runtime/repeated_warning.h"
 #include "runtime/transport.h"
 
 namespace juggler {
@@ -57,6 +58,7 @@ class ConsumerShell {
   std::unordered_map<std::uint64_t, wire::Body> payloads_;  // looked up, never iterated
   std::uint64_t last_payload_ = 0;
   std::uint64_t malformed_ = 0;
+  RepeatedWarning no_broker_;
   PublishId last_aside_;
   bool left_ = false;
   std::vector<TransportEvent> events_;

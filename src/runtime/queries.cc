@@ -128,14 +128,13 @@ json models(const Controller& controller) {
 
 json policies_json(const Controller& controller) {
   json list = json::array();
-  for (const PolicyEntry& policy : policies()) {
-    list.push_back({{"name", policy.name},
-                    {"about", policy.about},
-                    {"active", policy.name == controller.policy()}});
-  }
   const std::string_view active = controller.policy();
+  for (const PolicyEntry& policy : policies()) {
+    list.push_back(
+        {{"name", policy.name}, {"about", policy.about}, {"active", policy.name == active}});
+  }
   for (const PolicyEntry& policy : policies_with_parameter()) {
-    const std::string base = policy.name.substr(0, policy.name.find(':') + 1);
+    const std::string base = policy.name.substr(0, policy.name.find_first_of(":@") + 1);
     list.push_back({{"name", policy.name},
                     {"about", policy.about},
                     {"active", active.substr(0, base.size()) == base}});

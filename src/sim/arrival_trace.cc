@@ -1,8 +1,10 @@
 #include "sim/arrival_trace.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cmath>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <utility>
@@ -312,7 +314,8 @@ Result<Trace> load_trace(const std::string& file, TraceForm form) {
   std::ifstream in(file, std::ios::binary);
   std::error_code failed;
   if (!in || !std::filesystem::is_regular_file(file, failed)) {
-    return fail(ErrorCode::NotFound, "cannot open the trace " + file);
+    return fail(ErrorCode::NotFound,
+                fmt::format("cannot open the trace {}: {}", file, std::strerror(errno)));
   }
   TraceReader reader(form, file);
   std::size_t bytes = 0;
@@ -331,7 +334,8 @@ Result<Trace> load_trace(const std::string& file, TraceForm form) {
     }
   }
   if (in.bad()) {
-    return fail(ErrorCode::NotFound, "cannot read the trace " + file);
+    return fail(ErrorCode::NotFound,
+                fmt::format("cannot read the trace {}: {}", file, std::strerror(errno)));
   }
   return reader.finish();
 }

@@ -145,13 +145,6 @@ class Bench(unittest.TestCase):
                 self.assertIn(word, done.stderr)
             self.nothing_is_left()
 
-    def test_goal_and_journal_of_a_controller_exclude_each_other(self):
-        done = subprocess.run([os.path.join(BUILD, "juggler"), "controller", "--goal", "latency", "--journal",
-                               self.runs, "--broker", "amqp://a:b@127.0.0.1:1/x"], env=self.environment,
-                              capture_output=True, text=True, timeout=60, check=False)
-        self.assertEqual(done.returncode, 2, done.stderr)
-        self.assertIn("does not record the goal", done.stderr)
-
     def test_no_broker_is_status_3(self):
         done = self.run_bench(self.scenario(), "--broker", "amqp://a:b@127.0.0.1:1/x")
         self.assertEqual(done.returncode, 3, done.stderr)

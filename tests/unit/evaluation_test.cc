@@ -146,8 +146,7 @@ TEST_F(EvaluationFile, Case_IsReadWhole) {
   EXPECT_EQ(evaluation->seeds, 7U);
   const EvaluationCase& one = evaluation->cases.at(0);
   EXPECT_EQ(one.loads, std::vector<double>{0.3});
-  EXPECT_EQ(one.contenders[0].policy, "juggler");
-  EXPECT_EQ(one.contenders[0].goal, Goal::Latency);
+  EXPECT_EQ(one.contenders[0], "juggler@latency");
   EXPECT_EQ(one.bound, BoundKind::Hindsight);
 }
 

@@ -85,7 +85,9 @@ std::vector<std::string> all_names() {
     names.push_back(entry.name);
   }
   for (const PolicyEntry& entry : policies_with_parameter()) {
-    names.push_back(entry.name.substr(0, entry.name.find(':')) + ":big-fp32");
+    const std::size_t parameter = entry.name.find_first_of(":@");
+    names.push_back(entry.name.substr(0, parameter + 1) +
+                    (entry.name[parameter] == ':' ? "big-fp32" : "latency"));
   }
   return names;
 }
@@ -97,12 +99,12 @@ TEST(Policies, EachIsMadeByItsName) {
     EXPECT_EQ((*make_policy(name))->name(), name);
     EXPECT_FALSE((*make_policy(name))->about().empty());
   }
-  EXPECT_EQ(names,
-            (std::vector<std::string>{
-                "juggler", "ecore", "fastest-finish", "infaas", "least-energy", "least-loaded",
-                "loudva", "most-accurate", "power-of-two", "random", "round-robin",
-                "speed-weighted-round-robin", "juggler-no-energy", "juggler-no-variants",
-                "juggler-no-batching", "juggler-no-prices", "single-variant:big-fp32"}));
+  EXPECT_EQ(names, (std::vector<std::string>{
+                       "juggler", "ecore", "fastest-finish", "infaas", "least-energy",
+                       "least-loaded", "loudva", "most-accurate", "power-of-two", "random",
+                       "round-robin", "speed-weighted-round-robin", "juggler-no-energy",
+                       "juggler-no-variants", "juggler-no-batching", "juggler-no-prices",
+                       "juggler@latency", "single-variant:big-fp32"}));
 }
 
 TEST(Policies, Ablations_SayWhatTheyLeaveOut) {
@@ -124,6 +126,29 @@ TEST(Policies, ParameterMissing_IsRefused) {
   EXPECT_FALSE(make_policy("single-variant").has_value());
   EXPECT_FALSE(make_policy("single-variant:").has_value());
   EXPECT_FALSE(make_policy("random:3").has_value());
+}
+
+TEST(Policies, GoalInTheName_IsTakenBeforeThatOfTheOptions) {
+  const auto goal_of = [](std::string_view name, Goal goal) {
+    return std::string((*make_policy(name, {.goal = goal}))->name());
+  };
+  EXPECT_EQ(goal_of("juggler@accuracy", Goal::Latency), "juggler@accuracy");
+  EXPECT_EQ(goal_of("juggler@energy", Goal::Latency), "juggler");
+  EXPECT_EQ(goal_of("juggler", Goal::Latency), "juggler@latency");
+  EXPECT_EQ(goal_of("juggler-no-prices@balanced", Goal::Energy), "juggler-no-prices@balanced");
+  EXPECT_EQ((*make_policy("juggler@latency"))->objective().rates.latency_mw,
+            rates_of(Goal::Latency).latency_mw);
+}
+
+TEST(Policies, GoalThatIsUnknownOrOfABaseline_IsRefused) {
+  for (const char* name : {"juggler@", "juggler@speed", "juggler@latency@energy"}) {
+    const auto made = make_policy(name);
+    ASSERT_FALSE(made.has_value()) << name;
+    EXPECT_NE(made.error().message.find("balanced"), std::string::npos);
+  }
+  const auto made = make_policy("ecore@latency");
+  ASSERT_FALSE(made.has_value());
+  EXPECT_NE(made.error().message.find("juggler@latency"), std::string::npos);
 }
 
 TEST(Policies, EveryPolicy_KeepsTheRequirements) {

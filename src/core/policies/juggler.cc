@@ -18,7 +18,7 @@ namespace {
 class JugglerPolicy final : public Policy {
  public:
   JugglerPolicy(std::string_view without, PolicyOptions options)
-      : name_(without.empty() ? "juggler" : "juggler-no-" + std::string(without)),
+      : name_(name_of(without, options.goal)),
         about_(about_without(without)),
         fixed_variant_(without == "variants") {
     objective_.rates = rates_of(options.goal);
@@ -38,6 +38,11 @@ class JugglerPolicy final : public Policy {
   }
 
  private:
+  static std::string name_of(std::string_view without, Goal goal) {
+    std::string name = without.empty() ? "juggler" : "juggler-no-" + std::string(without);
+    return goal == Goal::Energy ? name : name + "@" + std::string(to_string(goal));
+  }
+
   static std::string about_without(std::string_view part) {
     if (part == "energy") {
       return "`juggler`, but energy costs nothing";

@@ -13,6 +13,7 @@ struct Maker {
   std::string_view name;  // of what it makes
   std::unique_ptr<Policy> (*make)(PolicyOptions options);
   bool ablation = false;
+  bool has_goal = false;
 };
 
 // One that takes a parameter, after its name and a colon.
@@ -28,7 +29,7 @@ std::unique_ptr<Policy> plain(PolicyOptions /*options*/) {
 }
 
 constexpr auto kMakers = std::to_array<Maker>({
-    {"juggler", [](PolicyOptions options) { return make_juggler_policy("", options); }},
+    {"juggler", [](PolicyOptions o) { return make_juggler_policy("", o); }, false, true},
     {"ecore", plain<make_ecore_policy>},
     {"fastest-finish", plain<make_fastest_finish_policy>},
     {"infaas", plain<make_infaas_policy>},
@@ -40,17 +41,39 @@ constexpr auto kMakers = std::to_array<Maker>({
     {"random", plain<make_random_policy>},
     {"round-robin", plain<make_round_robin_policy>},
     {"speed-weighted-round-robin", plain<make_speed_weighted_round_robin_policy>},
-    {"juggler-no-energy", [](PolicyOptions o) { return make_juggler_policy("energy", o); }, true},
+    {"juggler-no-energy", [](PolicyOptions o) { return make_juggler_policy("energy", o); }, true,
+     true},
     {"juggler-no-variants", [](PolicyOptions o) { return make_juggler_policy("variants", o); },
-     true},
+     true, true},
     {"juggler-no-batching", [](PolicyOptions o) { return make_juggler_policy("batching", o); },
+     true, true},
+    {"juggler-no-prices", [](PolicyOptions o) { return make_juggler_policy("prices", o); }, true,
      true},
-    {"juggler-no-prices", [](PolicyOptions o) { return make_juggler_policy("prices", o); }, true},
 });
 
 constexpr std::array<ParameterMaker, 1> kParameterMakers{{
     {"single-variant", "VARIANT", make_single_variant_policy},
 }};
+
+constexpr std::string_view kGoalAbout =
+    "`juggler`, with what is weighed beside energy: energy (nothing), balanced, latency or "
+    "accuracy";
+
+Result<std::unique_ptr<Policy>> make_with_goal(const Maker& maker, std::string_view goal) {
+  if (!maker.has_goal) {
+    return fail(ErrorCode::InvalidArgument,
+                fmt::format("policy '{}' has a rule of its own and no goal to choose: leave '@{}' "
+                            "out, or take juggler@{}",
+                            maker.name, goal, goal));
+  }
+  const std::optional<Goal> known = parse_goal(goal);
+  if (!known) {
+    return fail(ErrorCode::InvalidArgument,
+                fmt::format("'{}@{}': after @ comes energy, balanced, latency or accuracy",
+                            maker.name, goal));
+  }
+  return maker.make({.goal = *known});
+}
 
 // The temporary verdict that a waiting task is told: the one nearest to being served.
 const Candidate* nearest_temporary(std::span<const Candidate> candidates) {
@@ -141,7 +164,7 @@ std::vector<PolicyEntry> policies() {
 }
 
 std::vector<PolicyEntry> policies_with_parameter() {
-  std::vector<PolicyEntry> entries;
+  std::vector<PolicyEntry> entries{{"juggler@GOAL", std::string(kGoalAbout)}};
   for (const ParameterMaker& maker : kParameterMakers) {
     entries.push_back({fmt::format("{}:{}", maker.name, maker.parameter),
                        std::string(maker.make(maker.parameter)->about())});
@@ -151,9 +174,13 @@ std::vector<PolicyEntry> policies_with_parameter() {
 
 Result<std::unique_ptr<Policy>> make_policy(std::string_view name, PolicyOptions options) {
   std::string known;
+  const std::size_t at = name.find('@');
   for (const Maker& maker : kMakers) {
     if (maker.name == name) {
       return maker.make(options);
+    }
+    if (at != std::string_view::npos && maker.name == name.substr(0, at)) {
+      return make_with_goal(maker, name.substr(at + 1));
     }
     known += fmt::format("{}{}", known.empty() ? "" : ", ", maker.name);
   }

@@ -96,9 +96,11 @@ struct PolicyOptions {
 
 // Every policy that is made by its name alone.
 std::vector<PolicyEntry> policies();
-// Those that take a parameter after their name and a colon, for listings: "single-variant:VARIANT".
+// Those that take a parameter, for listings: "juggler@GOAL", "single-variant:VARIANT".
 std::vector<PolicyEntry> policies_with_parameter();
-// "juggler", "single-variant:resnet18-fp32".
+// "juggler", "juggler@latency" (a goal in the name is taken before that of the options),
+// "single-variant:resnet18-fp32".
+// errors  NotFound: no such policy; InvalidArgument: no such goal, or a policy that has none
 Result<std::unique_ptr<Policy>> make_policy(std::string_view name, PolicyOptions options = {});
 
 // One per file.
