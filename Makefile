@@ -27,10 +27,10 @@ help: ## This list
 	@echo '  make run RUN_ARGS="--demo var/photos"    other arguments for juggler up'
 	@echo '  First call: about 5 minutes on 2 cores with a fast network and about 350 MB to download. Later calls: seconds.'
 
-run: build models ## Set up, build, and classify photographs with a fleet of twins
+run: build models ## Set up, build, and classify photographs with a fleet of twins (first 5 minutes, then 15 s)
 	@$(WITH_ORT) $(JUGGLER) up --home var $(RUN_ARGS)
 
-test: onnxruntime models ## Set up, build and run all tests; ctest's summary comes last
+test: onnxruntime models ## Set up, build and run all tests; ctest's summary comes last (first 8 minutes, then 90 s)
 	@$(SETUP) packages test
 	@$(WITH_ORT) cmake --workflow --preset dev
 
@@ -39,32 +39,32 @@ CHECKED := unit|property|broker
 # TSan needs memory where the kernel's randomness may have put something else (vm.mmap_rnd_bits above
 # 28): without randomness, it runs everywhere that allows setarch.
 CALM := if setarch -R true 2>/dev/null; then calm="setarch -R"; else calm=; fi;
-sanitize: onnxruntime models ## Run the tests under address, undefined-behaviour and thread sanitizers
+sanitize: onnxruntime models ## Run the tests under address, undefined-behaviour and thread sanitizers (about 40 minutes)
 	@$(SETUP) packages test
 	@$(CALM) for s in asan tsan; do \
 	  $(WITH_ORT) cmake --preset $$s && cmake --build build/$$s && \
 	    $$calm ctest --preset $$s -L "$(CHECKED)" -E '^e2e' || exit 1; done
 
-floor: onnxruntime ## Build and test with g++ 11, the compiler of JetPack 6
+floor: onnxruntime ## Build and test with g++ 11, the compiler of JetPack 6 (about 10 minutes)
 	@$(SETUP) packages test packages check
 	@$(WITH_ORT) cmake --preset gcc11 && cmake --build build/gcc11 && \
 	  ctest --preset gcc11 -L 'unit|property'
 
 SEEDS ?= 100000
 FIRST_SEED ?= 1
-soak: ## Run SEEDS random worlds (100000) with faults in virtual time, every promise checked
+soak: ## Run SEEDS random worlds (100000) with faults in virtual time, every promise checked (3 to 10 minutes)
 	@$(SETUP) packages build test
 	@cmake --preset soak && cmake --build build/soak --target property_soak
 	@build/soak/tests/property/property_soak --first $(FIRST_SEED) --count $(SEEDS)
 
 SECONDS_EACH ?= 60
-fuzz: ## Fuzz every decoder for SECONDS_EACH seconds (60) with clang's libFuzzer
+fuzz: ## Fuzz every decoder for SECONDS_EACH seconds (60) with clang's libFuzzer (about 20 minutes)
 	@$(SETUP) packages build packages test packages check
 	@cmake --preset fuzz && cmake --build build/fuzz --target tests/fuzz/all
 	@tests/fuzz/run.sh build/fuzz $(SECONDS_EACH)
 
 TIDY ?= src
-tidy: ## Lint TIDY (src) with clang-tidy: files or folders
+tidy: ## Lint TIDY (src) with clang-tidy: files or folders (about 10 s each file)
 	@$(SETUP) packages build packages test packages check
 	@cmake --preset dev >/dev/null
 	@tests/style/tidy.sh build/dev $(TIDY)
@@ -81,13 +81,13 @@ check: onnxruntime ## A part of sanitize, floor, fuzz and tidy, meant for CI
 	@$(MAKE) tidy TIDY="src/core src/wire"
 
 # Configured anew only where it never was, or where ONNX Runtime's headers came later.
-build: onnxruntime ## Set up what the build needs, and build the programs (build/release)
+build: onnxruntime ## Set up what the build needs, and build the programs (build/release; about 3 minutes, once)
 	@if [ ! -e build/release/build.ninja ] || [ $(ORT_HEADER) -nt build/release/build.ninja ]; then \
 	  cmake --preset release; fi
 	@echo '[build] compiling (about 3 minutes the first time)'
 	@cmake --build build/release
 
-bench: build models ## Run the benchmarks; docs/performance.md explains them
+bench: build models ## Run the benchmarks; docs/performance.md explains them (about 15 minutes)
 	@$(SETUP) packages bench
 	@$(WITH_ORT) bench/run.sh
 
@@ -95,20 +95,20 @@ evaluation: build ## Compare the policies on the named deployments (hours; docs/
 	@$(SETUP) packages report
 	@$(JUGGLER) evaluate $(EVALUATION_ARGS)
 
-models: photos ## Make the ONNX files and their catalogue (var/models); docs/models.md
+models: photos ## Make the ONNX files and their catalogue (var/models); docs/models.md (1 to 2 minutes, once)
 	@$(SETUP) models
 
 models-again: ## Make them anew, with trained weights if there is internet now
 	@rm -f var/stamps/models
 	@$(MAKE) models
 
-check-models: models ## Compare every variant's labels on the photographs with the truth
+check-models: models ## Compare every variant's labels on the photographs with the truth (about a minute)
 	@$(SETUP) check-models
 
-photos: ## Take photographs with a free licence out of Debian packages (var/photos)
+photos: ## Take photographs with a free licence out of Debian packages (var/photos; 10 s, once)
 	@$(SETUP) packages models photos
 
-onnxruntime: ## Install the build's packages and fetch ONNX Runtime (var/onnxruntime)
+onnxruntime: ## Install the build's packages and fetch ONNX Runtime (var/onnxruntime; about 35 s, once)
 	@$(SETUP) packages build cmake onnxruntime
 
 doctor: ## Say what is there, what is missing and what to do

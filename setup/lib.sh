@@ -65,4 +65,20 @@ is_done() {
   for file; do [[ -s $file ]] || return 1; done
 }
 
-mark_done() { mkdir -p "$STAMPS" && printf '%s\n' "$2" >"$STAMPS/$1"; }
+# mark_done STEP KEY MISSING…: not to be done again, though what is named could not be had.
+mark_done() {
+  local step=$1 key=$2
+  shift 2
+  mkdir -p "$STAMPS"
+  rm -f "$STAMPS/$step.missing"
+  (($# == 0)) || printf '%s\n' "$@" >"$STAMPS/$step.missing"
+  printf '%s\n' "$key" >"$STAMPS/$step"
+}
+
+# remind STEP COMMAND: what a step that is done had to leave out, and how to try once more.
+remind() {
+  local what
+  [[ ! -f $STAMPS/$1.missing ]] || while read -r what; do
+    missing+=("$what (to try again: $2)")
+  done <"$STAMPS/$1.missing"
+}

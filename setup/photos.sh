@@ -19,9 +19,12 @@ photo_rows() {
 }
 
 step_photos() {
-  local key scratch=$PHOTOS.tmp file package kind path sha unpacked incomplete=no
+  local key scratch=$PHOTOS.tmp file package kind path sha unpacked missing_before=${#missing[@]}
   key=$(stamp_key setup/photos.toml </dev/null)
-  is_done photos "$key" "$PHOTOS/SOURCES.toml" && return 0
+  if is_done photos "$key" "$PHOTOS/SOURCES.toml"; then
+    remind photos 'rm var/stamps/photos; make photos'
+    return 0
+  fi
   say 'photos: taking photographs out of Debian packages (32 MB, about 10 s)'
   rm -rf "$scratch"
   mkdir -p "$scratch" "$PHOTOS"
@@ -33,18 +36,18 @@ step_photos() {
       mkdir -p "$unpacked"
       if ! "debian_$kind" "$package" "$unpacked"; then
         warn "photographs of the Debian package $package (not reachable?)"
-        incomplete=yes
       fi
     fi
     if [[ -f $unpacked/$path ]] && echo "$sha  $unpacked/$path" | sha256sum --check --quiet; then
       cp "$unpacked/$path" "$PHOTOS/$file"
     else
-      [[ ! -f $unpacked/$path ]] || say "not used, since its content is not as expected: $file"
-      incomplete=yes
+      [[ ! -f $unpacked/$path ]] || warn "the photograph $file: its content is not as expected"
     fi
   done < <(photo_rows)
   rm -rf "$scratch"
   cp setup/photos.toml "$PHOTOS/SOURCES.toml"
-  [[ $incomplete == yes ]] || mark_done photos "$key"
+  if compgen -G "$PHOTOS/*.jpg" >/dev/null; then
+    mark_done photos "$key" "${missing[@]:missing_before}"
+  fi
   say "photos: $(find "$PHOTOS" -name '*.jpg' -o -name '*.png' | wc -l) in $PHOTOS"
 }

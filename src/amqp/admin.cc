@@ -68,7 +68,7 @@ void Admin::run(const std::stop_token& stop) {
     }
     if (connection != nullptr && why.empty()) {
       if (auto declared = declare(*connection, 1, device_topology(device)); !declared) {
-        why = declared.error().message;
+        why = declared.error().message + declared.error().advice;
       }
     }
     if (why.empty()) {

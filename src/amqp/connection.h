@@ -18,6 +18,7 @@ namespace juggler::amqp {
 struct CallFailure {
   int reply_code = 0;
   std::string message;
+  std::string advice{};  // what to do, where that is known: to be said after the message
 };
 
 class Connection {

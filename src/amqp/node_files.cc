@@ -14,6 +14,7 @@
 #include <sstream>
 
 #include "amqp/node_limits.h"
+#include "amqp/node_programs.h"
 #include "fmt/format.h"
 #include "nlohmann/json.hpp"
 
@@ -186,7 +187,7 @@ std::vector<std::string> node_environment(const NodeFiles& files, const NodePort
   const char* loopback = "-kernel inet_dist_use_interface {127,0,0,1}";
   return {
       "HOME=" + files.home(),
-      "PATH=/usr/lib/rabbitmq/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
+      fmt::format("PATH={}", kNodePath),
       "LANG=C.UTF-8",
       // Else queues hold pictures that have left until later: 100 MB more at the peak.
       "ERL_FULLSWEEP_AFTER=0",
@@ -230,8 +231,9 @@ bool port_is_free(int port) {
   return fd >= 0;
 }
 
-std::string last_lines(const std::string& path, std::size_t lines_max) {
+std::string last_lines(const std::string& path, std::size_t lines_max, std::int64_t from) {
   std::ifstream file(path);
+  file.seekg(from);
   std::vector<std::string> lines;
   for (std::string line; std::getline(file, line);) {
     if (line.find_first_not_of(" \t\r") == std::string::npos) {
@@ -245,6 +247,15 @@ std::string last_lines(const std::string& path, std::size_t lines_max) {
   std::string text;
   for (const std::string& line : lines) {
     text += "\n  " + line;
+  }
+  return text;
+}
+
+std::string ends_of_logs(const NodeFiles& files, std::int64_t log_begin) {
+  std::string text =
+      fmt::format("the end of '{}':{}", files.startup_log(), last_lines(files.startup_log(), 8));
+  if (const std::string logged = last_lines(files.node_log(), 8, log_begin); !logged.empty()) {
+    text += fmt::format("\nthe end of '{}':{}", files.node_log(), logged);
   }
   return text;
 }

@@ -1,6 +1,7 @@
 #pragma once
 // The folder of a private broker: its configuration, secrets and what is known of a running node.
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,6 +21,7 @@ struct NodeFiles {
   std::string home() const { return dir + "/home"; }
   std::string pid_file() const { return dir + "/rabbit.pid"; }
   std::string startup_log() const { return log_dir() + "/startup.log"; }
+  std::string node_log() const { return log_dir() + "/juggler@localhost.log"; }  // appended to
   std::string record() const { return dir + "/broker.json"; }
 };
 
@@ -57,7 +59,10 @@ Result<int> free_port();
 bool port_is_free(int port);
 
 Result<void> write_private_file(const std::string& path, const std::string& text, unsigned mode);
-// The end of a text file, for error messages. Empty where there is none.
-std::string last_lines(const std::string& path, std::size_t lines_max);
+// The end of a text file from the byte `from` on, for error messages. Empty where there is none.
+std::string last_lines(const std::string& path, std::size_t lines_max, std::int64_t from = 0);
+// Why a start failed, as far as the logs say; `log_begin`: where the node's log of this start
+// begins.
+std::string ends_of_logs(const NodeFiles& files, std::int64_t log_begin);
 
 }  // namespace juggler::amqp

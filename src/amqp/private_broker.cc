@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -15,6 +16,7 @@
 #include "amqp/connection.h"
 #include "amqp/monotonic.h"
 #include "amqp/node_files.h"
+#include "amqp/node_programs.h"
 #include "amqp/notify_socket.h"
 #include "amqp/topology.h"
 #include "core/device.h"
@@ -22,11 +24,6 @@
 
 namespace juggler::amqp {
 namespace {
-
-// Not the wrappers of the same names in /usr/sbin, which refuse everybody but root and rabbitmq.
-constexpr const char* kServer = "/usr/lib/rabbitmq/bin/rabbitmq-server";
-constexpr const char* kControl = "/usr/lib/rabbitmq/bin/rabbitmqctl";
-constexpr const char* kPortMapper = "/usr/bin/epmd";
 
 // Held for the life of the broker by the program that started it.
 Result<int> lock_folder(const std::string& dir) {
@@ -123,12 +120,6 @@ Result<Passwords> choose_passwords(const PrivateBrokerOptions& options, const Pa
   return passwords;
 }
 
-std::string explain_start(const NodeFiles& files) {
-  return fmt::format("the end of '{}':{}\nthe end of '{}':{}", files.startup_log(),
-                     last_lines(files.startup_log(), 8), files.log_dir() + "/juggler@localhost.log",
-                     last_lines(files.log_dir() + "/juggler@localhost.log", 8));
-}
-
 BrokerAddresses addresses(const NodeRecord& record) {
   BrokerAddresses result;
   result.listen = record.ports.listen == "0.0.0.0" ? "127.0.0.1" : record.ports.listen;
@@ -153,6 +144,7 @@ struct PrivateBroker::Node {
   int lock_fd = -1;
   pid_t child = -1;
   pid_t port_mapper = -1;
+  std::int64_t log_begin = 0;  // of this start, in the node's log
 
   Result<void> start_processes(const std::string& notify_path);
   Result<void> await_ready(const NotifySocket& socket, const PrivateBrokerOptions& options);
@@ -168,25 +160,37 @@ bool PrivateBroker::Node::takes_logins() const {
 Result<void> PrivateBroker::Node::await_ready(const NotifySocket& socket,
                                               const PrivateBrokerOptions& options) {
   constexpr Micros kLoginsAfter = seconds(20);
+  constexpr Micros kTurn = milliseconds(100);
+  constexpr Micros kSpeakAgain = seconds(1);
   const Time began = monotonic_now();
+  Time spoken = began;
   for (;;) {
-    if (socket.ready(seconds(1))) {
+    if (socket.ready(kTurn)) {
       return {};
+    }
+    if (options.stop && options.stop()) {
+      // It has taken nothing yet that could be lost, and would first finish its start.
+      kill(-child, SIGKILL);  // with what its script has started
+      return fail(ErrorCode::Unavailable, "stopped");
     }
     const Micros waited = monotonic_now() - began;
     if (auto status = poll_child(child)) {
       child = -1;  // its number may be somebody else's soon
       return fail(ErrorCode::Unavailable,
                   fmt::format("the broker ended at its start with status {}; {}", *status,
-                              explain_start(files)));
+                              ends_of_logs(files, log_begin)));
     }
+    if (monotonic_now() - spoken < kSpeakAgain) {
+      continue;
+    }
+    spoken = monotonic_now();
     if (waited >= kLoginsAfter && takes_logins()) {
       return {};
     }
     if (waited >= options.start_max) {
       return fail(ErrorCode::Unavailable,
                   fmt::format("the broker was not ready after {} s; {}", waited.count / 1'000'000,
-                              explain_start(files)));
+                              ends_of_logs(files, log_begin)));
     }
     if (options.progress) {
       options.progress(
@@ -198,6 +202,9 @@ Result<void> PrivateBroker::Node::await_ready(const NotifySocket& socket,
 // The port mapper first, as our own child: the one that RabbitMQ would start outlives it.
 Result<void> PrivateBroker::Node::start_processes(const std::string& notify_path) {
   unlink(files.startup_log().c_str());
+  std::error_code failed;
+  const std::uintmax_t logged = std::filesystem::file_size(files.node_log(), failed);
+  log_begin = failed ? 0 : static_cast<std::int64_t>(logged);
   std::vector<std::string> environment = node_environment(files, record.ports);
   auto mapper = start_child({.program = kPortMapper,
                              .arguments = {"-port", std::to_string(record.ports.epmd)},
@@ -235,11 +242,8 @@ PrivateBroker& PrivateBroker::operator=(PrivateBroker&& other) noexcept {
 PrivateBroker::~PrivateBroker() { stop(); }
 
 Result<PrivateBroker> PrivateBroker::start(const PrivateBrokerOptions& options) {
-  if (access(kServer, X_OK) != 0) {
-    return fail(ErrorCode::Unavailable,
-                fmt::format("RabbitMQ is not installed ('{}' is missing): install the package "
-                            "rabbitmq-server, or name a broker that runs elsewhere",
-                            kServer));
+  if (const auto there = broker_installed(); !there) {
+    return there.error();
   }
   PrivateBroker broker(std::make_unique<Node>());
   Node& node = *broker.node_;

@@ -23,6 +23,7 @@ struct PrivateBrokerOptions {
   std::string extra_configuration;  // lines for rabbitmq.conf, e.g. a TLS listener
   Micros start_max = seconds(90);
   std::function<void(std::string_view)> progress;  // what it waits for, about once a second
+  std::function<bool()> stop;  // asked several times a second; true ends the start
 };
 
 // The addresses of a node, with their passwords.

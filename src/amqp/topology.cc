@@ -32,10 +32,17 @@ std::vector<amqp_table_entry_t> to_entries(const std::vector<Argument>& argument
   return entries;
 }
 
+enum class Login { Controller, Client };
+
 // Says which permission is missing, or that somebody made the thing differently.
-CallFailure explain(const CallFailure& failure, std::string_view what) {
+CallFailure explain(const CallFailure& failure, std::string_view what,
+                    Login login = Login::Controller) {
   std::string advice;
-  if (failure.reply_code == AMQP_ACCESS_REFUSED) {
+  if (failure.reply_code == AMQP_ACCESS_REFUSED && login == Login::Client) {
+    advice =
+        "; the user needs the permissions of a submitter (docs/protocol.md#permissions): configure "
+        "and read '^amq\\.gen', write '^juggler\\.submit$'";
+  } else if (failure.reply_code == AMQP_ACCESS_REFUSED) {
     advice =
         "; the user needs the permissions of a controller (docs/protocol.md#permissions): "
         "configure "
@@ -43,8 +50,7 @@ CallFailure explain(const CallFailure& failure, std::string_view what) {
   } else if (failure.reply_code == AMQP_PRECONDITION_FAILED) {
     advice = "; it exists with other arguments: delete it, or use another vhost";
   }
-  return {failure.reply_code,
-          fmt::format("cannot declare {}: {}{}", what, failure.message, advice)};
+  return {failure.reply_code, fmt::format("cannot declare {}: {}", what, failure.message), advice};
 }
 
 }  // namespace
@@ -59,7 +65,8 @@ tl::expected<Reply, CallFailure> declare_queue(Connection& connection, std::uint
   declare.arguments = {static_cast<int>(entries.size()), entries.data()};
   return connection.call(channel, AMQP_QUEUE_DECLARE_METHOD, declare, AMQP_QUEUE_DECLARE_OK_METHOD)
       .map_error([&](const CallFailure& failure) {
-        return explain(failure, fmt::format("the queue '{}'", queue.name));
+        return queue.name.empty() ? explain(failure, "a queue for replies", Login::Client)
+                                  : explain(failure, fmt::format("the queue '{}'", queue.name));
       });
 }
 

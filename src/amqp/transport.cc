@@ -28,8 +28,9 @@ std::uint64_t seed() {
 }
 
 std::string describe(const CallFailure& failure) {
-  return failure.reply_code == 0 ? failure.message
-                                 : fmt::format("{} {}", failure.reply_code, failure.message);
+  return failure.reply_code == 0
+             ? failure.message
+             : fmt::format("{} {}{}", failure.reply_code, failure.message, failure.advice);
 }
 
 }  // namespace

@@ -144,6 +144,7 @@ Result<void> Bench::meet_fleet() {
     return session.error();
   }
   ClientSession& link = **session;
+  link.client->stop_when(stopped);
   stop_signals_wake(link.transport.get());
   Result<GivenFleet> fleet = ask_for_fleet(*link.client, scenario_);
   stop_signals_wake(nullptr);

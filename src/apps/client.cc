@@ -111,8 +111,10 @@ Result<void> Client::connect(Micros wait_max) {
   const Time until = clock_.now() + wait_max;
   while (reply_queue_.empty()) {
     const Time now = clock_.now();
-    const bool stopped = options_ != nullptr && options_->stop && options_->stop();
-    if (now >= until || stopped) {
+    if (stopped()) {
+      return fail(ErrorCode::Unavailable, "stopped before there was a connection to the broker");
+    }
+    if (now >= until) {
       return fail(ErrorCode::Unavailable,
                   "no connection to the broker: " +
                       (problem_.empty() ? std::string("it does not answer") : problem_) +
@@ -137,11 +139,15 @@ Result<nlohmann::json> Client::ask(const std::string& what, const std::string& t
   // A submitter may publish to this exchange alone; the queue is bound to it by its name.
   question.exchange = wire::kSubmitExchange;
   transport_.publish(question_publish_, std::move(question));
-  while (!answer_.has_value() && clock_.now() < until && question_end_ != PublishEnd::Returned &&
-         question_end_ != PublishEnd::Refused && question_end_ != PublishEnd::Unknown) {
+  while (!answer_.has_value() && clock_.now() < until && !stopped() &&
+         question_end_ != PublishEnd::Returned && question_end_ != PublishEnd::Refused &&
+         question_end_ != PublishEnd::Unknown) {
     poll(std::min(kTurn, std::max(Micros{0}, until - clock_.now())));
   }
   question_.clear();
+  if (!answer_.has_value() && stopped()) {
+    return fail(ErrorCode::Unavailable, "stopped before the controller answered");
+  }
   if (!answer_.has_value()) {
     return fail(ErrorCode::Unavailable,
                 question_end_ == PublishEnd::Returned

@@ -63,6 +63,9 @@ class Client {
   Client(Transport& transport, Clock& clock, std::string user)
       : transport_(transport), clock_(clock), user_(std::move(user)) {}
 
+  // What ends connect() and ask() early: asked at least every 100 ms.
+  void stop_when(std::function<bool()> stop) { stop_ = std::move(stop); }
+
   // errors  Unavailable with the last reason
   Result<void> connect(Micros wait_max);
 
@@ -97,12 +100,14 @@ class Client {
   void end(std::size_t index, ClientAnswer answer);
   void check_times();
   void say(const std::string& text);
+  bool stopped() const { return stop_ && stop_(); }
 
   Transport& transport_;
   Clock& clock_;
   std::string user_;
   std::string reply_queue_;  // empty: not connected
   std::string problem_;      // of the connection, the last one
+  std::function<bool()> stop_;
   bool blocked_ = false;
   PublishId last_publish_ = 0;
   std::vector<TransportEvent> events_;

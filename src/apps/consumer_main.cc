@@ -10,6 +10,7 @@
 
 #include "amqp/session.h"
 #include "apps/flags.h"
+#include "apps/idle_memory.h"
 #include "apps/incarnation.h"
 #include "apps/label_command.h"
 #include "apps/stop_signals.h"
@@ -107,10 +108,7 @@ Result<LocalDevice> open_device(const ConsumerFlags& flags) {
     return twin ? open_given_twin(std::move(*twin), identity, flags.seed)
                 : Result<LocalDevice>(twin.error());
   }
-  if (flags.engine == "twin" || !flags.twin.empty()) {
-    if (flags.twin.empty()) {
-      return fail(ErrorCode::InvalidArgument, "--engine twin needs --twin KIND: which board");
-    }
+  if (flags.engine == "twin") {
     return open_twin_device({.home = home,
                              .identity = identity,
                              .board = flags.twin,
@@ -128,6 +126,7 @@ Result<LocalDevice> open_device(const ConsumerFlags& flags) {
   options.variants = flags.variants;
   options.calibration_budget = flags.calibrate_max.value_or(seconds(15));
   options.progress = show_progress;
+  options.stop = [] { return stop_signals() > 0; };
   return open_onnx_device(options);
 }
 
@@ -159,8 +158,10 @@ int serve(LocalDevice device, amqp::BrokerUrl broker, const ConsumerFlags& flags
   ConsumerShell shell(consumer, *transport, executor, clock, {.sample_host = sample});
 
   stop_signals_wake(transport.get());
+  IdleMemory memory;
   while (stop_signals() == 0 && !shell.left()) {
     shell.turn(kTurnMax);
+    memory.turn(shell.payloads() > 0, clock.now());
   }
   spdlog::info("leaving: finishing what is here; a second signal ends at once");
   shell.drain();
@@ -183,9 +184,45 @@ int serve(LocalDevice device, amqp::BrokerUrl broker, const ConsumerFlags& flags
   return kExitDone;
 }
 
+// Flags of one engine that were given for another: to leave them out would serve something else
+// than what was asked for. Chooses the engine where --twin alone says which.
+Result<void> check_engine(const CLI::App& app, ConsumerFlags& flags) {
+  const bool named = app.get_option("--engine")->count() > 0;
+  if (!(flags.twin.empty() && flags.twin_facts.empty()) && !named) {
+    flags.engine = "twin";
+  }
+  const auto only_for = [&flags](bool given, const char* flag, const char* engine) {
+    return given && flags.engine != engine
+               ? Result<void>(fail(ErrorCode::InvalidArgument,
+                                   fmt::format("{} is for --engine {}, not for --engine {}: leave "
+                                               "one of them out",
+                                               flag, engine, flags.engine)))
+               : Result<void>();
+  };
+  for (const Result<void>& checked : {only_for(!flags.twin.empty(), "--twin", "twin"),
+                                      only_for(!flags.twin_facts.empty(), "--twin-facts", "twin"),
+                                      only_for(!flags.twin_labels.empty(), "--twin-labels", "twin"),
+                                      only_for(!flags.variants.empty(), "--variants", "onnx")}) {
+    if (!checked) {
+      return checked;
+    }
+  }
+  if (!flags.twin_facts.empty() && !(flags.twin.empty() && flags.twin_labels.empty())) {
+    return fail(ErrorCode::InvalidArgument,
+                "--twin-facts says all of the twin: leave --twin and --twin-labels out");
+  }
+  if (flags.engine == "twin" && flags.twin.empty() && flags.twin_facts.empty()) {
+    return fail(ErrorCode::InvalidArgument, "--engine twin needs --twin KIND: which board");
+  }
+  return {};
+}
+
 int run(CLI::App& app, ConsumerFlags& flags) {
   if (Result<void> applied = apply_config(app, flags.config); !applied) {
     return complain(applied.error().message, kExitUsage);
+  }
+  if (Result<void> checked = check_engine(app, flags); !checked) {
+    return complain(checked.error().message, kExitUsage);
   }
   if (flags.id.empty()) {
     return complain("--id is missing: this device's name", kExitUsage);
@@ -208,7 +245,13 @@ int run(CLI::App& app, ConsumerFlags& flags) {
     return complain(broker.error().message, kExitUsage);
   }
   catch_stop_signals();
+  second_signal_ends(kExitFailed);  // a network that is being measured may run for long
   Result<LocalDevice> device = open_device(flags);
+  second_signal_ends(std::nullopt);
+  if (!device && stop_signals() > 0) {
+    spdlog::info("stopped before it served: {}", device.error().message);
+    return kExitDone;
+  }
   if (!device) {
     spdlog::error("cannot serve: {}", device.error().message);
     return device.error().code == ErrorCode::InvalidArgument ? kExitUsage : kExitFailed;

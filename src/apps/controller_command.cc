@@ -10,6 +10,8 @@
 
 #include "amqp/session.h"
 #include "apps/commands.h"
+#include "apps/controller_flags.h"
+#include "apps/idle_memory.h"
 #include "apps/json_output.h"
 #include "apps/quantities.h"
 #include "apps/stop_signals.h"
@@ -27,54 +29,6 @@ namespace {
 
 constexpr Micros kTurnMax = seconds(1);  // the transport must be polled within two
 constexpr Micros kCloseMax = seconds(3);
-
-struct ControllerFlags {
-  BrokerChoice broker{.use = BrokerUse::Daemon};
-  std::string policy = "juggler";
-  std::string auto_model;
-  bool allow_synthetic = false;
-  std::optional<MilliPercent> min_accuracy;
-  std::optional<Micros> deadline;
-  std::optional<Microjoules> max_energy;
-  std::optional<int> attempts_max;
-  std::optional<std::uint64_t> seed;
-  std::string journal;
-  std::optional<Bytes> journal_max;
-  std::string config;
-  std::string log_level = "info";
-  bool json = false;
-};
-
-void declare(CLI::App& app, ControllerFlags& flags) {
-  add_broker_flags(app, flags.broker);
-  app.add_option("--policy", flags.policy,
-                 "How placements are chosen, and with what goal (see juggler policies)")
-      ->capture_default_str();
-  app.add_option("--auto-model", flags.auto_model, "What the model `auto` means [imagenet]")
-      ->type_name("MODEL");
-  app.add_flag("--allow-synthetic", flags.allow_synthetic,
-               "Let `auto` choose variants with synthetic weights");
-  add_percent(app, "--min-accuracy", flags.min_accuracy, "Default floor, percent top-1 [none]");
-  add_duration(app, "--deadline", flags.deadline, "Default deadline [10s]");
-  add_energy(app, "--max-energy", flags.max_energy, "Default energy limit per task [none]");
-  app.add_option("--attempts-max", flags.attempts_max, "Attempts before a task fails [3]")
-      ->check(CLI::Range(1, 20))
-      ->type_name("N");
-  app.add_option("--seed", flags.seed, "Of policies that draw lots [1]")->type_name("N");
-  app.add_option("--journal", flags.journal,
-                 "Write every event to this folder, for juggler replay [off]")
-      ->type_name("DIR");
-  add_size(app, "--journal-max", flags.journal_max,
-           "Of the journal on disk; the oldest is deleted [256MiB]");
-  add_config_flag(app, flags.config);
-  app.add_option("--log-level", flags.log_level, "trace, debug, info, warn, error or off")
-      ->capture_default_str();
-  app.add_flag("--json", flags.json,
-               "Start, tasks that were not completed, and end, as JSON lines on stdout");
-  app.footer(examples({"juggler controller --broker-file /etc/juggler/broker --min-accuracy 75",
-                       "juggler controller --policy juggler@latency --deadline 500ms",
-                       "juggler controller --journal /var/lib/juggler/journal"}));
-}
 
 ControllerConfig config_of(const ControllerFlags& flags) {
   ControllerConfig config;
@@ -205,8 +159,10 @@ int control(CLI::App& app, ControllerFlags& flags) {
                          .version = version_short(),
                          .observer = journal->get()});
   stop_signals_wake(transport.get());
+  IdleMemory memory;
   while (stop_signals() == 0) {
     shell.turn(kTurnMax);
+    memory.turn(controller.tasks().size() > 0, clock.now());
   }
   stop_signals_wake(nullptr);
   // Nothing to save: what is not answered lies in the broker, for the next controller.
@@ -226,7 +182,7 @@ void add_controller_command(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand(
       "controller", "The scheduler: takes tasks from the broker and places them on devices");
   const auto flags = std::make_shared<ControllerFlags>();
-  declare(*command, *flags);
+  declare_controller_flags(*command, *flags);
   command->callback([flags, command, &action] {
     action = [flags, command] { return control(*command, *flags); };
   });

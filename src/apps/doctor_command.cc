@@ -4,9 +4,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "amqp/node_programs.h"
 #include "apps/client_session.h"
 #include "apps/commands.h"
 #include "apps/json_fields.h"
@@ -56,22 +60,36 @@ std::string_view name_of(State state) {
   return "?";
 }
 
-Finding check_server() {
-  const fs::path server = "/usr/lib/rabbitmq/bin/rabbitmq-server";
+// By trying: permissions, read-only file systems and full disks all show only then.
+std::string why_not_writable(const fs::path& folder) {
+  std::string file = (folder / ".juggler-doctor-XXXXXX").string();
+  const int fd = mkstemp(file.data());
+  if (fd < 0) {
+    return std::strerror(errno);
+  }
+  close(fd);
+  unlink(file.c_str());
+  return "";
+}
+
+Finding check_home(const fs::path& home) {
   std::error_code failed;
-  if (!fs::exists(server, failed)) {
-    return {"RabbitMQ server", State::Missing, "none at " + server.string(),
-            "apt install rabbitmq-server, or use a broker elsewhere: --broker URL"};
+  if (!fs::is_directory(home, failed)) {
+    return {"home", State::Missing, "there is no folder " + home.string(),
+            "make models in a checkout makes its var; or --home DIR of one that is there"};
   }
-  std::string version = "unknown version";
-  constexpr std::string_view kFolder = "rabbitmq_server-";
-  for (const auto& entry : fs::directory_iterator("/usr/lib/rabbitmq/lib", failed)) {
-    const std::string name = entry.path().filename().string();
-    if (name.rfind(kFolder, 0) == 0) {
-      version = name.substr(kFolder.size());
-    }
+  if (const std::string why = why_not_writable(home); !why.empty()) {
+    return {"home", State::Missing,
+            fmt::format("{}: nothing can be written there: {}", home.string(), why),
+            "let this user write there, or use another: --home DIR"};
   }
-  return {"RabbitMQ server", State::Works, fmt::format("{}, {}", version, server.string())};
+  return {"home", State::Works, home.string()};
+}
+
+Finding check_server() {
+  const Result<std::string> installed = amqp::broker_installed();
+  return installed ? Finding{"RabbitMQ server", State::Works, *installed}
+                   : Finding{"RabbitMQ server", State::Missing, installed.error().message};
 }
 
 Finding check_running(const BrokerChoice& choice) {
@@ -205,7 +223,7 @@ int examine(const DoctorFlags& flags) {
   const fs::path home = home_folder(flags.broker.home);
   std::vector<Finding> findings;
   findings.push_back({"juggler", State::Works, version_short()});
-  findings.push_back({"home", State::Works, home.string()});
+  findings.push_back(check_home(home));
   findings.push_back(check_server());
   findings.push_back(check_running(flags.broker));
   findings.push_back(check_runtime(home));

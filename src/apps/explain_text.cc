@@ -125,8 +125,8 @@ std::string explain_text(const json& answer, const Screen& screen, const Explain
     text += paragraph("Reason: " + printable(reason), screen);
   }
   using Fit = Column::Fit;
-  Table table({{.title = "  device, processor", .fit = Fit::Middle, .least = 18},
-               {.title = "variant", .fit = Fit::Middle, .least = 14},
+  Table table({{.title = "  device, processor", .fit = Fit::Id, .least = 18},
+               {.title = "variant", .fit = Fit::Id, .least = 14},
                {.title = "top-1", .right = true},
                {.title = "run p95", .right = true, .leave_out = 2},
                {.title = "finish", .right = true},

@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
+#include <system_error>
 
 #include "apps/quantities.h"
 #include "files/toml_library.h"
@@ -10,6 +13,8 @@
 
 namespace juggler {
 namespace {
+
+constexpr std::uintmax_t kConfigMax = 1 << 20;
 
 template <class T>
 CLI::Option* add_quantity(CLI::App& app, const std::string& name, std::optional<T>& value,
@@ -93,7 +98,12 @@ Result<void> apply_config(CLI::App& app, const std::string& file) {
   if (file.empty()) {
     return {};
   }
-  const toml::parse_result parsed = toml::parse_file(file);
+  // Not by the parser's own file reading, which takes a folder or a device as an empty text.
+  const Result<std::string> text = read_file(file, kConfigMax);
+  if (!text) {
+    return fail(text.error().code, "no configuration: " + text.error().message);
+  }
+  const toml::parse_result parsed = toml::parse(*text, file);
   if (!parsed) {
     return fail(ErrorCode::InvalidArgument,
                 fmt::format("{}:{}: {}", file, parsed.error().source().begin.line,
@@ -130,7 +140,9 @@ int complain(const std::string& message, int status) {
   return status;
 }
 
-int run_app(CLI::App& app, int argc, char** argv, Action& action) {
+namespace {
+
+int parse_and_run(CLI::App& app, int argc, char** argv, const Action& action) {
   try {  // the wrapper of a library that throws
     app.parse(argc, argv);
   } catch (const CLI::RequiredError& error) {
@@ -144,6 +156,31 @@ int run_app(CLI::App& app, int argc, char** argv, Action& action) {
     return app.exit(error) == 0 ? kExitDone : kExitUsage;
   }
   return action ? action() : kExitUsage;
+}
+
+// What was printed is only done when it has arrived: a full disk shows at the last flush.
+int finish_output(int status) {
+  const bool flushed = std::fflush(stdout) == 0;
+  const int why = errno;
+  if (flushed && std::ferror(stdout) == 0) {
+    return status;
+  }
+  const std::string reason = flushed ? "an earlier write failed" : std::strerror(why);
+  return complain("the output could not be written to stdout: " + reason + ". It is not complete",
+                  status == kExitDone ? kExitFailed : status);
+}
+
+}  // namespace
+
+int run_app(CLI::App& app, int argc, char** argv, const Action& action) {
+  try {  // the wrapper of a library that throws: fmt, where it cannot write
+    return finish_output(parse_and_run(app, argc, argv, action));
+  } catch (const std::system_error& error) {
+    const std::string text = std::string("juggler: the output could not be written: ") +
+                             error.what() + ". It is not complete\n";
+    std::fputs(text.c_str(), stderr);  // which may be what failed
+    return kExitFailed;
+  }
 }
 
 std::string examples(std::initializer_list<std::string> lines) {

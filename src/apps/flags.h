@@ -45,8 +45,9 @@ Result<void> apply_config(CLI::App& app, const std::string& file);
 // Prints "juggler: <message>" to stderr and returns `status`.
 int complain(const std::string& message, int status);
 
-// Parses and runs `action`; the exit status of the program.
-int run_app(CLI::App& app, int argc, char** argv, Action& action);
+// Parses and runs `action`; the exit status of the program. Output that could not be written makes
+// a status 0 a 1.
+int run_app(CLI::App& app, int argc, char** argv, const Action& action);
 
 // An example under a command's help.
 std::string examples(std::initializer_list<std::string> lines);

@@ -78,8 +78,8 @@ int label(const LabelFlags& flags) {
   if (!summary) {
     return complain(summary.error().message, kExitFailed);
   }
-  fmt::print("{} labels computed, {} known before, {} pictures skipped\n", summary->computed,
-             summary->reused, summary->skipped);
+  fmt::print("{} labels computed, {} known before, {} picture{} skipped\n", summary->computed,
+             summary->reused, summary->skipped, summary->skipped == 1 ? "" : "s");
   return kExitDone;
 }
 

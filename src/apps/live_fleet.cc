@@ -93,12 +93,10 @@ Result<void> LiveFleet::open(const Scenario& scenario) {
   for (const ScenarioDevice& device : scenario.devices) {
     node.devices.push_back(device.announced.id);
   }
+  node.stop = options_.stop;
   Time told = clock_.now();
   node.progress = [&](std::string_view what) {
-    if (options_.stop()) {
-      told = clock_.now();
-      options_.tell("broker", "stopping, as soon as its start is over");
-    } else if (clock_.now() - told >= kTellAgain) {
+    if (clock_.now() - told >= kTellAgain) {
       told = clock_.now();
       options_.tell("broker", std::string(what));
     }
@@ -184,6 +182,7 @@ Result<void> LiveFleet::await_all(const Scenario& scenario) {
     return session.error();
   }
   ClientSession& link = **session;
+  link.client->stop_when(options_.stop);
   const Time until = clock_.now() + kJoinMax;
   std::size_t live = 0;
   std::string why;

@@ -9,16 +9,17 @@
 namespace juggler {
 namespace {
 
-constexpr std::size_t kWide = 150;  // columns in which the longest row fits with its source
+constexpr std::size_t kWide = 150;    // columns in which the longest row fits with its source
+constexpr std::size_t kNarrow = 100;  // below, there is no room for intervals
 
 std::vector<Column> columns(bool wide) {
   using Fit = Column::Fit;
-  return {{.title = "picture", .fit = Fit::Cut},
+  return {{.title = "picture", .fit = Fit::Cut, .least = 7},
           {.title = "label", .fit = Fit::Cut, .least = 10},
           {.title = wide ? "score" : "prob", .right = true, .leave_out = 1},
-          {.title = "variant", .fit = Fit::Middle, .least = 13},
+          {.title = "variant", .fit = Fit::Id, .least = 12},
           {.title = "top-1", .right = true, .leave_out = 2},
-          {.title = "device, processor", .fit = Fit::Middle, .least = 13},
+          {.title = "device, processor", .fit = Fit::Id, .least = 12},
           {.title = "latency", .right = true},
           {.title = wide ? "energy above idle (interval)" : "energy", .fit = Fit::Keep}};
 }
@@ -50,7 +51,10 @@ std::string describe(const ClientAnswer& answer) {
 }
 
 OutcomeTable::OutcomeTable(Screen screen)
-    : screen_(screen), wide_(screen.width >= kWide), table_(columns(wide_)) {}
+    : screen_(screen),
+      wide_(screen.width >= kWide),
+      narrow_(screen.width < kNarrow),
+      table_(columns(wide_)) {}
 
 void OutcomeTable::section(const std::string& heading) { table_.section(heading); }
 
@@ -75,7 +79,8 @@ std::string OutcomeTable::energy_cell(const Outcome& outcome) {
   if (!outcome.energy.has_value()) {
     return "unknown";
   }
-  const std::string figure = show_interval(*outcome.energy);
+  energies_ = true;
+  const std::string figure = narrow_ ? show(outcome.energy->value) : show_interval(*outcome.energy);
   const std::string source = show_source(*outcome.energy);
   if (wide_) {
     return figure + " " + source;
@@ -174,7 +179,13 @@ std::string OutcomeTable::text() const {
   if (synthetic_) {
     notes.emplace_back("S = synthetic weights: right graph and speed, meaningless labels");
   }
-  notes.emplace_back("energy above idle, with its interval");
+  if (energies_) {
+    notes.emplace_back(narrow_ ? "energy above idle (its interval: --json, or 100 columns)"
+                               : "energy above idle, with its interval");
+  }
+  if (notes.empty()) {
+    return text;
+  }
   std::string legend;
   for (const std::string& note : notes) {
     legend += (legend.empty() ? "" : "; ") + note;

@@ -34,11 +34,13 @@ class OutcomeTable {
   std::string place_cell(const Outcome& outcome) const;
 
   Screen screen_;
-  bool wide_;  // room for the energies' sources in every row
+  bool wide_;    // room for the energies' sources in every row
+  bool narrow_;  // no room for intervals
   Table table_;
   std::map<std::string, char> sources_;  // of energies, by what they say
   bool twins_ = false;
   bool truths_ = false;
+  bool energies_ = false;
   bool synthetic_ = false;
 };
 

@@ -12,14 +12,18 @@
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <utility>
+#include <vector>
 
 #include "amqp/private_broker.h"
+#include "apps/json_fields.h"
 #include "files/data_folders.h"
 
 namespace juggler {
 namespace {
 
 namespace fs = std::filesystem;
+using nlohmann::json;
 
 constexpr std::uintmax_t kSmallFileMax = 65'536;
 
@@ -71,6 +75,60 @@ fs::path checkout_home() {
   return {};
 }
 
+json json_of(const Running& running) {
+  return {{"home", running.home.string()}, {"pid", running.pid}, {"broker", running.broker}};
+}
+
+// Nothing where it is none, or does not run any more.
+std::optional<Running> running_of(const json& document) {
+  Running running;
+  running.home = text_of(document, "home");
+  running.broker = text_of(document, "broker");
+  running.pid = integer_of(document, "pid").value_or(0);
+  const bool alive =
+      running.pid > 0 && (kill(static_cast<pid_t>(running.pid), 0) == 0 || errno == EPERM);
+  return alive && !running.home.empty() ? std::optional(running) : std::nullopt;
+}
+
+// Every `juggler up` of this person that runs, the last one first.
+std::vector<Running> all_running() {
+  std::vector<Running> all;
+  const Result<std::string> text = read_file(state_file(), kSmallFileMax);
+  if (!text) {
+    return all;
+  }
+  const json document = json::parse(*text, nullptr, /*allow_exceptions=*/false);
+  json entries = list_of(document, "earlier");
+  entries.insert(entries.begin(), document);
+  for (const json& entry : entries) {
+    if (std::optional<Running> running = running_of(entry)) {
+      all.push_back(std::move(*running));
+    }
+  }
+  return all;
+}
+
+// requires  at least one
+bool write_all(const std::vector<Running>& all) {
+  const fs::path file = state_file();
+  std::error_code failed;
+  fs::create_directories(file.parent_path(), failed);
+  json document = json_of(all.front());
+  for (std::size_t i = 1; i < all.size(); ++i) {
+    document["earlier"].push_back(json_of(all[i]));
+  }
+  const std::string fresh = file.string() + ".new";
+  const mode_t before = umask(0077);
+  std::ofstream stream(fresh, std::ios::trunc);
+  umask(before);
+  stream << document.dump(2, ' ', false, json::error_handler_t::replace) << '\n';
+  stream.close();
+  if (stream) {
+    fs::rename(fresh, file, failed);
+  }
+  return stream && !failed;
+}
+
 }  // namespace
 
 fs::path home_folder(const std::string& flag) {
@@ -91,57 +149,31 @@ fs::path home_folder(const std::string& flag) {
 }
 
 Result<void> write_running(const Running& running) {
-  const fs::path file = state_file();
-  std::error_code failed;
-  fs::create_directories(file.parent_path(), failed);
-  const std::string fresh = file.string() + ".new";
-  const mode_t before = umask(0077);
-  std::ofstream stream(fresh, std::ios::trunc);
-  umask(before);
-  const nlohmann::json document{
-      {"home", running.home.string()}, {"pid", running.pid}, {"broker", running.broker}};
-  stream << document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
-  stream.close();
-  if (stream) {
-    fs::rename(fresh, file, failed);
-  }
-  if (!stream || failed) {
+  std::vector<Running> all = all_running();
+  std::erase_if(all, [&](const Running& other) { return other.pid == running.pid; });
+  all.insert(all.begin(), running);
+  if (!write_all(all)) {
     return fail(ErrorCode::Unavailable,
-                fmt::format("cannot write {}: other commands will need --home {}", file.string(),
-                            running.home.string()));
+                fmt::format("cannot write {}: other commands will need --home {}",
+                            state_file().string(), running.home.string()));
   }
   return {};
 }
 
 void remove_running(std::int64_t pid) {
-  const std::optional<Running> running = find_running();
-  if (running.has_value() && running->pid == pid) {
+  std::vector<Running> all = all_running();
+  if (std::erase_if(all, [pid](const Running& running) { return running.pid == pid; }) == 0) {
+    return;
+  }
+  if (all.empty() || !write_all(all)) {
     std::error_code failed;
     fs::remove(state_file(), failed);
   }
 }
 
 std::optional<Running> find_running() {
-  const Result<std::string> text = read_file(state_file(), kSmallFileMax);
-  if (!text) {
-    return std::nullopt;
-  }
-  const auto document = nlohmann::json::parse(*text, nullptr, /*allow_exceptions=*/false);
-  if (!document.is_object()) {
-    return std::nullopt;
-  }
-  const auto string = [&document](const char* key) {
-    const auto at = document.find(key);
-    return at != document.end() && at->is_string() ? at->get<std::string>() : std::string();
-  };
-  Running running;
-  running.home = string("home");
-  running.broker = string("broker");
-  const auto pid = document.find("pid");
-  running.pid = pid != document.end() && pid->is_number_integer() ? pid->get<std::int64_t>() : 0;
-  const bool alive =
-      running.pid > 0 && (kill(static_cast<pid_t>(running.pid), 0) == 0 || errno == EPERM);
-  return alive && !running.home.empty() ? std::optional(running) : std::nullopt;
+  const std::vector<Running> all = all_running();
+  return all.empty() ? std::nullopt : std::optional(all.front());
 }
 
 Result<std::string> find_broker(const BrokerChoice& choice) {

@@ -22,9 +22,10 @@ struct Running {
 };
 
 // $XDG_STATE_HOME/juggler/up.json, else ~/.local/state/juggler/up.json; readable by its owner
-// alone.
+// alone. Of several that run the last one counts; the earlier are kept beneath it.
 Result<void> write_running(const Running& running);
-void remove_running(std::int64_t pid);  // only its own
+// Only its own: another one that runs counts again.
+void remove_running(std::int64_t pid);
 // Nothing where no `up` runs.
 std::optional<Running> find_running();
 

@@ -31,7 +31,6 @@ struct QueryFlags {
 };
 
 Result<json> ask(const QueryFlags& flags, const std::string& what) {
-  (void)set_up_log("juggler", flags.log_level);
   Result<std::unique_ptr<ClientSession>> session = open_client(flags.broker);
   if (!session) {
     return session.error();
@@ -146,6 +145,15 @@ int explain(const QueryFlags& flags) {
   return kExitDone;
 }
 
+// Runs a command with the log that its flags ask for.
+template <class Command>
+int logged(const QueryFlags& flags, Command command) {
+  if (Result<void> log = set_up_log("juggler", flags.log_level); !log) {
+    return complain(log.error().message, kExitUsage);
+  }
+  return command(flags);
+}
+
 std::shared_ptr<QueryFlags> add_flags(CLI::App& command, const std::string& example) {
   auto flags = std::make_shared<QueryFlags>();
   add_broker_flags(command, flags->broker);
@@ -161,7 +169,9 @@ void add_listing(CLI::App& app, Action& action, const std::string& name, const s
   CLI::App* command = app.add_subcommand(name, help);
   const auto flags = add_flags(*command, "juggler " + name);
   command->callback([flags, name, printer, &action] {
-    action = [flags, name, printer] { return query(*flags, name, printer); };
+    action = [flags, name, printer] {
+      return logged(*flags, [&](const QueryFlags& given) { return query(given, name, printer); });
+    };
   });
 }
 
@@ -173,11 +183,12 @@ void add_query_commands(CLI::App& app, Action& action) {
       "models", "What can answer: variants, accuracy, where; the catalogue if nothing runs");
   const auto model_flags = add_flags(*list, "juggler models");
   list->callback(
-      [model_flags, &action] { action = [model_flags] { return models(*model_flags); }; });
+      [model_flags, &action] { action = [model_flags] { return logged(*model_flags, models); }; });
   CLI::App* rules = app.add_subcommand("policies", "The rules of placement that there are");
   const auto rule_flags = add_flags(*rules, "juggler policies");
-  rules->callback(
-      [rule_flags, &action] { action = [rule_flags] { return policies_or_ours(*rule_flags); }; });
+  rules->callback([rule_flags, &action] {
+    action = [rule_flags] { return logged(*rule_flags, policies_or_ours); };
+  });
   add_listing(app, action, "tasks", "Tasks that live, and the last that were answered", tasks_text);
   add_listing(app, action, "status", "The controller itself: version, policy, counts", status_text);
 }
@@ -186,11 +197,15 @@ void add_explain_command(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand(
       "explain", "Why a task went where it went: all candidates, and why each lost");
   const auto flags = add_flags(*command, "juggler explain task-0123456789abcdef");
+  command->footer(examples({"juggler explain task-0123456789abcdef",
+                            "juggler explain task-0123456789abcdef --all --json"}) +
+                  "\nExit status: 0 done, 1 no decision about it is kept, 2 usage, 3 no broker or "
+                  "controller.");
   command->add_option("task", flags->task, "A task's id (see juggler tasks)")
       ->required()
       ->type_name("TASK");
   command->add_flag("--all", flags->all, "Variants of other models and synthetic ones too");
-  command->callback([flags, &action] { action = [flags] { return explain(*flags); }; });
+  command->callback([flags, &action] { action = [flags] { return logged(*flags, explain); }; });
 }
 
 }  // namespace juggler

@@ -53,7 +53,7 @@ const json* best_placement(const json& placements) {
 }  // namespace
 
 std::string devices_text(const json& answer, const Screen& screen) {
-  Table table({{.title = "device", .fit = Fit::Middle, .least = 16},
+  Table table({{.title = "device", .fit = Fit::Id, .least = 16},
                {.title = "board", .fit = Fit::Cut, .least = 5},
                {.title = "state"},
                {.title = "processor"},
@@ -89,12 +89,12 @@ std::string devices_text(const json& answer, const Screen& screen) {
 
 std::string models_text(const json& answer, const Screen& screen) {
   Table table({{.title = "model", .leave_out = 1},
-               {.title = "variant", .fit = Fit::Middle, .least = 24},
+               {.title = "variant", .fit = Fit::Id, .least = 24},
                {.title = "top-1", .right = true},
                {.title = "known by", .leave_out = 4},
                {.title = "weights", .leave_out = 2},  // the variant has its mark
                {.title = "on", .right = true, .leave_out = 3},
-               {.title = "least energy at", .fit = Fit::Middle, .least = 14},
+               {.title = "least energy at", .fit = Fit::Id, .least = 14},
                {.title = "latency", .right = true},
                {.title = "energy"}});
   for (const json& variant : list_of(answer, "models")) {
@@ -137,11 +137,11 @@ std::string policies_text(const json& answer, const Screen& screen) {
 }
 
 std::string tasks_text(const json& answer, const Screen& screen) {
-  Table table({{.title = "task", .fit = Fit::Middle, .least = 24},  // whole, if it is one of ours
+  Table table({{.title = "task", .fit = Fit::Id, .least = 24},  // whole, if it is one of ours
                {.title = "state"},
                {.title = "label, or why", .fit = Fit::Cut, .least = 10},
-               {.title = "device", .fit = Fit::Middle, .least = 10},
-               {.title = "variant", .fit = Fit::Middle, .least = 12},
+               {.title = "device", .fit = Fit::Id, .least = 10},
+               {.title = "variant", .fit = Fit::Id, .least = 12},
                {.title = "latency", .right = true},
                {.title = "attempts", .right = true, .leave_out = 1}});
   std::size_t rows = 0;

@@ -18,11 +18,15 @@ namespace {
 std::atomic<int> g_signals{0};                   // NOLINT
 std::atomic<Transport*> g_transport{nullptr};    // NOLINT
 std::array<std::atomic<int>, 2> g_pipe{-1, -1};  // NOLINT
+std::atomic<int> g_second_ends{-1};              // NOLINT: with this status; -1: it does not
 
 void on_signal(int number) {
   const int before = errno;
   if (number != SIGCHLD) {
-    g_signals.fetch_add(1);
+    const bool second = g_signals.fetch_add(1) > 0;
+    if (const int status = g_second_ends.load(); second && status >= 0) {
+      _exit(status);
+    }
   }
   if (Transport* transport = g_transport.load(); transport != nullptr) {
     transport->wake();
@@ -56,6 +60,8 @@ void catch_stop_signals() {
 }
 
 void catch_child_signals() { catch_signal(SIGCHLD); }
+
+void second_signal_ends(std::optional<int> status) { g_second_ends = status.value_or(-1); }
 
 int stop_signals() { return g_signals.load(); }
 

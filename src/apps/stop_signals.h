@@ -1,6 +1,8 @@
 #pragma once
 // SIGINT and SIGTERM as a number that a loop looks at, and something to wake it up.
 
+#include <optional>
+
 namespace juggler {
 
 class Transport;
@@ -10,6 +12,9 @@ class Transport;
 void catch_stop_signals();
 int stop_signals();  // how many have come
 
+// While a status is set, a second signal ends the process with it at once, without any cleaning up:
+// for work that only looks at stop_signals() now and then.
+void second_signal_ends(std::optional<int> status);
 // A signal also wakes this transport's poll(). Null: none. It must outlive the registration.
 void stop_signals_wake(Transport* transport);
 // A signal, and the end of a child, also makes this descriptor readable. -1 before

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "apps/client_session.h"
 #include "apps/commands.h"
@@ -26,6 +27,8 @@ constexpr Micros kAnswerGrace = seconds(10);      // after the deadline an `expi
 constexpr Micros kDefaultDeadline = seconds(10);  // what a controller takes unless configured
 constexpr Micros kConnectMax = seconds(10);
 constexpr Micros kCloseMax = seconds(1);
+constexpr Micros kExplainMax = seconds(1);
+constexpr std::size_t kExplainTries = 4;
 
 struct SubmitFlags {
   BrokerChoice broker;
@@ -148,7 +151,37 @@ void print_json(const Job& job, const std::vector<ClientAnswer>& answers) {
   fmt::print("{}\n", document.dump(2, ' ', false, json::error_handler_t::replace));
 }
 
-void print_table(const Job& job, const std::vector<ClientAnswer>& answers) {
+// A task whose decision the controller has; empty where it has none. What was refused before any
+// decision (a picture that is none) has none, and of many tasks the first are forgotten.
+std::string explainable(Client& client, const std::vector<ClientAnswer>& answers) {
+  std::vector<const ClientAnswer*> candidates;
+  const auto first = std::find_if(answers.begin(), answers.end(), completed);
+  const auto last = std::find_if(answers.rbegin(), answers.rend(), completed);
+  if (first != answers.end()) {
+    candidates = {&*first, &*last};
+  }
+  std::set<std::string> reasons;
+  for (const ClientAnswer& answer : answers) {
+    const bool other = answer.end == ClientEnd::Answered && !completed(answer);
+    if (other && reasons.insert(answer.outcome.reason).second) {
+      candidates.push_back(&answer);
+    }
+  }
+  candidates.resize(std::min(candidates.size(), kExplainTries));
+  for (const ClientAnswer* answer : candidates) {
+    const Result<json> why = client.ask("explain", answer->outcome.key.id, kExplainMax);
+    if (why) {
+      return answer->outcome.key.id;
+    }
+    if (why.error().code != ErrorCode::NotFound) {
+      break;  // nobody answers
+    }
+  }
+  return "";
+}
+
+void print_table(const Job& job, const std::vector<ClientAnswer>& answers,
+                 const std::string& explained) {
   OutcomeTable table(screen_of(STDOUT_FILENO));
   std::size_t good = 0;
   std::size_t not_sent = 0;
@@ -165,11 +198,8 @@ void print_table(const Job& job, const std::vector<ClientAnswer>& answers) {
   if (not_sent > 0) {
     fmt::print(" Stopped: {} were not submitted.", not_sent);
   }
-  const auto answered = std::find_if(answers.begin(), answers.end(), [](const auto& answer) {
-    return answer.end == ClientEnd::Answered;
-  });
-  if (answered != answers.end()) {
-    fmt::print(" Why so: juggler explain {}", printable(answered->outcome.key.id));
+  if (!explained.empty()) {
+    fmt::print(" Why so: juggler explain {}", printable(explained));
   }
   fmt::print("\n");
 }
@@ -201,11 +231,13 @@ int submit(const SubmitFlags& flags) {
                                                  : kExitUnreachable);
   }
   ClientSession& link = **session;
-  catch_stop_signals();
-  stop_signals_wake(link.transport.get());
+  // Until something is sent a signal simply ends it: a broker that does not answer holds the
+  // connecting for seconds, in calls that look at no signal.
   if (Result<void> connected = link.client->connect(kConnectMax); !connected) {
     return complain(connected.error().message, kExitUnreachable);
   }
+  catch_stop_signals();
+  stop_signals_wake(link.transport.get());
   const Job job = make_job(*files, flags);
   Progress progress(job.tasks.size(), isatty(STDERR_FILENO) == 1);
   ClientRun run;
@@ -220,12 +252,14 @@ int submit(const SubmitFlags& flags) {
   };
   const std::vector<ClientAnswer> answers = link.client->run(job.tasks, run);
   progress.clear();
+  const std::string explained =
+      flags.json || stop_signals() > 0 ? "" : explainable(*link.client, answers);
   stop_signals_wake(nullptr);
   link.transport->close(kCloseMax);
   if (flags.json) {
     print_json(job, answers);
   } else {
-    print_table(job, answers);
+    print_table(job, answers, explained);
   }
   return status_of(answers);
 }

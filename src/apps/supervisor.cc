@@ -11,14 +11,14 @@
 
 #include "amqp/child_process.h"
 #include "apps/flags.h"
+#include "apps/stop_signals.h"
+#include "runtime/clock.h"
 
 namespace juggler {
 namespace {
 
-constexpr Micros kSettled = seconds(30);  // a child that lasted this long is not "dying again"
 constexpr Micros kBackoffFirst = milliseconds(500);
 constexpr Micros kBackoffMax = seconds(30);
-constexpr int kDeathsMax = 5;
 constexpr Micros kEndMax = seconds(10);
 
 // Half to one and a half of the doubled time: children that die together do not return together.
@@ -28,9 +28,43 @@ Micros backoff(int deaths, Rng& rng) {
   return {base / 2 + static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(base)))};
 }
 
+// What a program says for people when it fails: its last error; empty where `line` is none.
+std::string complaint_of(const std::string& line) {
+  constexpr std::string_view kOurs = "juggler: ";
+  constexpr std::string_view kLogged = " error ";
+  if (line.rfind(kOurs, 0) == 0) {
+    return line.substr(kOurs.size());
+  }
+  const std::size_t at = line.find(kLogged);
+  return at != std::string::npos ? line.substr(at + kLogged.size()) : "";
+}
+
+// True once it has ended. A second signal does not wait for what a device still finishes.
+bool await_end(pid_t pid, Micros wait_max) {
+  SystemClock clock;
+  const Time until = clock.now() + wait_max;
+  while (clock.now() < until) {
+    if (amqp::await_child(pid, milliseconds(100))) {
+      return true;
+    }
+    if (stop_signals() > 1) {
+      kill(pid, SIGKILL);
+    }
+  }
+  return false;
+}
+
 }  // namespace
 
+bool Deaths::note(Time started, Time now) {
+  count_ = now - started >= kSettled ? 1 : count_ + 1;
+  return count_ >= kMax;
+}
+
 Result<void> Supervisor::launch(Child& child, Time now) {
+  std::error_code failed;
+  const std::uintmax_t written = std::filesystem::file_size(child.spec.log, failed);
+  child.log_begin = failed ? 0 : static_cast<std::int64_t>(written);
   const Result<pid_t> pid =
       amqp::start_child({.program = child.spec.program,
                          .arguments = child.spec.arguments,
@@ -58,22 +92,21 @@ Result<void> Supervisor::start(ChildSpec spec, Time now) {
 
 void Supervisor::died(Child& child, int status, Time now, std::vector<std::string>& told) {
   child.pid = -1;
-  child.deaths = now - child.started >= kSettled ? 1 : child.deaths + 1;
+  const bool too_many = child.deaths.note(child.started, now);
   const std::string how = status > 128 ? fmt::format("was ended by signal {}", status - 128)
                                        : fmt::format("ended with status {}", status);
-  const std::string log = last_log_line(child.spec.log);
-  const bool complaint = log.find(" error ") != std::string::npos || log.rfind("juggler:", 0) == 0;
-  const std::string last = complaint ? fmt::format("; its last words: {}", log) : "";
-  if (status == kExitUsage || child.deaths >= kDeathsMax) {
+  const std::string why = complaint_of(last_log_line(child.spec.log, child.log_begin));
+  child.last_end = how + (why.empty() ? "" : ": " + why);
+  if (status == kExitUsage || too_many) {
     child.given_up = true;
-    told.push_back(fmt::format("{} {} and is given up{} (log: {})", child.spec.name, how, last,
+    told.push_back(fmt::format("{} is given up; it {} (log: {})", child.spec.name, child.last_end,
                                child.spec.log));
     return;
   }
-  const Micros wait = backoff(child.deaths, rng_);
+  const Micros wait = backoff(child.deaths.count(), rng_);
   child.restart_at = now + wait;
-  told.push_back(fmt::format("{} {}; it starts again in {:.1f} s{}", child.spec.name, how,
-                             static_cast<double>(wait.count) / 1e6, last));
+  told.push_back(fmt::format("{} starts again in {:.1f} s; it {}", child.spec.name,
+                             static_cast<double>(wait.count) / 1e6, child.last_end));
 }
 
 void Supervisor::look(Time now, std::vector<std::string>& told) {
@@ -87,8 +120,8 @@ void Supervisor::look(Time now, std::vector<std::string>& told) {
       if (Result<void> launched = launch(child, now); launched) {
         told.push_back(child.spec.name + " runs again");
       } else {
-        child.deaths += 1;
-        child.restart_at = now + backoff(child.deaths, rng_);
+        child.deaths.note_failed_start();
+        child.restart_at = now + backoff(child.deaths.count(), rng_);
         told.push_back(launched.error().message);
       }
     }
@@ -119,6 +152,16 @@ bool Supervisor::running(const std::string& name) const {
   return child != nullptr && child->pid > 0;
 }
 
+std::string Supervisor::last_end(const std::string& name) const {
+  const Child* child = find(name);
+  return child != nullptr ? child->last_end : "";
+}
+
+std::string Supervisor::last_words(const std::string& name) const {
+  const Child* child = find(name);
+  return child != nullptr ? last_log_line(child->spec.log, child->log_begin) : "";
+}
+
 void Supervisor::stop_all() {
   // All but the first, the controller, are asked at once: each has its own work to finish.
   for (std::size_t i = children_.size(); i > 1; --i) {
@@ -128,7 +171,7 @@ void Supervisor::stop_all() {
   }
   for (std::size_t i = children_.size(); i > 0; --i) {
     Child& child = children_[i - 1];
-    if (child.pid > 0 && (i == 1 || !amqp::await_child(child.pid, kEndMax))) {
+    if (child.pid > 0 && (i == 1 || !await_end(child.pid, kEndMax))) {
       amqp::end_child(child.pid, kEndMax);
     }
     child.pid = -1;
@@ -160,14 +203,14 @@ Result<std::string> sibling_program(const std::string& name) {
   return program.string();
 }
 
-std::string last_log_line(const std::string& path) {
+std::string last_log_line(const std::string& path, std::int64_t from) {
   constexpr std::streamoff kTail = 2048;
   std::ifstream file(path, std::ios::binary | std::ios::ate);
   if (!file) {
     return "";
   }
   const std::streamoff size = file.tellg();
-  file.seekg(std::max<std::streamoff>(0, size - kTail));
+  file.seekg(std::max<std::streamoff>(from, size - kTail));
   std::string line;
   std::string last;
   while (std::getline(file, line)) {

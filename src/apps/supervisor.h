@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,6 +21,21 @@ struct ChildSpec {
   std::vector<std::string> arguments;
   std::string broker;  // by $JUGGLER_BROKER: an address holds a password
   std::string log;     // its stdout and stderr, appended
+};
+
+// Deaths in a row of one process: one that came after it had run well counts as the first again.
+class Deaths {
+ public:
+  // Notes one; true where it is one too many.
+  bool note(Time started, Time now);
+  void note_failed_start() { count_ += 1; }
+  int count() const { return count_; }
+
+  static constexpr int kMax = 5;
+  static constexpr Micros kSettled = seconds(30);  // what lasted this long is not "dying again"
+
+ private:
+  int count_ = 0;
 };
 
 class Supervisor {
@@ -40,6 +56,11 @@ class Supervisor {
   // Whether `name` will not be started again: its flags were refused, or it never lasted.
   bool given_up(const std::string& name) const;
   bool running(const std::string& name) const;
+  // The last line that it has logged since its start.
+  std::string last_words(const std::string& name) const;
+  // How `name` ended the last time, with its own reason where it gave one: "ended with status 2:
+  // there is no policy 'x'". Empty where it never did.
+  std::string last_end(const std::string& name) const;
 
   // Ends the last started first: devices drain, then the controller goes.
   void stop_all();
@@ -50,7 +71,9 @@ class Supervisor {
     pid_t pid = -1;
     Time started;
     Time restart_at = Time::never();
-    int deaths = 0;  // in a row, each soon after its start
+    Deaths deaths;
+    std::int64_t log_begin = 0;  // where the log of this start begins: it is appended to
+    std::string last_end;
     bool given_up = false;
   };
   Result<void> launch(Child& child, Time now);
@@ -67,7 +90,7 @@ std::vector<std::string> environment_with(const std::string& name, const std::st
 // The program `name` in the folder of this one.
 Result<std::string> sibling_program(const std::string& name);
 
-// The last line that a log file has, for messages.
-std::string last_log_line(const std::string& path);
+// The last line that a log file has from the byte `from` on, for messages.
+std::string last_log_line(const std::string& path, std::int64_t from = 0);
 
 }  // namespace juggler

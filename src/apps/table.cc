@@ -106,6 +106,42 @@ std::string cut_middle(std::string_view text, std::size_t width, bool utf8) {
       .append(without_first(text, characters - end));
 }
 
+std::vector<std::string> break_id(std::string_view id, std::size_t width, bool utf8) {
+  constexpr std::size_t kLinesMax = 3;
+  const std::string indent(std::min(id.find_first_not_of(' '), id.size()), ' ');
+  if (!indent.empty() && indent.size() < std::min(id.size(), width)) {
+    std::vector<std::string> lines =
+        break_id(id.substr(indent.size()), width - indent.size(), utf8);
+    for (std::string& line : lines) {
+      line.insert(0, indent);
+    }
+    return lines;
+  }
+  std::vector<std::string> lines;
+  std::string_view rest = id;
+  while (display_width(rest) > width && lines.size() < kLinesMax) {
+    const std::string_view whole = first_characters(rest, width);
+    std::size_t end = whole.size();
+    for (std::size_t i = 1; i <= whole.size(); ++i) {
+      if (rest[i] == ' ' || rest[i] == '_' || rest[i - 1] == '-') {
+        end = i;  // the last one counts
+      }
+    }
+    lines.emplace_back(rest.substr(0, end));
+    rest.remove_prefix(end + (rest[end] == ' ' ? 1 : 0));
+  }
+  lines.emplace_back(rest);
+  if (lines.size() <= kLinesMax) {
+    return lines;
+  }
+  lines.clear();
+  const std::string shorter = cut_middle(id, kLinesMax * width, utf8);
+  for (rest = shorter; !rest.empty(); rest = without_first(rest, width)) {
+    lines.emplace_back(first_characters(rest, width));
+  }
+  return lines;
+}
+
 std::vector<std::string> wrap(std::string_view text, std::size_t width) {
   std::vector<std::string> lines;
   std::string line;
@@ -200,7 +236,7 @@ Table::Shown Table::fitting(const std::vector<std::size_t>& natural, std::size_t
 // A wrapped column gives way first, then plain texts, then ids; of each kind the widest, one
 // character at a time.
 void Table::shrink(const Shown& shown, std::size_t width, std::vector<std::size_t>& widths) const {
-  for (const Column::Fit fit : {Column::Fit::Wrap, Column::Fit::Cut, Column::Fit::Middle}) {
+  for (const Column::Fit fit : {Column::Fit::Wrap, Column::Fit::Cut, Column::Fit::Id}) {
     while (total(shown, widths) > width) {
       std::size_t* widest = nullptr;
       for (const std::size_t c : shown) {
@@ -217,32 +253,43 @@ void Table::shrink(const Shown& shown, std::size_t width, std::vector<std::size_
   }
 }
 
-// One row, on several lines where its last cell is wrapped.
-std::string Table::lines_of(const std::vector<std::string>& cells, const Shown& shown,
-                            const std::vector<std::size_t>& widths, bool utf8) const {
-  std::vector<std::string> rest;
-  std::string line;
-  std::size_t indent = 0;
-  for (const std::size_t c : shown) {
-    std::string cell = cells[c];
-    if (columns_[c].fit == Column::Fit::Wrap && display_width(cell) > widths[c]) {
-      rest = wrap(cell, widths[c]);
-      cell = rest.front();
-      indent = display_width(line);
-    } else if (columns_[c].fit == Column::Fit::Cut) {
-      cell = cut(cell, widths[c], utf8);
-    } else if (columns_[c].fit == Column::Fit::Middle) {
-      cell = cut_middle(cell, widths[c], utf8);
-    }
-    const std::size_t space = widths[c] - std::min(display_width(cell), widths[c]);
-    pad(line, columns_[c].right ? space : 0);
-    line += cell;
-    pad(line, (columns_[c].right ? 0 : space) + kGap);
+std::vector<std::string> Table::lines_of(std::size_t column, const std::string& cell,
+                                         std::size_t width, bool utf8) const {
+  switch (columns_[column].fit) {
+    case Column::Fit::Keep:
+      break;
+    case Column::Fit::Cut:
+      return {cut(cell, width, utf8)};
+    case Column::Fit::Id:
+      return break_id(cell, width, utf8);
+    case Column::Fit::Wrap:
+      return wrap(cell, width);
   }
-  trim_end(line);
-  std::string text = line + "\n";
-  for (std::size_t i = 1; i < rest.size(); ++i) {
-    text += std::string(indent, ' ') + rest[i] + "\n";
+  return {cell};
+}
+
+// One row, on as many lines as its longest cell.
+std::string Table::text_of(const std::vector<std::string>& cells, const Shown& shown,
+                           const std::vector<std::size_t>& widths, bool utf8) const {
+  std::vector<std::vector<std::string>> of_cells;
+  std::size_t lines = 1;
+  for (const std::size_t c : shown) {
+    of_cells.push_back(lines_of(c, cells[c], widths[c], utf8));
+    lines = std::max(lines, of_cells.back().size());
+  }
+  std::string text;
+  for (std::size_t i = 0; i < lines; ++i) {
+    std::string line;
+    for (std::size_t s = 0; s < shown.size(); ++s) {
+      const std::size_t c = shown[s];
+      const std::string part = i < of_cells[s].size() ? of_cells[s][i] : std::string();
+      const std::size_t space = widths[c] - std::min(display_width(part), widths[c]);
+      pad(line, columns_[c].right ? space : 0);
+      line += part;
+      pad(line, (columns_[c].right ? 0 : space) + kGap);
+    }
+    trim_end(line);
+    text += line + "\n";
   }
   return text;
 }
@@ -268,7 +315,7 @@ std::string Table::text(const Screen& screen) const {
   for (std::size_t c = 0; c < columns_.size(); ++c) {
     titles.push_back(cut(columns_[c].title, widths[c], screen.utf8));
   }
-  std::string text = lines_of(titles, shown, widths, screen.utf8);
+  std::string text = text_of(titles, shown, widths, screen.utf8);
   std::string rule;
   for (const std::size_t c : shown) {
     for (std::size_t i = 0; i < widths[c]; ++i) {
@@ -284,7 +331,7 @@ std::string Table::text(const Screen& screen) const {
         text += std::string(line.indent, ' ') + part + "\n";
       }
     } else {
-      text += lines_of(line.cells, shown, widths, screen.utf8);
+      text += text_of(line.cells, shown, widths, screen.utf8);
     }
   }
   return text + left_out(shown, screen);

@@ -25,6 +25,9 @@ std::size_t display_width(std::string_view text);
 std::string cut(std::string_view text, std::size_t width, bool utf8);
 // The same with its middle replaced, nearer to its beginning: ids differ at their ends.
 std::string cut_middle(std::string_view text, std::size_t width, bool utf8);
+// An id in lines of at most `width` columns, broken at spaces, after hyphens, before underscores;
+// what needs more than three lines is shortened in its middle first.
+std::vector<std::string> break_id(std::string_view id, std::size_t width, bool utf8);
 // Lines of at most `width` columns, broken at spaces, and within words that are longer.
 std::vector<std::string> wrap(std::string_view text, std::size_t width);
 
@@ -33,10 +36,10 @@ std::string paragraph(std::string_view text, const Screen& screen);
 
 struct Column {
   enum class Fit {
-    Keep,    // as wide as its widest cell
-    Cut,     // shortened at its end where the table is too wide
-    Middle,  // shortened in its middle
-    Wrap,    // continued on the next line; for the last column
+    Keep,  // as wide as its widest cell
+    Cut,   // shortened at its end where the table is too wide
+    Id,  // continued on the next line, broken where its parts end, so that it stays one of its own
+    Wrap,  // likewise, broken at spaces
   };
   std::string title{};
   bool right = false;
@@ -72,8 +75,10 @@ class Table {
   std::size_t least_width(std::size_t column, std::size_t natural) const;
   Shown fitting(const std::vector<std::size_t>& natural, std::size_t width) const;
   void shrink(const Shown& shown, std::size_t width, std::vector<std::size_t>& widths) const;
-  std::string lines_of(const std::vector<std::string>& cells, const Shown& shown,
-                       const std::vector<std::size_t>& widths, bool utf8) const;
+  std::vector<std::string> lines_of(std::size_t column, const std::string& cell, std::size_t width,
+                                    bool utf8) const;
+  std::string text_of(const std::vector<std::string>& cells, const Shown& shown,
+                      const std::vector<std::size_t>& widths, bool utf8) const;
   std::string left_out(const Shown& shown, const Screen& screen) const;
 
   std::vector<Column> columns_;

@@ -31,6 +31,7 @@ namespace fs = std::filesystem;
 constexpr Micros kFleetMax = seconds(180);   // until every device has joined
 constexpr Micros kLabelsMax = seconds(600);  // of many photographs, on a slow machine
 constexpr Micros kAskMax = seconds(2);
+constexpr const char* kRefused = "ACCESS_REFUSED";  // AMQP's word: trying again changes nothing
 constexpr Micros kAskAgain = milliseconds(150);
 constexpr Micros kCloseMax = milliseconds(500);
 
@@ -53,9 +54,9 @@ Up::~Up() {
     session_->transport->close(kCloseMax);
   }
   remove_running(getpid());
-  std::error_code failed;
-  if (broker_.has_value()) {  // else it is another's
-    fs::remove(options_.home / "submitter.url", failed);
+  if (!address_file_.empty()) {  // whatever became of the broker: the file holds its password
+    std::error_code failed;
+    fs::remove(address_file_, failed);
   }
   if (labels_.has_value()) {
     amqp::end_child(*labels_, seconds(5));
@@ -90,16 +91,14 @@ bool Up::tend() {
   for (const std::string& line : told) {
     tell("", line);
   }
-  if (broker_.has_value() && !broker_->running() && !stopped()) {
-    tell("broker", "has ended; it starts again");
-    broker_.reset();
-    if (Result<void> started = open_private_broker(); !started) {
-      tell("broker", started.error().message);
-      return true;
-    }
-    tell("broker", "runs again");
+  if (broken_.empty() && broker_.has_value() && !broker_->running() && !stopped()) {
+    restart_broker();
   }
-  return stopped() || supervisor_.given_up("controller");
+  if (broken_.empty() && supervisor_.given_up("controller")) {
+    broken_ = fmt::format("the controller is given up; it {} (log: {})",
+                          supervisor_.last_end("controller"), log("controller").string());
+  }
+  return stopped() || !broken_.empty();
 }
 
 Result<void> Up::await_labels() {
@@ -125,15 +124,15 @@ Result<void> Up::await_labels() {
 }
 
 // Whether every device that can still come is there. Says which came since the last time.
-bool Up::joined(const nlohmann::json& devices, std::vector<std::string>& told) const {
+bool Up::note_joined(const nlohmann::json& devices) {
   bool all = true;
   for (const Member& member : members_) {
     bool live = false;
     for (const nlohmann::json& device : list_of(devices, "devices")) {
       live = live || (text_of(device, "id") == member.id && text_of(device, "state") == "live");
     }
-    if (live && std::find(told.begin(), told.end(), member.id) == told.end()) {
-      told.push_back(member.id);
+    if (live && std::find(joined_.begin(), joined_.end(), member.id) == joined_.end()) {
+      joined_.push_back(member.id);
       tell(member.id, "has joined");
       if (options_.json) {
         print_event("joined", {{"device", member.id}, {"twin", !member.board.empty()}});
@@ -144,47 +143,74 @@ bool Up::joined(const nlohmann::json& devices, std::vector<std::string>& told) c
   return all;
 }
 
+std::string Up::why_none_joined() const {
+  std::string why = "no device has joined:";
+  for (const Member& member : members_) {
+    why += fmt::format("\n  {} {} (log: {})", member.id, supervisor_.last_end(member.id),
+                       log(member.id).string());
+  }
+  return why;
+}
+
+// The controller's last warning, while it answers no question; empty where it has none.
+std::string Up::trouble_of_controller() const {
+  const std::string words = supervisor_.last_words("controller");
+  const bool trouble =
+      words.find(" warning ") != std::string::npos || words.find(" error ") != std::string::npos;
+  return trouble ? "; the controller says: " + words : "";
+}
+
 Result<void> Up::await_fleet() {
   Result<std::unique_ptr<ClientSession>> session = open_client(submitter_);
   if (!session) {
     return session.error();
   }
   session_ = std::move(*session);
+  session_->client->stop_when([this] { return stopped(); });
   stop_signals_wake(session_->transport.get());
   const Time until = clock_.now() + kFleetMax;
-  std::vector<std::string> told;
   Time spoken = clock_.now();
   while (!tend()) {
     const Result<nlohmann::json> devices = session_->client->ask("devices", "", kAskMax);
-    const std::string why = devices ? "" : ": " + devices.error().message;
-    if (devices && joined(*devices, told)) {
-      return {};
+    const std::string trouble = devices ? "" : trouble_of_controller();
+    const std::string why = devices ? "" : ": " + devices.error().message + trouble;
+    if (devices && note_joined(*devices)) {
+      const bool any = std::any_of(members_.begin(), members_.end(),
+                                   [this](const Member& member) { return serves(member); });
+      return any ? Result<void>() : fail(ErrorCode::Unavailable, why_none_joined());
     }
-    if (clock_.now() >= until) {
+    const bool hopeless = trouble.find(kRefused) != std::string::npos;
+    if (hopeless || clock_.now() >= until) {
       return fail(
           ErrorCode::Unavailable,
-          fmt::format("only {} of {} devices have joined{}; see the logs in {}", told.size(),
+          fmt::format("only {} of {} devices have joined{}; see the logs in {}", joined_.size(),
                       members_.size(), why, (options_.home / "logs").string()));
     }
     if (clock_.now() - spoken >= seconds(10)) {
       spoken = clock_.now();
-      tell("", fmt::format("{} of {} devices have joined{}", told.size(), members_.size(), why));
+      tell("", fmt::format("{} of {} devices have joined{}", joined_.size(), members_.size(), why));
     }
     pause(kAskAgain);
   }
-  return fail(ErrorCode::Unavailable, "stopped");
+  return fail(ErrorCode::Unavailable, broken_.empty() ? "stopped" : broken_);
+}
+
+void Up::write_address(const fs::path& file) {
+  address_file_ = file;  // also where only a part of it can be written
+  if (Result<void> written = write_secret(file, submitter_); !written) {
+    tell("", written.error().message);
+  }
 }
 
 void Up::print_ready() {
   const fs::path address = options_.home / "submitter.url";
-  if (Result<void> written = write_secret(address, submitter_); !written) {
-    tell("", written.error().message);
-  }
-  const auto twins = std::count_if(members_.begin(), members_.end(),
-                                   [](const Member& member) { return !member.board.empty(); });
+  write_address(address);
+  const auto devices = std::count_if(members_.begin(), members_.end(),
+                                     [this](const Member& member) { return serves(member); });
+  const auto twins = devices - (has_local() ? 1 : 0);
   const Result<amqp::BrokerUrl> url = amqp::BrokerUrl::parse(submitter_);
   if (options_.json) {
-    print_event("ready", {{"devices", members_.size()},
+    print_event("ready", {{"devices", devices},
                           {"twins", twins},
                           {"broker", url ? url->redacted() : ""},
                           {"broker_file", address.string()}});
@@ -226,8 +252,10 @@ void Up::stay() {
 }
 
 int Up::run() {
-  if (Result<void> checked = check_flags(options_); !checked) {
-    return end_with(checked.error().message, kExitUsage);
+  if (Result<std::string> policy = check_flags(options_); policy) {
+    policy_ = std::move(*policy);
+  } else {
+    return end_with(policy.error().message, kExitUsage);
   }
   if (Result<void> checked = check_free(); !checked) {
     return end_with(checked.error().message, kExitUnreachable);
@@ -237,11 +265,12 @@ int Up::run() {
     return end_with(checked.error().message, usage ? kExitUsage : kExitFailed);
   }
   start_labels();
-  if (Result<void> started = start_broker(); !started) {
+  const Result<void> started = start_broker();
+  if (!started && !stopped()) {
     const bool usage = started.error().code == ErrorCode::InvalidArgument;
     return end_with(started.error().message, usage ? kExitUsage : kExitUnreachable);
   }
-  Result<void> ready = start_controller();
+  Result<void> ready = started ? start_controller() : started;
   if (ready) {
     ready = await_labels();
   }
@@ -250,7 +279,7 @@ int Up::run() {
       ready = start_device(member);
     }
   }
-  if (ready) {
+  if (ready && !stopped()) {
     const Result<void> noted =
         write_running({options_.home, getpid(), broker_.has_value() ? "" : external_broker_});
     if (!noted) {
@@ -265,23 +294,15 @@ int Up::run() {
   if (!ready) {
     return end_with(ready.error().message, kExitFailed);
   }
-  int status = kExitDone;
-  if (!options_.demo.empty()) {
-    status = demonstrate();
-    const bool watched = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1;
-    if (!watched || stopped()) {
-      tell("", "stopping");
-      return status;
-    }
+  const int status = options_.demo.empty() ? kExitDone : demonstrate();
+  const bool watched = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1;
+  if ((options_.demo.empty() || watched) && !tend()) {
+    print_ready();
+    stay();
+    fmt::print(stderr, "\n");  // after the ^C
   }
-  print_ready();
-  stay();
-  fmt::print(stderr, "\n");  // after the ^C
   tell("", "stopping");
-  if (supervisor_.given_up("controller")) {
-    return end_with("the controller does not run; see " + log("controller").string(), kExitFailed);
-  }
-  return status;
+  return broken_.empty() || stopped() ? status : end_with(broken_, kExitFailed);
 }
 
 int run_up(const UpOptions& options) {

@@ -13,7 +13,7 @@ struct UpOptions {
   std::vector<std::string> twins;  // KIND or KIND:N
   bool twin_labels = false;
   std::string broker;  // empty: $JUGGLER_BROKER, else a private one
-  std::string policy = "juggler";
+  std::string policy;  // empty: that of the controller's configuration, else its default
   bool local = true;
   std::string local_id = "this-machine";
   std::vector<std::string> variants;

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 #include <poll.h>
 
-#include <algorithm>
-
 #include "amqp/connection.h"
+#include "amqp/fleet_login.h"
+#include "apps/controller_flags.h"
 #include "apps/pictures.h"
 #include "apps/stop_signals.h"
 #include "core/policies/policy.h"
@@ -17,40 +17,41 @@ namespace {
 constexpr Micros kBrokerMax = seconds(5);
 constexpr int kAskAgainMs = 500;
 
+// The policy of the controller's configuration.
+Result<std::string> check_controller_config(const std::string& file) {
+  const Result<ControllerFlags> flags = read_controller_config(file);
+  if (!flags) {
+    return fail(flags.error().code, "--controller-config: " + flags.error().message);
+  }
+  if (!flags->broker.broker.empty() || !flags->broker.broker_file.empty()) {
+    return fail(ErrorCode::InvalidArgument,
+                fmt::format("--controller-config: {} names a broker, and the controller would not "
+                            "use that of `juggler up`: leave it out there, or name it by "
+                            "`juggler up --broker`",
+                            file));
+  }
+  return flags->policy;
+}
+
 }  // namespace
 
-Result<void> check_flags(const UpOptions& options) {
-  if (const auto policy = make_policy(options.policy); !policy) {
-    return policy.error();
+Result<std::string> check_flags(const UpOptions& options) {
+  Result<std::string> policy = check_controller_config(options.controller_config);
+  if (!policy) {
+    return policy;
   }
-  std::error_code failed;
-  if (!options.controller_config.empty() &&
-      !std::filesystem::is_regular_file(options.controller_config, failed)) {
-    return fail(ErrorCode::NotFound,
-                "--controller-config: there is no file " + options.controller_config);
+  if (!options.policy.empty()) {
+    if (const auto known = make_policy(options.policy); !known) {
+      return known.error();
+    }
+    policy = options.policy;
   }
   if (!options.demo.empty()) {
     if (const auto pictures = list_pictures({options.demo}); !pictures) {
       return fail(pictures.error().code, "--demo: " + pictures.error().message);
     }
   }
-  return {};
-}
-
-Result<void> check_variants(const UpOptions& options, const Catalogue& catalogue) {
-  const std::vector<CatalogueVariant>& known = catalogue.variants();
-  for (const std::string& wanted : options.variants) {
-    const bool there = std::any_of(known.begin(), known.end(), [&](const CatalogueVariant& entry) {
-      return answers(entry.variant, wanted);
-    });
-    if (!there) {
-      return fail(ErrorCode::InvalidArgument,
-                  fmt::format("--variants: the catalogue has no model, network or variant '{}' "
-                              "(see `juggler models`)",
-                              wanted));
-    }
-  }
-  return {};
+  return policy;
 }
 
 Result<void> check_broker(const std::string& address) {
@@ -63,8 +64,12 @@ Result<void> check_broker(const std::string& address) {
   for (;;) {
     const auto connection = amqp::Connection::open(*url, "juggler up");
     if (connection) {
+      Result<void> allowed = amqp::check_fleet_login(**connection);
       (*connection)->close(milliseconds(500));
-      return {};
+      return allowed
+                 ? allowed
+                 : fail(ErrorCode::Unavailable, fmt::format("the broker at {}: {}", url->redacted(),
+                                                            allowed.error().message));
     }
     if (clock.now() >= until || stop_signals() > 0) {
       return connection.error();

@@ -1,22 +1,22 @@
 #pragma once
 // What can be known to be wrong with the flags of `juggler up` before anything is started.
 
+#include <string>
+
 #include "apps/up.h"
 #include "core/result.h"
-#include "files/catalogue.h"
 
 namespace juggler {
 
-// The flags alone: an unknown policy, a configuration or photographs that are not there.
-Result<void> check_flags(const UpOptions& options);
+// The flags alone: an unknown policy, a configuration that the controller would refuse,
+// photographs that are not there. Returns the policy that the controller will use.
+Result<std::string> check_flags(const UpOptions& options);
 
-// `--variants`: each must name something that the catalogue has.
-Result<void> check_variants(const UpOptions& options, const Catalogue& catalogue);
-
-// Whether the broker at `address` lets somebody in; asks again for a few seconds, it may be
-// starting.
+// Whether the broker at `address` lets somebody in, and lets that login do what a fleet does; asks
+// again for a few seconds where nobody answers, it may be starting.
 //
-// errors  InvalidArgument for an address that is none; else why it cannot be reached
+// errors  InvalidArgument for an address that is none; else why it cannot be reached, or what the
+//         login may not do and would have to
 Result<void> check_broker(const std::string& address);
 
 }  // namespace juggler

@@ -28,8 +28,7 @@ void declare(CLI::App& app, UpOptions& flags, std::string& home) {
                  "Use this broker instead of a private one (or $JUGGLER_BROKER)")
       ->type_name("URL");
   app.add_option("--policy", flags.policy,
-                 "How placements are chosen, and with what goal (see juggler policies)")
-      ->capture_default_str();
+                 "How placements are chosen, and with what goal (see juggler policies) [juggler]");
   app.add_flag(
       "--no-local", [&flags](std::int64_t) { flags.local = false; },
       "Leave this machine out: twins only");

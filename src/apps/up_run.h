@@ -52,15 +52,20 @@ class Up {
   // Whether another `juggler up` has its broker in this home.
   Result<void> check_free() const;
   Result<void> check_home();
+  Result<void> check_labels();
   void start_labels();
   Result<void> start_broker();
   Result<void> open_private_broker();
+  void restart_broker();
   Result<void> start_controller();
   Result<void> await_labels();
   Result<void> start_device(const Member& member);
   Result<void> await_fleet();
-  bool joined(const nlohmann::json& devices, std::vector<std::string>& told) const;
+  bool note_joined(const nlohmann::json& devices);
+  std::string why_none_joined() const;
+  std::string trouble_of_controller() const;
   void print_ready();
+  void write_address(const std::filesystem::path& file);
   int demonstrate();
   void stay();
 
@@ -70,26 +75,38 @@ class Up {
   std::filesystem::path labels_file() const {
     return options_.home / "labels" / "twin-labels.jsonl";
   }
+  // Whether it has joined and is still looked after.
+  bool serves(const Member& member) const {
+    return std::find(joined_.begin(), joined_.end(), member.id) != joined_.end() &&
+           !supervisor_.given_up(member.id);
+  }
   bool has_local() const {
-    return std::any_of(members_.begin(), members_.end(),
-                       [](const Member& member) { return member.board.empty(); });
+    return std::any_of(members_.begin(), members_.end(), [this](const Member& member) {
+      return member.board.empty() && serves(member);
+    });
   }
 
   const UpOptions& options_;
   std::vector<Member> members_;
   mutable SystemClock clock_;                  // reading it changes nothing
   std::optional<amqp::PrivateBroker> broker_;  // outlives the children
-  int broker_starts_ = 0;
+  Deaths broker_deaths_;
+  Time broker_began_;
   std::string external_broker_;
+  std::string policy_;  // of the controller
   std::string submitter_;
   std::string program_;
   std::optional<pid_t> labels_;  // the child that computes them
   bool labels_known_ = false;
+  bool onnx_ = true;                 // whether ONNX Runtime is here
+  std::vector<std::string> joined_;  // ids
   Supervisor supervisor_;
   std::unique_ptr<ClientSession> session_;
   Time began_;
-  Time told_;  // when progress was last told
+  Time told_;           // when progress was last told
+  std::string broken_;  // why it cannot go on: the broker or the controller is given up
   std::string problem_;
+  std::filesystem::path address_file_;  // that we have written; empty: none
 };
 
 }  // namespace juggler

@@ -8,20 +8,19 @@
 #include "amqp/child_process.h"
 #include "amqp/session.h"
 #include "apps/flags.h"
-#include "apps/json_output.h"
 #include "apps/places.h"
 #include "apps/up_checks.h"
 #include "apps/up_run.h"
 #include "files/catalogue.h"
 #include "inference/calibration_file.h"
+#include "inference/local_device.h"
 #include "inference/onnx_runtime.h"
+#include "inference/twin_labels.h"
 
 namespace juggler {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr int kBrokerStartsMax = 3;
 
 }  // namespace
 
@@ -57,7 +56,7 @@ Result<void> Up::check_home() {
                             "--home DIR. `juggler doctor --home {}` says what else is missing",
                             catalogue.error().message, options_.home.string()));
   }
-  if (Result<void> known = check_variants(options_, *catalogue); !known) {
+  if (Result<void> known = check_variants(*catalogue, options_.variants); !known) {
     return known;
   }
   const Result<std::string> program = sibling_program("juggler-consumer");
@@ -65,13 +64,37 @@ Result<void> Up::check_home() {
     return program.error();
   }
   program_ = *program;
+  if (Result<void> read = check_labels(); !read) {
+    return read;
+  }
   if (const Result<OnnxRuntime> runtime = load_onnx_runtime(options_.home); !runtime) {
-    tell("ONNX Runtime", runtime.error().message);
-    std::erase_if(members_, [](const Member& member) { return member.board.empty(); });
+    onnx_ = false;
+    const bool wanted =
+        std::erase_if(members_, [](const Member& member) { return member.board.empty(); }) > 0;
+    if (wanted || options_.twin_labels) {  // else nobody misses it
+      tell("ONNX Runtime", runtime.error().message);
+    }
     if (members_.empty()) {
       return fail(ErrorCode::Unavailable, "no device: this machine needs ONNX Runtime");
     }
-    tell("", "going on without this machine, and without labels that are not known yet");
+    if (wanted) {
+      tell("", "going on without this machine");
+    }
+  }
+  return {};
+}
+
+// Those of before, that the twins are to answer with: a damaged file would end each of them.
+Result<void> Up::check_labels() {
+  std::error_code failed;
+  labels_known_ = options_.twin_labels && fs::exists(labels_file(), failed);
+  if (!labels_known_) {
+    return {};
+  }
+  if (const Result<TwinLabels> labels = TwinLabels::load(labels_file()); !labels) {
+    return fail(ErrorCode::InvalidArgument,
+                fmt::format("--twin-labels: {}. Delete the file: they are computed again",
+                            labels.error().message));
   }
   return {};
 }
@@ -79,14 +102,17 @@ Result<void> Up::check_home() {
 // Beside the broker's start: both take seconds.
 void Up::start_labels() {
   std::error_code failed;
-  labels_known_ = fs::exists(labels_file(), failed);
   const fs::path photos =
       options_.demo.empty() ? options_.home / "photos" : fs::path(options_.demo);
   if (!options_.twin_labels || members_.back().board.empty()) {
     return;
   }
-  if (!fs::is_directory(photos, failed)) {
-    tell("labels", "none for the twins: there is no folder " + photos.string());
+  if (!onnx_ || !fs::is_directory(photos, failed)) {
+    const std::string why =
+        onnx_ ? "there is no folder " + photos.string() : "that needs ONNX Runtime";
+    tell("labels",
+         (labels_known_ ? "those of before for the twins, and no more: " : "none for the twins: ") +
+             why);
     return;
   }
   const auto child =
@@ -107,37 +133,48 @@ void Up::start_labels() {
 }
 
 Result<void> Up::open_private_broker() {
-  if (++broker_starts_ > kBrokerStartsMax) {
-    return fail(ErrorCode::Unavailable,
-                fmt::format("the broker has ended {} times; its logs are in {}", kBrokerStartsMax,
-                            (options_.home / "broker/log").string()));
-  }
   amqp::PrivateBrokerOptions node;
   node.dir = (options_.home / "broker").string();
   for (const Member& member : members_) {
     node.devices.push_back(member.id);
   }
   node.progress = [this](std::string_view what) {
-    if (stopped()) {
-      // The start cannot be interrupted otherwise; the node ends with this process.
-      tell("", "stopped");
-      if (options_.json) {
-        print_event("ended", {{"status", kExitFailed}});
-      }
-      std::_Exit(kExitFailed);
-    }
     if (clock_.now() - told_ >= seconds(5)) {
       told_ = clock_.now();
       tell("broker", std::string(what));
     }
   };
+  node.stop = [this] { return stopped(); };
   told_ = clock_.now();
   Result<amqp::PrivateBroker> broker = amqp::PrivateBroker::start(node);
   if (!broker) {
     return broker.error();
   }
   broker_.emplace(std::move(*broker));
+  broker_began_ = clock_.now();
   return {};
+}
+
+// A start that fails counts as a death: it may be killed again, or its port be taken for a moment.
+void Up::restart_broker() {
+  std::string why;
+  while (!broker_deaths_.note(broker_began_, clock_.now())) {
+    tell("broker", why.empty() ? "has ended; it starts again" : why + "; once more");
+    broker_.reset();
+    const Result<void> started = open_private_broker();
+    if (started || stopped()) {
+      tell("broker", started ? "runs again" : "does not start again");
+      return;
+    }
+    why = started.error().message;
+    broker_began_ = clock_.now();
+    pause(seconds(1));
+  }
+  broken_ = fmt::format(
+      "the broker has ended {} times in a row, each time soon after its start, and is given up: "
+      "{}its logs in {} may say why",
+      broker_deaths_.count(), why.empty() ? "" : why + "; ",
+      (options_.home / "broker/log").string());
 }
 
 Result<void> Up::start_broker() {
@@ -166,14 +203,18 @@ Result<void> Up::start_controller() {
   if (!own) {
     return own.error();
   }
-  std::vector<std::string> arguments{"controller", "--policy", options_.policy};
+  // Only what was given here: a flag would hide what the configuration says.
+  std::vector<std::string> arguments{"controller"};
+  if (!options_.policy.empty()) {
+    arguments.insert(arguments.end(), {"--policy", options_.policy});
+  }
   if (!options_.controller_config.empty()) {
     arguments.insert(arguments.end(), {"--config", options_.controller_config});
   }
   if (!options_.journal.empty()) {
     arguments.insert(arguments.end(), {"--journal", options_.journal});
   }
-  tell("controller", "policy " + options_.policy);
+  tell("controller", "policy " + policy_);
   return supervisor_.start(
       {.name = "controller",
        .program = *own,
@@ -196,7 +237,12 @@ Result<void> Up::start_device(const Member& member) {
       spec.arguments.push_back("--variants");
       spec.arguments.push_back(fmt::format("{}", fmt::join(options_.variants, ",")));
     }
-    const bool measured = fs::exists(calibration_file(options_.home, member.id), failed);
+    const fs::path file = calibration_file(options_.home, member.id);
+    const Result<Calibration> known = load_calibration(file);
+    const bool measured = known.has_value();
+    if (!measured && fs::exists(file, failed)) {
+      tell(member.id, "its measurements cannot be read: " + known.error().message);
+    }
     if (measured) {  // what was left out then is measured bit by bit, at later starts
       spec.arguments.insert(spec.arguments.end(), {"--calibrate-max", "3s"});
     }
@@ -205,7 +251,7 @@ Result<void> Up::start_device(const Member& member) {
                                "only");
   } else {
     spec.arguments.insert(spec.arguments.end(), {"--engine", "twin", "--twin", member.board});
-    if (fs::exists(labels_file(), failed)) {
+    if (options_.twin_labels && fs::exists(labels_file(), failed)) {
       spec.arguments.insert(spec.arguments.end(), {"--twin-labels", labels_file().string()});
     }
     tell(member.id, "twin of a " + member.board);

@@ -113,6 +113,11 @@ class Controller {
     std::int64_t batch = 0;
     TaskNumber task = 0;
     Micros patience{};  // how long it may take
+    // For what its result says about the way, which is told even where its task has been answered:
+    // on a slow way above all, late results are the ones to learn from.
+    Time dispatched{};
+    std::int64_t on_link = 0;  // bytes on the way to the device with it, its own among them
+    bool tells_of_way = true;  // not held up by the broker, by loading, nor begun by another leader
   };
   struct Orphan {
     AttemptResult result;
@@ -184,6 +189,7 @@ class Controller {
   void attempt_timed_out(const ControllerTimer& timer);
   void batch_overdue(const ControllerTimer& timer);
   void hedge(TaskRecord& record, const std::string& straggler);
+  void learn_way(const AttemptResult& result);
   void learn(const AttemptResult& result, const Attempt* attempt, bool first_of_batch);
   void adopt(const Heartbeat& heartbeat);
   void check_liveness();

@@ -124,11 +124,7 @@ void Controller::follow(OpenAttempt& attempt, const AttemptId& id) {
 // attempt has its whole time once more: an outage must not be blamed on devices.
 void Controller::follow_anew() {
   for (auto& [id, open] : open_attempts_) {
-    if (TaskRecord* record = tasks_.find(open.task)) {
-      for (Attempt& attempt : record->attempts) {
-        attempt.held_up = attempt.held_up || attempt.id == id;
-      }
-    }
+    open.tells_of_way = false;
     follow(open, id);
   }
   for (DeviceState& device : fleet_.devices) {
@@ -219,15 +215,24 @@ void Controller::hedge(TaskRecord& record, const std::string& straggler) {
   }
 }
 
+// How long the way took, of the result of an open attempt.
+void Controller::learn_way(const AttemptResult& result) {
+  const auto open = open_attempts_.find(result.attempt);
+  if (open == open_attempts_.end() || !open->second.tells_of_way || !config_.learns ||
+      result.status != AttemptStatus::Ok) {
+    return;
+  }
+  if (DeviceState* device = fleet_.find(open->second.device)) {
+    const Micros took = now_ - open->second.dispatched - result.queued - result.compute;
+    device->link.add(took, open->second.dispatched, open->second.on_link, now_);
+  }
+}
+
 // `attempt`: that of the result, where its task still waits for it; else null.
 void Controller::learn(const AttemptResult& result, const Attempt* attempt, bool first_of_batch) {
   DeviceState* device = fleet_.find(result.device);
   if (device == nullptr || result.status != AttemptStatus::Ok || !config_.learns) {
     return;
-  }
-  if (attempt != nullptr && !attempt->adopted && !attempt->held_up && !attempt->loads) {
-    const Micros network = now_ - attempt->dispatched - result.queued - result.compute;
-    device->link.add(network, attempt->dispatched, attempt->on_link, now_);
   }
   for (std::size_t l = 0; l < device->lanes.size(); ++l) {
     const Processor& processor = device->facts->processors[l];
@@ -269,8 +274,10 @@ void Controller::adopt(const Heartbeat& heartbeat) {
                                 .adopted = true,
                                 .end = {}});
     OpenAttempt& open = open_attempts_[id];
-    open = {
-        .device = heartbeat.device, .task = record->number, .patience = config_.attempt_grace * 2};
+    open = {.device = heartbeat.device,
+            .task = record->number,
+            .patience = config_.attempt_grace * 2,
+            .tells_of_way = false};
     follow(open, id);
   }
 }

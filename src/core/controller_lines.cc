@@ -353,7 +353,6 @@ void Controller::send_attempt(TaskRecord& record, DeviceState& device, std::size
                              .variant = profile.variant,
                              .dispatched = now_,
                              .batch = batch.batch,
-                             .on_link = device.link.send(record.submission.payload.size, now_),
                              .loads = batch.loads,
                              .end = {}});
   // Every attempt has its own deadline: a dispatch can be lost inside a device that never fell
@@ -363,7 +362,10 @@ void Controller::send_attempt(TaskRecord& record, DeviceState& device, std::size
       .device = device.facts->id,
       .batch = batch.batch,
       .task = record.number,
-      .patience = (std::min(predicted, record.deadline) - now_) * 2 + config_.attempt_grace};
+      .patience = (std::min(predicted, record.deadline) - now_) * 2 + config_.attempt_grace,
+      .dispatched = now_,
+      .on_link = device.link.send(record.submission.payload.size, now_),
+      .tells_of_way = !batch.loads};
   follow(open_attempt, id);
   stats_.dispatched += 1;
   Dispatch message;

@@ -14,6 +14,7 @@ void Controller::on(ResultArrived& event) {
     return;
   }
   AttemptResult& result = event.result;
+  learn_way(result);
   const bool first_of_batch = leave_lane(result.attempt);
   TaskRecord* record = tasks_.find(result.attempt.task);
   if (record == nullptr) {

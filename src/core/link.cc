@@ -12,6 +12,10 @@ constexpr std::int64_t kPairs = 32;  // remembered
 constexpr std::int64_t kNsPerByteMin = 64;
 // 8 kbit/s. With it, and the most that may be queued, products stay within 64 bits.
 constexpr std::int64_t kNsPerByteMax = 1'000'000;
+// One sample alone, as after a lost packet, says little: it counts as so many deviations away at
+// most, and a little. Where all of them lie there, the deviation soon follows.
+constexpr std::int64_t kFarthest = 3;
+constexpr Micros kHiccup = milliseconds(1);
 constexpr std::int64_t kQueuedMax = std::int64_t{1} << 32;
 
 }  // namespace
@@ -56,7 +60,12 @@ void Link::add(Micros took, Time sent, std::int64_t queued, Time now) {
   last_took_ = took;
   last_sent_ = sent;
   last_queued_ = queued;
-  round_trip_us_.add(std::max(took - transfer(queued), Micros{0}).count);
+  std::int64_t round_trip = std::max(took - transfer(queued), Micros{0}).count;
+  if (round_trip_us_.samples() > 0) {
+    const std::int64_t far = kFarthest * round_trip_us_.spread() + kHiccup.count;
+    round_trip = std::clamp(round_trip, round_trip_us_.mean() - far, round_trip_us_.mean() + far);
+  }
+  round_trip_us_.add(round_trip);
   confirmed_ = now;
 }
 

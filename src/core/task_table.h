@@ -58,11 +58,9 @@ struct Attempt {
   std::string processor;
   std::string variant;
   Time dispatched;
-  std::int64_t batch = 0;    // as in its dispatch
-  bool adopted = false;      // begun by an earlier leader: when, nobody here knows
-  bool held_up = false;      // by the broker: how long it took says nothing about the network
-  std::int64_t on_link = 0;  // bytes on the way to the device with it, its own among them
-  bool loads = false;        // the variant had to be loaded first, which counts as network
+  std::int64_t batch = 0;  // as in its dispatch
+  bool adopted = false;    // begun by an earlier leader: when, nobody here knows
+  bool loads = false;      // the variant had to be loaded first, which counts as network
   bool open = true;
   std::string end;  // how it ended, once closed
 };

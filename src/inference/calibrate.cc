@@ -74,7 +74,8 @@ class Bench {
     input_.bytes = wire::make_body(synthetic_jpeg());
   }
 
-  bool time_is_up() const { return since(start_) >= options_.budget; }
+  bool stopped() const { return options_.stop && options_.stop(); }
+  bool time_is_up() const { return stopped() || since(start_) >= options_.budget; }
 
   Result<void> use_threads(int threads) {
     Result<std::unique_ptr<InferenceEngine>> engine = make_onnx_engine(
@@ -89,11 +90,16 @@ class Bench {
   InferenceEngine& engine() { return *engine_; }
 
   // Warm-up, then runs until there are enough or half a second has passed.
+  //
+  // errors  the engine's; stopped
   Result<Latency> measure(const std::string& variant, int batch) {
     const std::vector<EngineInput> inputs(static_cast<std::size_t>(batch), input_);
     std::vector<std::int64_t> times;
     SteadyClock::time_point start;
     for (int run = 0; run < kWarmUps + static_cast<int>(kRunsWanted); ++run) {
+      if (stopped()) {
+        return fail(ErrorCode::Unavailable, "stopped");
+      }
       if (run == kWarmUps) {
         start = SteadyClock::now();
       }
@@ -310,7 +316,7 @@ class Calibrator {
   // On a network of middle size; where its file is damaged, on another.
   Result<int> choose_threads_on_any(const std::vector<const CatalogueVariant*>& entries) {
     Result<int> threads = fail(ErrorCode::NotFound, "no variant");
-    for (std::size_t i = 0; i < entries.size() && !threads; ++i) {
+    for (std::size_t i = 0; i < entries.size() && !threads && !bench_.stopped(); ++i) {
       const std::size_t at = (entries.size() / 2 + i) % entries.size();
       threads = choose_threads(bench_, entries[at]->variant.id, machine_.cores);
     }
@@ -359,6 +365,10 @@ Result<CalibrationSummary> calibrate(const Catalogue& catalogue, const Machine& 
   }
   calibrator.measure_all(missing);
   calibrator.measure_batches(missing);
+  if (options.stop && options.stop()) {
+    // Not even what is whole: a variant that is known is never measured with larger batches again.
+    return fail(ErrorCode::Unavailable, "stopped while measuring");
+  }
   CalibrationSummary summary = calibrator.take();
   for (const std::string& variant : summary.left) {
     spdlog::info("calibration: {}", variant);

@@ -29,6 +29,7 @@ struct CalibrationOptions {
   int threads = 0;                    // 0: chosen by measurement
   bool allow_spinning = false;
   std::function<void(const CalibrationProgress&)> progress;  // may be empty
+  std::function<bool()> stop;  // asked between runs; true ends it. May be empty
 };
 
 struct CalibrationSummary {
@@ -40,7 +41,9 @@ struct CalibrationSummary {
 // another machine, with another ONNX Runtime, thread count or model file is measured again.
 // Pretrained variants come first, then cheap ones, then larger batches while time remains.
 //
-// errors  where no variant can be measured at all, or none was asked for
+// errors  where no variant can be measured at all, none was asked for, or it was stopped; nothing
+// of
+//         this time is kept then
 Result<CalibrationSummary> calibrate(const Catalogue& catalogue, const Machine& machine,
                                      const CalibrationOptions& options);
 

@@ -137,6 +137,22 @@ void keep_described(const Catalogue& catalogue, Processor& processor, LocalDevic
 
 }  // namespace
 
+Result<void> check_variants(const Catalogue& catalogue, const std::vector<std::string>& wanted) {
+  const std::vector<CatalogueVariant>& known = catalogue.variants();
+  for (const std::string& name : wanted) {
+    const bool there = std::any_of(known.begin(), known.end(), [&](const CatalogueVariant& entry) {
+      return answers(entry.variant, name);
+    });
+    if (!there) {
+      return fail(ErrorCode::InvalidArgument,
+                  fmt::format("--variants: the catalogue has no model, network or variant '{}' "
+                              "(see `juggler models`)",
+                              name));
+    }
+  }
+  return {};
+}
+
 Result<LocalDevice> open_onnx_device(const OnnxDeviceOptions& options) {
   if (const Result<OnnxRuntime> runtime = load_onnx_runtime(options.home); !runtime) {
     return runtime.error();
@@ -145,12 +161,15 @@ Result<LocalDevice> open_onnx_device(const OnnxDeviceOptions& options) {
   if (!catalogue) {
     return catalogue.error();
   }
+  if (Result<void> known = check_variants(*catalogue, options.variants); !known) {
+    return known.error();
+  }
   const Machine machine = read_machine();
   const std::vector<std::string> variants = chosen_variants(*catalogue, options.variants);
   Result<CalibrationSummary> calibrated =
       calibrate(*catalogue, machine,
                 {options.home, options.identity.id, variants, options.calibration_budget,
-                 options.threads, options.allow_spinning, options.progress});
+                 options.threads, options.allow_spinning, options.progress, options.stop});
   if (!calibrated) {
     return calibrated.error();
   }

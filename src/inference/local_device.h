@@ -13,6 +13,7 @@
 
 #include "core/device.h"
 #include "core/result.h"
+#include "files/catalogue.h"
 #include "inference/calibrate.h"
 #include "runtime/engine.h"
 
@@ -39,7 +40,13 @@ struct OnnxDeviceOptions {
   std::vector<std::string> variants;  // models, networks or variants to serve; empty: all
   Micros calibration_budget = seconds(15);
   std::function<void(const CalibrationProgress&)> progress;
+  std::function<bool()> stop;  // of the calibration: see calibrate.h
 };
+
+// Whether each of `wanted` names a model, network or variant of the catalogue.
+//
+// errors  InvalidArgument, with the one that names nothing
+Result<void> check_variants(const Catalogue& catalogue, const std::vector<std::string>& wanted);
 
 // This machine, calibrated. Its energies come from power times time, where a figure for its board
 // is known (`[power] busy_mw` of the board's profile, or its rows); else they are absent.

@@ -4,6 +4,7 @@
 #include <fstream>
 #include <iterator>
 #include <optional>
+#include <set>
 
 #include <spdlog/spdlog.h>
 #include <nlohmann/json.hpp>
@@ -146,23 +147,27 @@ std::vector<Hashed> hash_all(const std::vector<std::filesystem::path>& files) {
 // Labels what one variant lacks.
 Result<void> label_with(const CatalogueVariant& entry, const std::vector<const Hashed*>& missing,
                         int top_k, InferenceEngine& engine, TwinLabels& labels,
-                        LabelSummary& summary, const std::function<void(const Hashed&)>& step) {
+                        LabelSummary& summary, std::set<std::filesystem::path>& unusable,
+                        const std::function<void(const Hashed&)>& step) {
   const std::string& id = entry.variant.id;
   if (Result<void> ok = engine.load(id); !ok) {
     return ok;
   }
   for (const Hashed* picture : missing) {
     step(*picture);
+    if (unusable.contains(picture->path)) {
+      continue;  // it was said once
+    }
     const std::optional<EngineInput> input = read_picture(picture->path, top_k);
     if (!input.has_value()) {
-      ++summary.skipped;
+      unusable.insert(picture->path);
       continue;
     }
     BatchReport report = engine.run(id, {&*input, 1});
     EngineOutput& output = report.outputs.front();
     if (output.status != AttemptStatus::Ok) {
       spdlog::warn("{}: not labelled: {}", picture->path.string(), output.reason);
-      ++summary.skipped;
+      unusable.insert(picture->path);
       continue;
     }
     labels.set(picture->sha256, id, {entry.variant.sha256, std::move(output.labels)});
@@ -259,6 +264,7 @@ Result<LabelSummary> label_pictures(const LabelJob& job, const Catalogue& catalo
   }
   const std::vector<Hashed> pictures = hash_all(*files);
   LabelSummary summary;
+  std::set<std::filesystem::path> unusable;
   LabelProgress state;
   state.total = pictures.size() * job.variants.size();
   for (const std::string& id : job.variants) {
@@ -287,7 +293,8 @@ Result<LabelSummary> label_pictures(const LabelJob& job, const Catalogue& catalo
       }
       ++state.done;
     };
-    if (Result<void> ok = label_with(*entry, missing, job.top_k, engine, labels, summary, step);
+    if (Result<void> ok =
+            label_with(*entry, missing, job.top_k, engine, labels, summary, unusable, step);
         !ok) {
       return ok.error();
     }
@@ -295,6 +302,7 @@ Result<LabelSummary> label_pictures(const LabelJob& job, const Catalogue& catalo
       return ok.error();
     }
   }
+  summary.skipped = unusable.size();
   return summary;
 }
 

@@ -62,7 +62,7 @@ struct LabelProgress {
 struct LabelSummary {
   std::size_t computed = 0;
   std::size_t reused = 0;   // in the file already, from the same model file
-  std::size_t skipped = 0;  // files that are no usable picture
+  std::size_t skipped = 0;  // files that are no usable picture, each counted once
 };
 
 // Labels every picture with every variant by `engine` and writes the file after each variant.

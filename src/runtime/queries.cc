@@ -9,6 +9,7 @@
 #include "core/result.h"
 #include "runtime/controller_shell.h"
 #include "wire/messages.h"
+#include "wire/version.h"
 
 namespace juggler {
 namespace {
@@ -287,6 +288,9 @@ json status(const Controller& controller, const ShellStats& shell, const std::st
 
 json answer(const Controller& controller, const ShellStats& shell, const std::string& version,
             Time now, const wire::Envelope& question) {
+  if (Result<void> type = wire::check_type(question, "query"); !type) {
+    return {{"error", type.error().message}};
+  }
   if (question.body == nullptr || question.body->size() > kQuestionBytesMax) {
     return {{"error", "a question is a JSON object of at most 4096 bytes"}};
   }
@@ -328,7 +332,7 @@ wire::Envelope answer_query(const Controller& controller, const ShellStats& shel
   wire::Envelope reply;
   reply.routing_key = question.reply_to;
   reply.correlation_id = question.correlation_id;
-  reply.type = "juggler.answer.v1";
+  reply.type = wire::type_of("answer");
   reply.content_type = "application/json";
   reply.persistent = false;
   reply.mandatory = false;
@@ -342,7 +346,7 @@ wire::Envelope make_query(const std::string& what, const std::string& task,
   wire::Envelope question;
   question.exchange = wire::kSubmitExchange;  // the one that submitters may write to
   question.routing_key = wire::kQueriesQueue;
-  question.type = "juggler.query.v1";
+  question.type = wire::type_of("query");
   question.content_type = "application/json";
   question.reply_to = reply_to;
   question.correlation_id = correlation_id;

@@ -28,11 +28,18 @@ class PrintableMessage final : public spdlog::custom_flag_formatter {
 
 }  // namespace
 
-Result<void> set_up_log(const std::string& program, const std::string& level) {
+Result<void> check_log_level(const std::string& level) {
   constexpr std::array<const char*, 6> kLevels{"trace", "debug", "info", "warn", "error", "off"};
   if (std::find(kLevels.begin(), kLevels.end(), level) == kLevels.end()) {
     return fail(ErrorCode::InvalidArgument,
                 "log level '" + level + "' is not trace, debug, info, warn, error or off");
+  }
+  return {};
+}
+
+Result<void> set_up_log(const std::string& program, const std::string& level) {
+  if (Result<void> known = check_log_level(level); !known) {
+    return known;
   }
   auto logger = spdlog::stderr_color_mt(program);
   logger->set_level(spdlog::level::from_str(level));

@@ -91,6 +91,15 @@ class HeaderReader {
     return value;
   }
 
+  std::optional<int> whole_number(const char* key, int min, int max, const char* unit) {
+    const std::optional<double> value = number(key, min, max, unit);
+    if (value.has_value() && *value != std::floor(*value)) {
+      complain(fmt::format("header '{}' is {}; it must be a whole number ({})", key, *value, unit));
+      return std::nullopt;
+    }
+    return value ? std::optional(static_cast<int>(*value)) : std::nullopt;
+  }
+
   std::optional<std::string> text(const char* key, std::size_t size_max) {
     const auto at = headers_.find(key);
     if (at == headers_.end()) {
@@ -180,7 +189,7 @@ Requirements read_requirements(const Envelope& envelope, HeaderReader& headers) 
   if (const auto mj = headers.number("max_energy_mj", 0, 1e9, "millijoules")) {
     wanted.max_energy = Microjoules{std::llround(*mj * 1000)};
   }
-  wanted.top_k = static_cast<int>(headers.number("top_k", 1, kTopKMax, "labels").value_or(5));
+  wanted.top_k = headers.whole_number("top_k", 1, kTopKMax, "labels").value_or(5);
   wanted.allow_synthetic = headers.flag("allow_synthetic");
   wanted.priority = envelope.priority.value_or(0);
   if (wanted.priority < 0 || wanted.priority > kPriorityMax) {

@@ -93,6 +93,19 @@ class MainJob(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn("accuracy", done.stdout + done.stderr)
 
+    def test_submit_names_a_task_that_can_be_explained_or_none(self):
+        with tempfile.TemporaryDirectory() as folder:
+            huge = os.path.join(folder, "huge.png")
+            with open(huge, "wb") as file:
+                file.write(png_header(30000, 30000))
+            alone = FLEET.run("submit", huge)  # refused before any decision
+            self.assertEqual(alone.returncode, 1, alone.stderr)
+            self.assertNotIn("juggler explain", alone.stdout)
+            both = FLEET.run("submit", huge, os.path.join(PHOTOS, "coffee.png"), "--deadline", "20s")
+        self.assertIn("1 of 2 completed.", both.stdout)
+        task = both.stdout.split("juggler explain ")[1].split()[0]
+        self.assertEqual(FLEET.ask("explain", task)["decision"], "place")
+
     def test_a_second_fleet_in_the_same_home_is_refused_at_once(self):
         done = FLEET.run("up", "--no-local", "--twin", "jetson-nano")
         self.assertEqual(done.returncode, 3, done.stdout + done.stderr)

@@ -14,10 +14,11 @@ import pika
 class Fleet:
     """Runs `juggler up` until the with-block ends. `build` holds the programs, `models` a catalogue."""
 
-    def __init__(self, build, models, arguments):
+    def __init__(self, build, models, arguments, prepare=None):
         self.juggler = os.path.join(build, "juggler")
         self.models = models
         self.arguments = arguments
+        self.prepare = prepare  # called with the home before anything starts
 
     def __enter__(self):
         self.folder = tempfile.TemporaryDirectory(prefix="juggler-e2e-")
@@ -27,6 +28,8 @@ class Fleet:
         library = os.path.join(os.path.dirname(self.models), "onnxruntime")
         if os.path.isdir(library):
             os.symlink(library, os.path.join(self.home, "onnxruntime"))
+        if self.prepare is not None:
+            self.prepare(self.home)
         self.environment = {**os.environ, "XDG_STATE_HOME": self.folder.name}
         self.environment.pop("JUGGLER_BROKER", None)
         self.out = open(os.path.join(self.folder.name, "up.out"), "w+", encoding="utf-8")
@@ -54,6 +57,21 @@ class Fleet:
     def said(self):
         with open(self.log.name, encoding="utf-8") as file:
             return self.printed() + file.read()
+
+    def await_said(self, word, limit_s=60):
+        end = time.monotonic() + limit_s
+        while word not in self.said():
+            assert time.monotonic() < end, f"'{word}' was not said\n{self.said()}"
+            time.sleep(0.05)
+
+    def stop(self):
+        """Ctrl-C; returns the exit status and how long it took."""
+        begun = time.monotonic()
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(60), time.monotonic() - begun
+
+    def events(self, kind):
+        return [event for event in map(json.loads, self.printed().splitlines()) if event["event"] == kind]
 
     def run(self, *arguments, timeout=60):
         return subprocess.run([self.juggler, *arguments, "--home", self.home], env=self.environment,

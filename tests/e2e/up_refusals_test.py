@@ -63,6 +63,35 @@ class Refusals(unittest.TestCase):
     def test_a_controller_configuration_that_is_not_there(self):
         self.refused("no-such.toml", "--controller-config", "no-such.toml")
 
+    def test_a_controller_configuration_that_the_controller_would_refuse(self):
+        file = os.path.join(self.folder.name, "controller.toml")
+        for word, text in (("controller.toml:1: 'min-acuracy'", 'min-acuracy = "75"'),
+                           ("'deadline'", 'deadline = 200'),
+                           ("no-such-policy", 'policy = "no-such-policy"'),
+                           ("log level", 'log-level = "loud"'),
+                           ("names a broker", 'broker = "amqp://a:b@127.0.0.1:1/c"'),
+                           ("controller.toml:2", 'seed = 1\npolicy = [')):
+            with self.subTest(text=text):
+                with open(file, "w", encoding="utf-8") as config:
+                    config.write(text)
+                self.refused(word, "--controller-config", file)
+
+    def test_a_configuration_that_is_no_file(self):
+        for place in ("/tmp", "/dev/zero"):
+            with self.subTest(place=place):
+                self.refused(place, "--controller-config", place)
+                done = subprocess.run([os.path.join(BUILD, "juggler"), "controller", "--config", place],
+                                      stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                                      timeout=60, check=False)
+                self.assertEqual(done.returncode, 2, done.stderr)
+                self.assertIn(place, done.stderr)
+
+    def test_labels_of_twins_that_cannot_be_read(self):
+        os.makedirs(os.path.join(self.home, "labels"))
+        with open(os.path.join(self.home, "labels", "twin-labels.jsonl"), "w", encoding="utf-8") as file:
+            file.write("nonsense\n")
+        self.refused("twin-labels.jsonl:1", "--no-local", "--twin", "jetson-nano", "--twin-labels")
+
     def test_a_broker_address_that_is_none(self):
         self.refused("amqp://", "--broker", "not-an-address")
 

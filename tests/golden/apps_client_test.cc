@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "apps/client.h"
 #include "runtime/loopback.h"
 #include "wire/messages.h"
@@ -156,6 +158,25 @@ TEST(Client, UnreadableFile_EndsAloneAndNothingIsSent) {
   EXPECT_EQ(answers[0].end, ClientEnd::Unreadable);
   EXPECT_EQ(answers[1].end, ClientEnd::Answered);
   EXPECT_EQ(fixture.sent.size(), 1U);
+}
+
+TEST(Client, Connecting_EndsWhenItIsStopped) {
+  Fixture fixture;  // whose transport never connects, and whose clock stands still
+  int asked = 0;
+  fixture.client.stop_when([&] { return ++asked > 3; });
+  const Result<void> connected = fixture.client.connect(seconds(10));
+  ASSERT_FALSE(connected.has_value());
+  EXPECT_NE(connected.error().message.find("stopped"), std::string::npos);
+}
+
+TEST(Client, Asking_EndsWhenItIsStopped) {
+  Fixture fixture;
+  fixture.transport.connect(0);
+  int asked = 0;
+  fixture.client.stop_when([&] { return ++asked > 5; });
+  const auto answer = fixture.client.ask("devices", "", seconds(10));
+  ASSERT_FALSE(answer.has_value());
+  EXPECT_NE(answer.error().message.find("stopped"), std::string::npos);
 }
 
 }  // namespace

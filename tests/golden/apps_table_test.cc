@@ -23,7 +23,7 @@ std::size_t widest_line(const std::string& text) {
 }
 
 Table table() {
-  Table table({{.title = "id", .fit = Fit::Middle, .least = 8},
+  Table table({{.title = "id", .fit = Fit::Id, .least = 8},
                {.title = "first to go", .leave_out = 2},
                {.title = "second", .leave_out = 1},
                {.title = "why", .fit = Fit::Wrap, .least = 10}});
@@ -42,6 +42,17 @@ TEST(Table, Wrap_BreaksWordsThatAreLongerThanALine) {
             (std::vector<std::string>{"at", "/a/long/", "path now"}));
 }
 
+TEST(Table, BreakId_KeepsPartsTogetherAndAllOfIt) {
+  using Lines = std::vector<std::string>;
+  EXPECT_EQ(break_id("jetson-orin-nano gpu0 T", 12, false), (Lines{"jetson-orin-", "nano gpu0 T"}));
+  EXPECT_EQ(break_id("efficientnet_lite0-fp16", 12, false), (Lines{"efficientnet", "_lite0-fp16"}));
+  EXPECT_EQ(break_id("abcdefghij", 4, false), (Lines{"abcd", "efgh", "ij"}));
+  EXPECT_EQ(break_id("µµµµµ-µ", 6, true), (Lines{"µµµµµ-", "µ"}));
+  EXPECT_EQ(break_id("  jetson-nano", 9, false), (Lines{"  jetson-", "  nano"}));
+  EXPECT_EQ(break_id("short", 8, false), Lines{"short"});
+  EXPECT_EQ(break_id("0123456789abcdefghij", 4, false), (Lines{"012~", "cdef", "ghij"}));
+}
+
 TEST(Table, WithRoom_IsWhole) {
   EXPECT_EQ(table().text(columns(80)),
             "id               first to go  second  why\n"
@@ -49,12 +60,12 @@ TEST(Table, WithRoom_IsWhole) {
             "device-number-1  12345678901  123456  one two three four five\n");
 }
 
-TEST(Table, TooWide_WrapsThenCutsIds) {
+TEST(Table, TooWide_ContinuesTextsThenIdsOnTheNextLine) {
   EXPECT_EQ(table().text(columns(45)),
             "id            first to go  second  why\n"
             "------------  -----------  ------  ----------\n"
-            "dev~number-1  12345678901  123456  one two\n"
-            "                                   three four\n"
+            "device-       12345678901  123456  one two\n"
+            "number-1                           three four\n"
             "                                   five\n");
 }
 

@@ -72,6 +72,14 @@ std::string outcomes(const Screen& screen) {
   return table.text();
 }
 
+// Nobody served anything: no energy, and nothing to say about one.
+std::string refusals(const Screen& screen) {
+  OutcomeTable table(screen);
+  const ClientAnswer no = refused();
+  table.add({"cat.jpg", &no, {}});
+  return table.text();
+}
+
 json candidate(const std::string& device, const std::string& verdict, std::int64_t energy_uj) {
   json entry{
       {"device", device},       {"processor", "gpu0"},        {"variant", "resnet50-fp16"},
@@ -230,6 +238,7 @@ std::vector<GoldenCase> golden_cases() {
   return {{"outcomes-120", outcomes(usual)},
           {"outcomes-80-ascii", outcomes(narrow)},
           {"outcomes-180", outcomes(wide)},
+          {"outcomes-refused", refusals(usual)},
           {"explain-120", explain_text(explanation(), usual, {})},
           {"explain-80-ascii", explain_text(explanation(), narrow, {})},
           {"explain-all", explain_text(explanation(), usual, {.all = true})},

@@ -4,8 +4,10 @@
 
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 
 #include "amqp/node_limits.h"
+#include "amqp/node_programs.h"
 #include "amqp/private_broker.h"
 #include "support/broker_node.h"
 
@@ -56,15 +58,26 @@ TEST(PrivateBroker, ImpossibleDevice_IsRefusedBeforeAnythingStarts) {
   }
 }
 
-TEST(PrivateBroker, BrokenConfiguration_FailsWithTheLog) {
+TEST(PrivateBroker, WithoutErlang_IsNotInstalled) {
+  EXPECT_TRUE(amqp::broker_installed());
+  const auto without = amqp::broker_installed("/usr/lib/rabbitmq/bin:/nowhere");
+  ASSERT_FALSE(without);
+  EXPECT_NE(without.error().message.find("erlang-base"), std::string::npos)
+      << without.error().message;
+}
+
+TEST(PrivateBroker, BrokenConfiguration_FailsWithTheLogOfThisStartAlone) {
   amqp::PrivateBrokerOptions options;
   options.dir = node().dir() + "/broken";
+  std::filesystem::create_directories(options.dir + "/log");
+  std::ofstream(options.dir + "/log/juggler@localhost.log") << "said by an older run\n";
   options.extra_configuration = "no.such.setting = 1\n";
   const auto broken = PrivateBroker::start(options);
   ASSERT_FALSE(broken);
   EXPECT_NE(broken.error().message.find("startup.log"), std::string::npos);
   EXPECT_NE(broken.error().message.find("failed_to_prepare_configuration"), std::string::npos)
       << broken.error().message;
+  EXPECT_EQ(broken.error().message.find("older run"), std::string::npos) << broken.error().message;
 }
 
 TEST(PrivateBroker, DeviceAddedLater_CanLogIn) {

@@ -283,6 +283,21 @@ TEST(Controller, NetworkDelay_IsLearnedFromResults) {
   EXPECT_EQ(harness.controller().fleet().find("a")->network(), milliseconds(10));
 }
 
+TEST(Controller, NetworkDelay_IsLearnedFromResultsThatComeTooLate) {
+  // Where only results in time taught anything, a slow way would never be known for one.
+  ControllerHarness harness(test::without_hedges());
+  harness.lead_with({board("a")});
+  harness.submit(submission("t").deadline(milliseconds(100)));
+  const Dispatch dispatch = harness.last_dispatch();
+  harness.advance(milliseconds(160));
+  EXPECT_EQ(harness.last_outcome().kind, OutcomeKind::Expired);
+  harness.confirm_all();
+  AttemptResult result = result_of(dispatch);
+  result.compute = milliseconds(50);
+  harness.result(result);
+  EXPECT_EQ(harness.controller().fleet().find("a")->network(), milliseconds(110));
+}
+
 TEST(Controller, BatchBetweenTwoMeasuredSizes_IsNotTakenForSlowness) {
   ControllerHarness harness;
   harness.lead_with({device("a")

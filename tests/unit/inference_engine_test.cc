@@ -223,9 +223,11 @@ TEST_F(OnnxEngineTest, LabelPictures_ComputesEachOnce) {
   ASSERT_TRUE(first.has_value()) << first.error().message;
   EXPECT_EQ(first->computed, 2U);
   EXPECT_EQ(first->skipped, 1U);
+  job.variants = {"tiny-fp32", "tiny-fp32"};
   const Result<LabelSummary> second = label_pictures(job, catalogue, *engine_, nullptr);
   EXPECT_EQ(second->computed, 0U);
-  EXPECT_EQ(second->reused, 2U);
+  EXPECT_EQ(second->reused, 4U);
+  EXPECT_EQ(second->skipped, 1U) << "a picture is counted once, not by variant";
   const Result<TwinLabels> labels = TwinLabels::load(job.file);
   const TwinLabels::Entry* entry =
       labels->find(sha256_hex(test::plain_png(9, 9, 0, 0, 255)), "tiny-fp32");

@@ -55,6 +55,21 @@ TEST(Link, SingleMessages_SayNothingOfTheBytes) {
   EXPECT_NEAR(static_cast<double>(link.round_trip().count), 36'000, 500);
 }
 
+TEST(Link, OneLostPacket_SaysLittle_ButALongerWayIsFollowed) {
+  Link link;
+  Time now;
+  const auto takes = [&](Micros round_trip, int times) {
+    for (int i = 0; i < times; ++i, now = now + seconds(1)) {
+      batch_over(link, now, 1, Micros{0}, round_trip + milliseconds(i % 2));
+    }
+  };
+  takes(milliseconds(20), 40);
+  takes(milliseconds(250), 1);
+  EXPECT_LT(link.round_trip(), milliseconds(22));
+  takes(milliseconds(80), 40);
+  EXPECT_NEAR(static_cast<double>(link.round_trip().count), 80'500, 2'000);
+}
+
 TEST(Link, AbsurdFigures_AreBounded) {
   Link link;
   for (int i = 0; i < 20; ++i) {

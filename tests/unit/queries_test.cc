@@ -114,6 +114,16 @@ TEST_F(QueriesTest, ExplainUnknownTask_SaysSo) {
   EXPECT_TRUE(ask("explain", "nobody").contains("error"));
 }
 
+TEST_F(QueriesTest, OtherMajorVersion_IsRefusedInTheAnswer) {
+  wire::Envelope question = make_query("status", "", "replies", "c");
+  question.type = "juggler.query.v2";
+  const wire::Envelope reply =
+      answer_query(harness_.controller(), shell_, "v1", harness_.now(), question);
+  EXPECT_EQ(reply.type, "juggler.answer.v1");
+  const json said = json::parse(*reply.body);
+  EXPECT_NE(said["error"].get<std::string>().find("juggler.query.v1"), std::string::npos);
+}
+
 TEST_F(QueriesTest, Status_Counts) {
   harness_.submit(submission("t"));
   const json answer = ask("status");

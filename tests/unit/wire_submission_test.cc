@@ -107,7 +107,7 @@ TEST(WireSubmission, NumbersOutOfRange_AreRefusedByName) {
       {"min_accuracy", {-0.001, 100.001}},
       {"deadline_ms", {0.0, -5.0, 86'400'001.0}},
       {"max_energy_mj", {-1.0, 1e10}},
-      {"top_k", {0.0, 1001.0, -3.0}}};
+      {"top_k", {0.0, 1001.0, -3.0, 2.9}}};
   for (const auto& [header, values] : cases) {
     std::vector<double> all = values;
     all.push_back(std::numeric_limits<double>::quiet_NaN());
