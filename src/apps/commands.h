@@ -13,6 +13,7 @@ void add_query_commands(CLI::App& app, Action& action);  // devices, models, pol
 void add_explain_command(CLI::App& app, Action& action);
 void add_doctor_command(CLI::App& app, Action& action);
 void add_simulate_command(CLI::App& app, Action& action);
+void add_bench_command(CLI::App& app, Action& action);
 void add_replay_command(CLI::App& app, Action& action);
 void add_evaluate_command(CLI::App& app, Action& action);
 void add_plan_command(CLI::App& app, Action& action);

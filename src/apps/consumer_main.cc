@@ -16,6 +16,7 @@
 #include "apps/stop_signals.h"
 #include "apps/version.h"
 #include "core/consumer.h"
+#include "inference/given_twin.h"
 #include "inference/local_device.h"
 #include "runtime/clock.h"
 #include "runtime/consumer_shell.h"
@@ -36,6 +37,7 @@ struct ConsumerFlags {
   std::string engine = "onnx";
   std::string twin;
   std::string twin_labels;
+  std::string twin_facts;
   std::string threads = "auto";
   std::vector<std::string> variants;
   std::optional<Micros> calibrate_max;
@@ -55,6 +57,9 @@ void declare(CLI::App& app, ConsumerFlags& flags) {
       ->type_name("KIND");
   app.add_option("--twin-labels", flags.twin_labels,
                  "Labels for a twin's answers, made by label-pictures")
+      ->type_name("FILE");
+  app.add_option("--twin-facts", flags.twin_facts,
+                 "Stand for the device of this file, which juggler bench writes")
       ->type_name("FILE");
   app.add_option("--threads", flags.threads, "Threads of a network, or auto: by measurement")
       ->type_name("N|auto")
@@ -98,6 +103,11 @@ Result<LocalDevice> open_device(const ConsumerFlags& flags) {
   if (flags.engine == "noop") {
     return open_noop_device({.identity = identity, .window_batches = 16, .batch_max = 1});
   }
+  if (!flags.twin_facts.empty()) {
+    Result<GivenTwin> twin = read_given_twin(flags.twin_facts);
+    return twin ? open_given_twin(std::move(*twin), identity, flags.seed)
+                : Result<LocalDevice>(twin.error());
+  }
   if (flags.engine == "twin") {
     return open_twin_device({.home = home,
                              .identity = identity,
@@ -137,8 +147,15 @@ int serve(LocalDevice device, amqp::BrokerUrl broker, const ConsumerFlags& flags
       amqp::device_session(std::move(broker), facts.id, facts.incarnation, window_of(facts)));
   ThreadExecutor executor(std::move(device.engines), [&transport] { transport->wake(); });
   Consumer consumer(ConsumerConfig{}, std::move(device.facts));
-  ConsumerShell shell(consumer, *transport, executor, clock,
-                      {.sample_host = [&host] { return host.sample(); }});
+  const auto sample = [&host, memory_free = device.memory_free] {
+    HostSample sampled;
+    if (!memory_free.has_value()) {
+      return host.sample();
+    }
+    sampled.memory_free = memory_free;
+    return sampled;
+  };
+  ConsumerShell shell(consumer, *transport, executor, clock, {.sample_host = sample});
 
   stop_signals_wake(transport.get());
   IdleMemory memory;
@@ -171,7 +188,7 @@ int serve(LocalDevice device, amqp::BrokerUrl broker, const ConsumerFlags& flags
 // than what was asked for. Chooses the engine where --twin alone says which.
 Result<void> check_engine(const CLI::App& app, ConsumerFlags& flags) {
   const bool named = app.get_option("--engine")->count() > 0;
-  if (!flags.twin.empty() && !named) {
+  if (!(flags.twin.empty() && flags.twin_facts.empty()) && !named) {
     flags.engine = "twin";
   }
   const auto only_for = [&flags](bool given, const char* flag, const char* engine) {
@@ -183,13 +200,18 @@ Result<void> check_engine(const CLI::App& app, ConsumerFlags& flags) {
                : Result<void>();
   };
   for (const Result<void>& checked : {only_for(!flags.twin.empty(), "--twin", "twin"),
+                                      only_for(!flags.twin_facts.empty(), "--twin-facts", "twin"),
                                       only_for(!flags.twin_labels.empty(), "--twin-labels", "twin"),
                                       only_for(!flags.variants.empty(), "--variants", "onnx")}) {
     if (!checked) {
       return checked;
     }
   }
-  if (flags.engine == "twin" && flags.twin.empty()) {
+  if (!flags.twin_facts.empty() && !(flags.twin.empty() && flags.twin_labels.empty())) {
+    return fail(ErrorCode::InvalidArgument,
+                "--twin-facts says all of the twin: leave --twin and --twin-labels out");
+  }
+  if (flags.engine == "twin" && flags.twin.empty() && flags.twin_facts.empty()) {
     return fail(ErrorCode::InvalidArgument, "--engine twin needs --twin KIND: which board");
   }
   return {};

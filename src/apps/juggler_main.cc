@@ -24,6 +24,7 @@ int main(int argc, char** argv) {
   add_explain_command(app, action);
   add_doctor_command(app, action);
   add_simulate_command(app, action);
+  add_bench_command(app, action);
   add_replay_command(app, action);
   add_evaluate_command(app, action);
   add_plan_command(app, action);

@@ -15,6 +15,14 @@ json latency_json(const sim::LatencySummary& latency) {
           {"max", latency.max.count}};
 }
 
+json parts_json(const sim::LatencyParts& parts) {
+  return {{"outside", parts.outside.count},
+          {"waiting", parts.waiting.count},
+          {"network", parts.network.count},
+          {"queued", parts.queued.count},
+          {"compute", parts.compute.count}};
+}
+
 json classes_json(const sim::RunResult& result) {
   json list = json::array();
   for (const sim::ClassResult& demand : result.classes) {
@@ -107,6 +115,7 @@ json run_json(const Run& run) {
                 {"throughput_hz", result.throughput_hz},
                 {"on_time_hz", result.on_time_hz},
                 {"latency_us", latency_json(result.latency)},
+                {"latency_parts_us", parts_json(result.latency_parts)},
                 {"energy_uj", energy_json(run)},
                 {"bound", bound_json(run)},
                 {"accuracy_percent_mean", result.accuracy_percent_mean},

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,8 @@ struct LocalDevice {
   DeviceFacts facts;
   std::map<std::string, std::unique_ptr<InferenceEngine>> engines;  // by processor id
   std::vector<std::string> notes;  // what is missing and why, for the person who started it
+  // What its heartbeats say is free; empty: what the host has.
+  std::optional<Bytes> memory_free{};
 };
 
 struct DeviceIdentity {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <map>
 #include <string>
 #include <utility>
@@ -128,7 +129,10 @@ BatchReport TwinEngine::run(const std::string& variant, std::span<const EngineIn
   }
   if (good > 0) {
     const ProfilePoint point = point_at(*at->second, good);
-    report.compute = draw_latency(point, rng_);
+    const Micros drawn = draw_latency(point, rng_);
+    const auto spread = static_cast<double>((drawn - point.latency_mean).count);
+    report.compute =
+        std::max(point.latency_mean + Micros{std::llround(spread * options_.noise)}, Micros{1});
     report.energy = point.energy;
     options_.sleep_until(start + std::chrono::microseconds(report.compute.count));
   }

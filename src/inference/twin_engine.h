@@ -23,6 +23,7 @@ struct TwinEngineOptions {
   std::uint64_t seed = 1;
   // Returns at this time; empty: an absolute clock_nanosleep. Tests replace it.
   std::function<void(std::chrono::steady_clock::time_point)> sleep_until;
+  double noise = 1.0;  // spread of single runs: 1 as p95 says, 0 none
 };
 
 // A batch takes the profile's time with seeded noise (core/profile_point.h). Loading takes the

@@ -239,7 +239,8 @@ void Broker::deliver(QueueIndex index, QueueConsumer& consumer, StoredMessage me
     consumer.unacked += 1;
     connection.unacked.push_back({std::move(message), index, consumer.subscription});
   }
-  send(connection, std::move(frame), profile_.hop);
+  const Micros copying{profile_.hop_per_100_kib.count * frame.size / 102'400};
+  send(connection, std::move(frame), profile_.hop + copying);
 }
 
 std::size_t Broker::ready(const std::string& queue) const {

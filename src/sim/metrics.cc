@@ -193,6 +193,7 @@ void Metrics::completed(TaskLine& line, const Outcome& outcome, Time now, bool c
   if (!counts) {
     return;
   }
+  add_parts(now - line.scheduled, outcome);
   VariantResult& used = variants_[variant->second];
   used.completed += 1;
   used.energy += energy;
@@ -204,6 +205,14 @@ void Metrics::completed(TaskLine& line, const Outcome& outcome, Time now, bool c
   accuracy_sum_ += accuracy.count;
   const std::optional<MilliPercent> floor = classes_[line.demand].min_accuracy;
   totals_.below_accuracy_floor += floor.has_value() && accuracy < *floor ? 1U : 0U;
+}
+
+void Metrics::add_parts(Micros latency, const Outcome& outcome) {
+  parts_sum_.outside += latency - outcome.total;
+  parts_sum_.waiting += outcome.waiting;
+  parts_sum_.network += outcome.network;
+  parts_sum_.queued += outcome.queued;
+  parts_sum_.compute += outcome.compute;
 }
 
 void Metrics::controller_holds(Time now, std::size_t tasks) {
@@ -278,6 +287,12 @@ void Metrics::write(RunResult& result, Time until) const {
     }
   }
   result.latency = summary(all);
+  const auto mean = [&](Micros sum) {
+    return Micros{sum.count / static_cast<std::int64_t>(std::max<std::size_t>(all.size(), 1))};
+  };
+  result.latency_parts = {mean(parts_sum_.outside), mean(parts_sum_.waiting),
+                          mean(parts_sum_.network), mean(parts_sum_.queued),
+                          mean(parts_sum_.compute)};
   result.classes.clear();
   for (std::size_t c = 0; c < classes_.size(); ++c) {
     ClassResult figures = books_[c].result;

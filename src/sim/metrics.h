@@ -26,6 +26,17 @@ struct LatencySummary {
   Micros max;
 };
 
+// Where the time of completed tasks went, on average: the parts of an outcome (core/task.h), by the
+// controller's clock, and what the client saw beyond them: from the schedule to the controller, and
+// back.
+struct LatencyParts {
+  Micros outside;
+  Micros waiting;
+  Micros network;
+  Micros queued;
+  Micros compute;
+};
+
 struct ProcessorResult {
   std::string id;
   std::uint64_t batches = 0;
@@ -96,6 +107,7 @@ struct RunResult {
   std::uint64_t contradicted = 0;  // outcomes that differed from the first: a broken promise
   std::map<std::string, std::uint64_t> rejected_by_reason;
   LatencySummary latency;        // of completed tasks
+  LatencyParts latency_parts;    // of the same
   Microjoules energy_completed;  // above idle, board input: their shares
   Microjoules energy_total;      // the same of everything that ran, warm-up and failures included
   std::uint64_t energy_unknown = 0;        // completed tasks whose energy nobody knows
@@ -160,7 +172,12 @@ class Metrics {
   // The broker lost its result before that was on disk: a client may have read the outcome already,
   // and another leader may give another one.
   void result_lost(std::uint64_t task) { tasks_[task].may_differ = true; }
+  // requires  knows(outcome), where it completes
   void answered(std::uint64_t task, const Outcome& outcome, Time now);
+  // Whether device and variant of a completed outcome are those of the fleet.
+  bool knows(const Outcome& outcome) const {
+    return device_index_.contains(outcome.device) && variant_index_.contains(outcome.variant);
+  }
   void controller_holds(Time now, std::size_t tasks);
 
   std::uint64_t open() const { return open_; }  // accepted and not answered
@@ -203,6 +220,7 @@ class Metrics {
     std::uint64_t dropped = 0;
   };
   void completed(TaskLine& line, const Outcome& outcome, Time now, bool counts);
+  void add_parts(Micros latency, const Outcome& outcome);
   SecondResult& second(Time when);
   LatencySummary summary(std::vector<std::uint32_t>& latencies) const;
 
@@ -220,6 +238,7 @@ class Metrics {
   std::vector<MilliPercent> accuracies_;                          // by variant
   RunResult totals_;
   std::int64_t accuracy_sum_ = 0;
+  LatencyParts parts_sum_;
   std::vector<SecondResult> seconds_;
 };
 

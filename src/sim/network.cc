@@ -55,6 +55,9 @@ Micros Pipe::delay_of(std::uint32_t bytes) {
 void Pipe::send(Frame frame, Micros later) {
   const Time ready = agenda_.now() + later;
   Time sent = std::max(ready, busy_until_);
+  if (frame.kind == FrameKind::Publish || frame.kind == FrameKind::Deliver) {
+    sent = sent + profile_.message;
+  }
   if (profile_.bits_per_second > 0) {
     sent = sent + Micros{std::int64_t{frame.size} * 8'000'000 / profile_.bits_per_second};
   }

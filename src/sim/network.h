@@ -19,6 +19,9 @@ struct PipeProfile {
   Micros jitter;                      // standard deviation of it
   std::int64_t bits_per_second = 0;   // 0: no limit
   std::int64_t loss_per_million = 0;  // of packets; each costs a retransmission
+  // What a message takes of those who read and write this connection: its messages pass one after
+  // the other, so that a batch does not arrive at once.
+  Micros message{};
 
   friend bool operator==(const PipeProfile&, const PipeProfile&) = default;
 };

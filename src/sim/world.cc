@@ -38,6 +38,16 @@ std::int64_t real_ns() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(now).count();
 }
 
+std::vector<const DeviceFacts*> truths(const Scenario& scenario) {
+  std::vector<const DeviceFacts*> facts;
+  for (const ScenarioDevice& device : scenario.devices) {
+    facts.push_back(&device.truth);
+  }
+  return facts;
+}
+
+}  // namespace
+
 std::vector<MetricsClass> metrics_classes(const Scenario& scenario) {
   std::vector<MetricsClass> classes;
   for (const DemandClass& demand : scenario.classes) {
@@ -48,16 +58,6 @@ std::vector<MetricsClass> metrics_classes(const Scenario& scenario) {
   }
   return classes;
 }
-
-std::vector<const DeviceFacts*> truths(const Scenario& scenario) {
-  std::vector<const DeviceFacts*> facts;
-  for (const ScenarioDevice& device : scenario.devices) {
-    facts.push_back(&device.truth);
-  }
-  return facts;
-}
-
-}  // namespace
 
 std::uint64_t seed_of(std::uint64_t seed, Stream stream, std::uint64_t index) {
   Rng rng((seed * 0x9e3779b97f4a7c15ULL + static_cast<std::uint64_t>(stream)) *
@@ -71,7 +71,8 @@ LinkProfile link_of(const NetworkProfile& profile) {
   const PipeProfile way{.latency = profile.rtt / 2,
                         .jitter = profile.jitter * 707 / 1000,
                         .bits_per_second = profile.bandwidth_kbits * 1000,
-                        .loss_per_million = profile.loss_ppm};
+                        .loss_per_million = profile.loss_ppm,
+                        .message = kDeviceMessage};
   return symmetric(way);
 }
 

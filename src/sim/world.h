@@ -126,7 +126,16 @@ enum class Stream : std::uint64_t {
 };
 std::uint64_t seed_of(std::uint64_t seed, Stream stream, std::uint64_t index = 0);
 
-// A scenario's network as a link: half its round trip each way.
+// What a scenario's classes promise, for the books: deadlines and floors with the defaults filled
+// in.
+std::vector<MetricsClass> metrics_classes(const Scenario& scenario);
+
+// What a message takes on a device's connection: four hops at 4,300 tasks/s, the most that a broker
+// on two processors was seen to carry (docs/performance.md#round-trip). The connections of
+// controllers and clients carry all tasks, and stand for as many as are needed: they have none.
+inline constexpr Micros kDeviceMessage{60};
+
+// A device's network as a link: half its round trip each way.
 LinkProfile link_of(const NetworkProfile& profile);
 
 }  // namespace juggler::sim
