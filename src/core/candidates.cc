@@ -7,30 +7,8 @@
 namespace juggler {
 namespace {
 
-// Verdicts that depend on the task and the variant alone.
-std::optional<Verdict> unfit(const TaskView& task, const Variant& variant) {
-  if (!answers(variant, task.model)) {
-    return Verdict::OtherModel;
-  }
-  if (variant.weights == Weights::Synthetic && !task.allow_synthetic &&
-      !names_directly(variant, task.model)) {
-    return Verdict::SyntheticOnly;
-  }
-  // A preprocessed tensor and opaque bytes mean something to one named variant only.
-  const bool needs_name =
-      task.payload == PayloadKind::FloatTensor || task.payload == PayloadKind::Opaque;
-  if (needs_name && !names_directly(variant, task.model) && variant.model != "noop") {
-    return Verdict::PayloadUnfit;
-  }
-  const std::optional<MilliPercent> floor = task.requirements->min_accuracy;
-  if (floor.has_value() && variant.accuracy < *floor) {
-    return Verdict::BelowAccuracy;
-  }
-  return std::nullopt;
-}
-
-std::optional<Verdict> device_unfit(const TaskView& task, const DeviceState& device) {
-  switch (device.liveness) {
+std::optional<Verdict> device_unfit(const TaskView& task, const LaneState& lane) {
+  switch (lane.liveness) {
     case Liveness::Live:
       break;
     case Liveness::Suspect:
@@ -43,7 +21,7 @@ std::optional<Verdict> device_unfit(const TaskView& task, const DeviceState& dev
       return Verdict::DeviceDraining;
   }
   if (task.devices_failed != nullptr &&
-      std::find(task.devices_failed->begin(), task.devices_failed->end(), device.facts->id) !=
+      std::find(task.devices_failed->begin(), task.devices_failed->end(), lane.facts->id) !=
           task.devices_failed->end()) {
     return Verdict::AlreadyTried;
   }
@@ -76,71 +54,86 @@ void share_of_opening(const BatchCost& hoped_for, int tasks, Candidate& candidat
 
 }  // namespace
 
-// One processor with one task before it.
+// One variant on one processor with one task before it.
 struct Judge::Scene {
+  const Question& question;
   const LaneOutlook& lane;
-  const Outlook& outlook;
-  const TaskView& task;
-  const Objective& objective;
-  Time now;
+  std::size_t profile;
 
-  const ProfileCosts& costs(std::size_t profile) const { return (*lane.costs)[profile]; }
-  BatchCost expected(std::size_t profile, int tasks) const {
-    return corrected(costs(profile).of(tasks), *lane.learned, profile);
+  const TaskView& task() const { return question.task; }
+  const Objective& objective() const { return question.objective; }
+  const ProfileCosts& costs() const { return (*lane.costs)[profile]; }
+  BatchCost expected(int tasks) const {
+    return corrected(costs().of(tasks), *lane.learned, profile);
   }
+  Micros back() const { return lane.network - lane.network / 2; }
   // Until when a batch must have been computed for this task: the deadline less the way back.
-  Time due() const { return task.deadline - (lane.network - lane.network / 2); }
+  Time due() const { return task().deadline - back(); }
   // What the goal weighs beside energy.
   std::int64_t worth(std::int64_t latency_mw, Micros wait, MilliPercent accuracy) const {
     return latency_mw * wait.count / 1000 +
-           objective.rates.accuracy_uj_per_point * (100'000 - accuracy.count) / 1000;
+           objective().rates.accuracy_uj_per_point * (100'000 - accuracy.count) / 1000;
   }
-  bool patient() const { return objective.batching == Batching::Planned && task.deadline_stated; }
+  bool patient() const {
+    return objective().batching == Batching::Planned && task().deadline_stated;
+  }
+};
+
+// What a batch of this task alone would take there.
+struct Judge::Alone {
+  BatchCost cost;
+  Micros late(std::int64_t z_permille) const {
+    return cost.mean + margin_of_one(cost.spread, z_permille);
+  }
 };
 
 // Finds the batch that the task would be part of, and when that would be done. Returns whether it
 // and all others there are predicted to be in time.
-bool Judge::fit(const Scene& scene, std::size_t profile, Candidate& candidate) const {
+bool Judge::fit(const Scene& scene, const Alone& alone, Candidate& candidate) const {
   const Line& line = *scene.lane.line;
-  const Micros back = scene.lane.network - scene.lane.network / 2;
-  for (std::size_t i = 0; i < line.size() && scene.objective.batching != Batching::Never; ++i) {
+  const TaskView& task = scene.task();
+  const ProfileCosts& costs = scene.costs();
+  for (std::size_t i = 0; i < line.size() && scene.objective().batching != Batching::Never; ++i) {
     const OpenBatch& batch = line[i];
-    const bool away = scene.outlook.over_lower_priorities && batch.priority < scene.task.priority;
-    if (batch.profile != profile || away || batch.tasks >= scene.costs(profile).batch_max() ||
-        over_energy(scene.task, scene.costs(profile).of(batch.tasks + 1), batch.tasks + 1)) {
+    const bool away =
+        scene.question.outlook.over_lower_priorities && batch.priority < task.priority;
+    if (batch.profile != scene.profile || away || batch.tasks >= costs.batch_max() ||
+        over_energy(task, costs.of(batch.tasks + 1), batch.tasks + 1)) {
       continue;
     }
-    const BatchCost grown = scene.expected(profile, batch.tasks + 1);
-    const BatchCost in_the_end = scene.expected(profile, std::max(batch.hoped, batch.tasks + 1));
+    const BatchCost grown = scene.expected(batch.tasks + 1);
+    const BatchCost in_the_end = scene.expected(std::max(batch.hoped, batch.tasks + 1));
     const Timeline::Fit found =
-        timeline_.join(i, scene.task.priority, candidate.due, in_the_end, scene.task.bytes);
+        timeline_.join(i, task.priority, candidate.due, in_the_end, task.bytes);
     if (found.in_time) {
       candidate.batch = batch.id;
       candidate.tasks = batch.tasks + 1;
       candidate.hoped = std::max(batch.hoped, candidate.tasks);
-      candidate.latency = grown.mean + margin_of(grown.spread.count * grown.spread.count, 1645);
-      candidate.finish = found.end_late() + back;
-      share_of_joining(scene.expected(profile, batch.tasks), grown, candidate);
+      candidate.latency = grown.mean + margin_of_one(grown.spread, 1645);
+      candidate.finish = found.end_late + scene.back();
+      share_of_joining(scene.expected(batch.tasks), grown, candidate);
       return true;
     }
   }
-  return open_batch(scene, profile, candidate);
+  return open_batch(scene, alone, candidate);
 }
 
-bool Judge::open_batch(const Scene& scene, std::size_t profile, Candidate& candidate) const {
-  const Micros back = scene.lane.network - scene.lane.network / 2;
-  int tasks = company(scene, profile, candidate);
+bool Judge::open_batch(const Scene& scene, const Alone& alone, Candidate& candidate) const {
+  const TaskView& task = scene.task();
+  const Timeline::Fit by_itself =
+      timeline_.insert(task.priority, candidate.due, alone.cost, task.bytes);
+  int tasks = company(scene, alone, candidate, by_itself);
   while (true) {
-    const BatchCost batch = scene.expected(profile, tasks);
+    const BatchCost batch = tasks == 1 ? alone.cost : scene.expected(tasks);
     const Timeline::Fit found =
-        timeline_.insert(scene.task.priority, candidate.due, batch, scene.task.bytes * tasks);
+        tasks == 1 ? by_itself
+                   : timeline_.insert(task.priority, candidate.due, batch, task.bytes * tasks);
     if (!found.in_time && tasks > 1) {
       tasks /= 2;  // there is room for a smaller one, perhaps
       continue;
     }
-    const BatchCost alone = scene.expected(profile, 1);
-    candidate.latency = alone.mean + margin_of(alone.spread.count * alone.spread.count, 1645);
-    candidate.finish = found.end_late() + back;
+    candidate.latency = alone.late(1645);
+    candidate.finish = found.end_late + scene.back();
     candidate.hoped = tasks;
     share_of_opening(batch, tasks, candidate);
     return found.in_time;
@@ -148,39 +141,41 @@ bool Judge::open_batch(const Scene& scene, std::size_t profile, Candidate& candi
 }
 
 // How many tasks a batch is expected to have that this task opens: others can join while it stands
-// in line, and while it can be held back.
-int Judge::company(const Scene& scene, std::size_t profile, const Candidate& candidate) const {
-  if (scene.objective.batching != Batching::Planned) {
+// in line, and while it can be held back. `found`: if it stayed alone.
+int Judge::company(const Scene& scene, const Alone& alone, const Candidate& candidate,
+                   const Timeline::Fit& found) const {
+  if (scene.objective().batching != Batching::Planned) {
     return 1;
   }
-  const Timeline::Fit alone = timeline_.insert(scene.task.priority, candidate.due,
-                                               scene.expected(profile, 1), scene.task.bytes);
-  Micros open_for = alone.end - scene.expected(profile, 1).takes() - scene.now;
-  if (scene.patient() && alone.in_time) {
-    open_for += candidate.due - alone.end_late();
+  Micros open_for = found.end - alone.cost.takes() - scene.question.now;
+  if (scene.patient() && found.in_time) {
+    open_for += candidate.due - found.end_late;
   }
   const std::int64_t joiners = std::max<std::int64_t>(open_for.count, 0) /
-                               scene.outlook.arrival_gap_us *
-                               scene.lane.learned->profiles[profile].fill_permille() / 1000;
-  return static_cast<int>(std::min<std::int64_t>(1 + joiners, scene.costs(profile).batch_max()));
+                               scene.question.outlook.arrival_gap_us *
+                               scene.lane.learned->profiles[scene.profile].fill_permille() / 1000;
+  return static_cast<int>(std::min<std::int64_t>(1 + joiners, scene.costs().batch_max()));
 }
 
 // What the task would ask of this processor if nobody were in its way.
-void Judge::ask(const Scene& scene, std::size_t profile, Candidate& candidate) const {
-  const Micros transfer = scene.lane.link.transfer(scene.task.bytes);
-  const Micros time = scene.task.deadline - scene.now - scene.lane.network - transfer;
-  const ProfileCosts& costs = scene.costs(profile);
+void Judge::ask(const Scene& scene, Candidate& candidate) const {
+  const TaskView& task = scene.task();
+  const Micros transfer = scene.lane.pace.transfer(task.bytes);
+  const Micros time = task.deadline - scene.question.now - scene.lane.network - transfer;
+  const ProfileCosts& costs = scene.costs();
   // Half of its time for others to come, half for the batch.
-  const std::int64_t come = time.count / 2 / scene.outlook.arrival_gap_us;
+  const std::int64_t come = time.count / 2 / scene.question.outlook.arrival_gap_us;
   int tasks = static_cast<int>(std::clamp<std::int64_t>(1 + come, 1, costs.batch_max()));
   while (tasks > 1 && std::max(costs.of(tasks).mean, transfer * tasks) * 2 > time) {
     tasks /= 2;
   }
-  const BatchCost batch = scene.expected(profile, tasks);
-  candidate.asks = std::max(batch.mean / tasks, transfer);  // whichever keeps others away longer
+  const BatchCost batch = scene.expected(tasks);
+  const ExchangeRates& rates = scene.objective().rates;
+  candidate.asks = std::max(batch.mean / tasks,
+                            transfer);  // whichever keeps others away longer
   candidate.asks_uj = scene.lane.price_mw * candidate.asks.count / 1000 +
-                      scene.worth(scene.objective.rates.latency_mw, batch.mean, candidate.accuracy);
-  if (scene.objective.energy && batch.energy.has_value()) {
+                      scene.worth(rates.latency_mw, batch.mean, candidate.accuracy);
+  if (scene.objective().energy && batch.energy.has_value()) {
     candidate.asks_uj += batch.energy->count / tasks;
   }
 }
@@ -190,116 +185,153 @@ void Judge::ask(const Scene& scene, std::size_t profile, Candidate& candidate) c
 bool Judge::too_dear(const Scene& scene, const Candidate& candidate) const {
   const Microjoules energy = candidate.energy.value_or(Microjoules{0});
   return scene.lane.queued > 0 && scene.lane.scarce && candidate.price_uj > 0 &&
-         candidate.price_uj + energy.count > worth_of(scene.task.priority).count;
+         candidate.price_uj + energy.count > worth_of(scene.task().priority).count;
 }
 
-Candidate Judge::judge_one(const Scene& scene, std::size_t profile) const {
+void Judge::add_figures(const Scene& scene, const Alone& alone, Candidate& candidate,
+                        bool& in_time) const {
+  candidate.due = scene.due();
+  in_time = fit(scene, alone, candidate);
+  const Objective& objective = scene.objective();
+  const ExchangeRates& rates = objective.rates;
+  // Who stated no deadline waits for somebody's answer, not until the controller's own limit.
+  const std::int64_t latency_mw = scene.task().deadline_stated
+                                      ? rates.latency_mw
+                                      : std::max(rates.latency_mw, rates.holding_mw);
+  if (objective.energy && candidate.energy.has_value()) {
+    candidate.cost_uj = candidate.energy->count;
+  }
+  const Micros wait = candidate.finish - scene.question.now;
+  candidate.cost_uj += scene.worth(latency_mw, wait, candidate.accuracy);
+  candidate.price_uj = objective.prices ? scene.lane.price_mw * candidate.occupies.count / 1000 : 0;
+  if (objective.prices || objective.loading) {
+    ask(scene, candidate);
+  }
+}
+
+// Of a task and a variant that fit each other.
+Verdict Judge::verdict_of(const Scene& scene, const Alone& alone, const Candidate& candidate,
+                          bool in_time) const {
   const LaneOutlook& lane = scene.lane;
-  const TaskView& task = scene.task;
-  const Variant& variant = lane.facts->variants[scene.costs(profile).variant];
+  const TaskView& task = scene.task();
+  if (const auto energy = over_energy(task, scene.costs().of(candidate.tasks), candidate.tasks)) {
+    return *energy;
+  }
+  if (scene.question.now + alone.late(kPlanZPermille) + lane.network +
+          lane.pace.transfer(task.bytes) >
+      task.deadline) {
+    return Verdict::TooSlow;
+  }
+  if (lane.device_verdict.has_value()) {
+    return *lane.device_verdict;
+  }
+  const Profile& facts = lane.facts->processors[lane.lane].profiles[scene.profile];
+  if (!lane.learned->profiles[scene.profile].loaded && lane.memory_free.has_value() &&
+      facts.memory > *lane.memory_free) {
+    return Verdict::MemoryShort;
+  }
+  if (!in_time) {
+    return Verdict::QueueTooLong;
+  }
+  if (too_dear(scene, candidate)) {
+    return Verdict::TooDear;
+  }
+  return lane.window_full ? Verdict::WindowFull : Verdict::Meets;
+}
+
+Candidate Judge::judge_one(const Question& question, const LaneOutlook& lane, std::size_t profile,
+                           Detail detail) const {
+  const Scene scene{question, lane, profile};
+  const Variant& variant = lane.variant_of(profile);
   Candidate candidate;
   candidate.device = lane.device;
   candidate.lane = lane.lane;
   candidate.profile = static_cast<std::uint32_t>(profile);
-  candidate.seen = static_cast<std::uint32_t>(&lane - scene.outlook.lanes.data());
+  candidate.seen = static_cast<std::uint32_t>(&lane - question.outlook.lanes.data());
   candidate.accuracy = variant.accuracy;
   candidate.queued = lane.queued;
-  candidate.due = scene.due();
-  const bool in_time = fit(scene, profile, candidate);
-
-  const ExchangeRates& rates = scene.objective.rates;
-  const Micros wait = candidate.finish - scene.now;
-  // Who stated no deadline waits for somebody's answer, not until the controller's own limit.
-  const std::int64_t latency_mw =
-      task.deadline_stated ? rates.latency_mw : std::max(rates.latency_mw, rates.holding_mw);
-  if (scene.objective.energy && candidate.energy.has_value()) {
-    candidate.cost_uj = candidate.energy->count;
-  }
-  candidate.cost_uj += scene.worth(latency_mw, wait, candidate.accuracy);
-  candidate.price_uj = scene.objective.prices ? lane.price_mw * candidate.occupies.count / 1000 : 0;
-
-  if (scene.objective.prices || scene.objective.loading) {
-    ask(scene, profile, candidate);
-  }
-  const Profile& facts = lane.facts->processors[lane.lane].profiles[profile];
-  const BatchCost alone = scene.expected(profile, 1);
-  const Micros alone_late =
-      alone.mean + margin_of(alone.spread.count * alone.spread.count, kPlanZPermille);
-  if (const auto never = unfit(task, variant)) {
+  const std::optional<Verdict> never = unfit(question.task, variant);
+  if (never.has_value()) {
     candidate.verdict = *never;
-  } else if (const auto energy =
-                 over_energy(task, scene.costs(profile).of(candidate.tasks), candidate.tasks)) {
-    candidate.verdict = *energy;
-  } else if (scene.now + alone_late + lane.network + lane.link.transfer(task.bytes) >
-             task.deadline) {
-    candidate.verdict = Verdict::TooSlow;
-  } else if (lane.device_verdict.has_value()) {
-    candidate.verdict = *lane.device_verdict;
-  } else if (!lane.learned->profiles[profile].loaded && lane.memory_free.has_value() &&
-             facts.memory > *lane.memory_free) {
-    candidate.verdict = Verdict::MemoryShort;
-  } else if (!in_time) {
-    candidate.verdict = Verdict::QueueTooLong;
-  } else if (too_dear(scene, candidate)) {
-    candidate.verdict = Verdict::TooDear;
-  } else {
-    candidate.verdict = lane.window_full ? Verdict::WindowFull : Verdict::Meets;
+    if (detail == Detail::Enough) {
+      return candidate;
+    }
+  }
+  const Alone alone{scene.expected(1)};
+  bool in_time = false;
+  add_figures(scene, alone, candidate, in_time);
+  if (!never.has_value()) {
+    candidate.verdict = verdict_of(scene, alone, candidate, in_time);
   }
   return candidate;
 }
 
-void Judge::judge(const Outlook& outlook, const TaskView& task, const Objective& objective,
-                  Time now, bool with_other_models, std::vector<Candidate>& candidates) {
+void Judge::open(const Question& question, const LaneOutlook& lane) {
+  const int priority_min = question.outlook.over_lower_priorities ? question.task.priority : 0;
+  timeline_.build(*lane.line, *lane.costs, *lane.learned, Timeline::Size::AsHoped,
+                  {lane.free_at, lane.variance_us2, lane.pace, lane.link_free_at}, priority_min);
+}
+
+void Judge::judge(const Question& question, Detail detail, std::vector<Candidate>& candidates) {
   candidates.clear();
-  const int priority_min = outlook.over_lower_priorities ? task.priority : 0;
-  for (const LaneOutlook& lane : outlook.lanes) {
-    timeline_.build(*lane.line, *lane.costs, *lane.learned, Timeline::Size::AsHoped,
-                    {lane.free_at, lane.variance_us2, lane.link, lane.link_free_at}, priority_min);
-    const Scene scene{lane, outlook, task, objective, now};
+  for (const LaneOutlook& lane : question.outlook.lanes) {
+    open(question, lane);
     for (std::size_t p = 0; p < lane.costs->size(); ++p) {
-      const Candidate candidate = judge_one(scene, p);
-      if (with_other_models || candidate.verdict != Verdict::OtherModel) {
+      const Candidate candidate = judge_one(question, lane, p, detail);
+      if (detail == Detail::Everything || candidate.verdict != Verdict::OtherModel) {
         candidates.push_back(candidate);
       }
     }
   }
 }
 
-void look(const Fleet& fleet, const TaskView& task, Time now, Outlook& outlook) {
+std::optional<Verdict> unfit(const TaskView& task, const Variant& variant) {
+  if (!answers(variant, task.model)) {
+    return Verdict::OtherModel;
+  }
+  if (variant.weights == Weights::Synthetic && !task.allow_synthetic &&
+      !names_directly(variant, task.model)) {
+    return Verdict::SyntheticOnly;
+  }
+  if (needs_name(task.payload) && !names_directly(variant, task.model) && variant.model != "noop") {
+    return Verdict::PayloadUnfit;
+  }
+  const std::optional<MilliPercent> floor = task.requirements->min_accuracy;
+  if (floor.has_value() && variant.accuracy < *floor) {
+    return Verdict::BelowAccuracy;
+  }
+  return std::nullopt;
+}
+
+LaneOutlook outlook_of(const LaneState& lane, const TaskView& task, Time now) {
+  const Micros network = lane.network();
+  const std::int64_t network_spread = lane.link.spread().count;
+  const Lane::Backlog backlog = lane.flight.backlog(now, network / 2 + Micros{network_spread});
+  LaneOutlook seen;
+  seen.device = lane.device;
+  seen.lane = lane.lane;
+  seen.facts = lane.facts.get();
+  seen.costs = lane.costs.get();
+  seen.learned = lane.learned.get();
+  seen.line = lane.line.get();
+  seen.device_verdict = device_unfit(task, lane);
+  seen.memory_free = lane.memory_free;
+  seen.network = network;
+  seen.pace = lane.link.pace();
+  seen.link_free_at = now + network / 2 + seen.pace.transfer(lane.link.queued(now));
+  seen.free_at = now + std::max(backlog.mean, network / 2);
+  seen.variance_us2 = backlog.variance_us2 + network_spread * network_spread;
+  seen.price_mw = lane.price.mw(now);
+  seen.scarce = lane.price.scarce(now);
+  seen.queued = lane.queued;
+  seen.window_full = lane.window_full;
+  return seen;
+}
+
+void look(std::span<const LaneState> lanes, const TaskView& task, Time now, Outlook& outlook) {
   outlook.lanes.clear();
-  outlook.arrival_gap_us = fleet.arrivals.gap_us(now.us);
-  for (std::size_t d = 0; d < fleet.devices.size(); ++d) {
-    const DeviceState& device = fleet.devices[d];
-    const std::optional<Verdict> device_verdict = device_unfit(task, device);
-    const Micros network = device.network();
-    const std::int64_t network_spread = device.network_spread().count;
-    for (std::size_t l = 0; l < device.lanes.size(); ++l) {
-      const Lane& lane = device.lanes[l];
-      const auto window = static_cast<std::size_t>(device.facts->processors[l].window_batches);
-      const Lane::Backlog backlog = device.backlog(lane, now);
-      LaneOutlook seen;
-      seen.device = static_cast<std::uint32_t>(d);
-      seen.lane = static_cast<std::uint32_t>(l);
-      seen.facts = device.facts;
-      seen.costs = lane.costs;
-      seen.learned = lane.learned;
-      seen.line = lane.line;
-      seen.device_verdict = device_verdict;
-      seen.memory_free = device.memory_free;
-      if (const Bytes all = device.facts->memory; all > Bytes{0}) {
-        seen.memory_free = std::min(device.memory_free.value_or(all), all);
-      }
-      seen.network = network;
-      seen.link = device.link;
-      seen.link_free_at = now + device.way_of(0, now);
-      seen.free_at = now + std::max(backlog.mean, network / 2);
-      seen.variance_us2 = backlog.variance_us2 + network_spread * network_spread;
-      seen.price_mw = lane.price.mw(now);
-      seen.scarce = lane.price.scarce(now);
-      seen.queued = lane.queued();
-      seen.window_full = lane.in_flight.size() >= window;
-      outlook.lanes.push_back(std::move(seen));
-    }
+  for (const LaneState& lane : lanes) {
+    outlook.lanes.push_back(outlook_of(lane, task, now));
   }
 }
 

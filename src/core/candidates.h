@@ -4,14 +4,13 @@
 // policy can break a requirement, and `explain` shows the same list that the decision saw.
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "core/fleet.h"
+#include "core/lane_table.h"
 #include "core/objective.h"
 #include "core/task.h"
 #include "core/timeline.h"
@@ -67,24 +66,26 @@ struct TaskView {
   int priority = 0;
   Time deadline;
   bool deadline_stated = true;  // by the task; false: the controller's default
+  bool asks = true;             // its cheapest way is wanted too (core/prices.h)
   const std::vector<std::string>* devices_failed = nullptr;  // where an attempt failed; may be null
 };
 
-// What of one processor a decision reads, for one task. Holds the immutable parts by reference
-// count, so that the last decisions can be kept and explained later from what they really saw.
+// What of one processor a decision reads, for one task at one moment. It points into the states
+// that it was made of.
 struct LaneOutlook {
   std::uint32_t device = 0;
   std::uint32_t lane = 0;
-  std::shared_ptr<const DeviceFacts> facts;
-  std::shared_ptr<const LaneCosts> costs;
-  std::shared_ptr<const LaneLearned> learned;
-  std::shared_ptr<const Line> line;
+  const DeviceFacts* facts = nullptr;
+  const LaneCosts* costs = nullptr;
+  const LaneLearned* learned = nullptr;
+  const Line* line = nullptr;
   std::optional<Verdict> device_verdict;  // where the device itself cannot take the task
   std::optional<Bytes> memory_free;
-  Micros network;  // both ways
-  Link link;
-  Time link_free_at;  // when what is on the way now is there
-  Time free_at;       // by the mean, with what is in flight; a dispatch cannot be there earlier
+  Micros network;                 // both ways
+  Pace pace;                      // of its link
+  Time link_free_at;              // when what is on the way now is there
+  Time free_at;                   // by the mean, with what is in flight; a dispatch cannot be
+                                  // there earlier
   std::int64_t variance_us2 = 0;  // of that, and of the network
   std::int64_t price_mw = 0;
   bool scarce = false;       // its time (core/prices.h)
@@ -103,28 +104,56 @@ struct Outlook {
   bool over_lower_priorities = false;
 };
 
-// What a decision about `task` reads of the fleet, one entry per processor, by device and
-// processor id. Replaces what `outlook` holds.
-void look(const Fleet& fleet, const TaskView& task, Time now, Outlook& outlook);
+LaneOutlook outlook_of(const LaneState& lane, const TaskView& task, Time now);
+// All of them, in their order. Replaces what `outlook` holds.
+void look(std::span<const LaneState> lanes, const TaskView& task, Time now, Outlook& outlook);
 
-// Judges every variant on every processor, in the order device, processor, variant.
+// A preprocessed tensor and opaque bytes mean something to one named variant only.
+inline bool needs_name(PayloadKind payload) {
+  return payload == PayloadKind::FloatTensor || payload == PayloadKind::Opaque;
+}
+// Verdicts that depend on the task and the variant alone.
+std::optional<Verdict> unfit(const TaskView& task, const Variant& variant);
+
+// One decision's question.
+struct Question {
+  const Outlook& outlook;
+  const TaskView& task;
+  const Objective& objective;
+  Time now;
+};
+
+// Judges variants on processors.
 //
 // Keeps its memory from one decision to the next.
 class Judge {
  public:
-  // Replaces what `candidates` holds. `with_other_models` keeps variants of other models too, for
-  // `explain`.
-  void judge(const Outlook& outlook, const TaskView& task, const Objective& objective, Time now,
-             bool with_other_models, std::vector<Candidate>& candidates);
+  // What is worked out: all that anybody may want to read, other models too, or what is needed to
+  // choose. A variant that can never serve the task has no figures then.
+  enum class Detail { Everything, Enough };
+
+  // Every variant on every processor, in the order device, processor, variant. Replaces what
+  // `candidates` holds.
+  void judge(const Question& question, Detail detail, std::vector<Candidate>& candidates);
+
+  // One processor of the outlook, variant by variant: first open(), then any of them.
+  void open(const Question& question, const LaneOutlook& lane);
+  Candidate judge_one(const Question& question, const LaneOutlook& lane, std::size_t profile,
+                      Detail detail) const;
 
  private:
   struct Scene;
-  Candidate judge_one(const Scene& scene, std::size_t profile) const;
-  void ask(const Scene& scene, std::size_t profile, Candidate& candidate) const;
-  bool fit(const Scene& scene, std::size_t profile, Candidate& candidate) const;
-  bool open_batch(const Scene& scene, std::size_t profile, Candidate& candidate) const;
+  struct Alone;
+  void add_figures(const Scene& scene, const Alone& alone, Candidate& candidate,
+                   bool& in_time) const;
+  void ask(const Scene& scene, Candidate& candidate) const;
+  bool fit(const Scene& scene, const Alone& alone, Candidate& candidate) const;
+  bool open_batch(const Scene& scene, const Alone& alone, Candidate& candidate) const;
+  Verdict verdict_of(const Scene& scene, const Alone& alone, const Candidate& candidate,
+                     bool in_time) const;
   bool too_dear(const Scene& scene, const Candidate& candidate) const;
-  int company(const Scene& scene, std::size_t profile, const Candidate& candidate) const;
+  int company(const Scene& scene, const Alone& alone, const Candidate& candidate,
+              const Timeline::Fit& found) const;
 
   Timeline timeline_;
 };

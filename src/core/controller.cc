@@ -79,10 +79,10 @@ void Controller::on(const LeadBegun& event) {
       timers_.set(now_ + config_.liveness_period, {.kind = ControllerTimer::Kind::Liveness});
   follow_anew();
   // Nobody could be heard without a connection: silence counts from now.
-  for (DeviceState& device : fleet_.devices) {
-    device.last_heard = now_;
+  for (const DeviceState& device : fleet_.devices()) {
+    fleet_.heard(device, now_);
   }
-  for (const DeviceState& device : fleet_.devices) {
+  for (const DeviceState& device : fleet_.devices()) {
     unplace_all(device);
   }
   // Results that came meanwhile are read first; what they answer must not run again.
@@ -141,12 +141,12 @@ void Controller::on(const LeadEnded& /*event*/) {
 void Controller::on(const BrokerBlocked& event) {
   blocked_ = event.blocked;
   if (!blocked_) {
-    for (DeviceState& device : fleet_.devices) {
-      device.last_heard = now_;  // their heartbeats were held up too
+    for (const DeviceState& device : fleet_.devices()) {
+      fleet_.heard(device, now_);  // their heartbeats were held up too
     }
     follow_anew();
     std::vector<std::string> ids;
-    for (const DeviceState& device : fleet_.devices) {
+    for (const DeviceState& device : fleet_.devices()) {
       ids.push_back(device.facts->id);
     }
     for (const std::string& id : ids) {
@@ -159,7 +159,7 @@ void Controller::on(const BrokerBlocked& event) {
 void Controller::on(Submitted& event) { submit(event); }
 
 void Controller::on(const HelloArrived& event) {
-  if (fleet_.find(event.facts.id) == nullptr && fleet_.devices.size() >= config_.devices_max) {
+  if (fleet_.find(event.facts.id) == nullptr && fleet_.devices().size() >= config_.devices_max) {
     return;  // the shell counts what was announced; a fleet has its bound
   }
   DeviceState& device = fleet_.at_or_insert(event.facts.id);
@@ -178,7 +178,7 @@ void Controller::on(const HelloArrived& event) {
 
 void Controller::on(const HeartbeatArrived& event) {
   const Heartbeat& heartbeat = event.heartbeat;
-  DeviceState* device = fleet_.find(heartbeat.device);
+  const DeviceState* device = fleet_.find(heartbeat.device);
   if (device == nullptr || device->facts->incarnation != heartbeat.incarnation) {
     if (valid_device_id(heartbeat.device) && !heartbeat.leaving) {
       // Its hello may have come before anybody led. Then the queue by which it is asked for another
@@ -193,8 +193,10 @@ void Controller::on(const HeartbeatArrived& event) {
   // The first heartbeat follows its hello at once: too soon for a queue that was missing.
   const bool too_soon =
       device->liveness == Liveness::Suspect && now_ - device->last_heard < kEnrolmentTakes;
-  device->last_heard = now_;
-  device->memory_free = heartbeat.memory_free;
+  fleet_.heard(*device, now_);
+  if (device->memory_free != heartbeat.memory_free) {
+    fleet_.find_to_change(heartbeat.device)->memory_free = heartbeat.memory_free;
+  }
   adopt(heartbeat);
   if (heartbeat.leaving) {
     set_liveness(*device, Liveness::Lost);

@@ -93,7 +93,10 @@ class Controller {
   const TaskTable& tasks() const { return tasks_; }
   const AnsweredMemory& answered() const { return answered_; }
   const ControllerStats& stats() const { return stats_; }
-  const DecisionLog& decisions() const { return decisions_; }
+  // Why a task went where it went, by its last decision.
+  std::optional<Explanation> explain(std::string_view task_id) const {
+    return decisions_.explain(task_id, planner_.lanes());
+  }
   std::int64_t epoch() const { return epoch_; }
   bool leading() const { return leading_; }
 
@@ -153,7 +156,7 @@ class Controller {
   Time hold_until(const Lane& lane, const OpenBatch& batch, Time until) const;
   Time release_of(const DeviceState& device, const Lane& lane, std::size_t position) const;
   void build_timeline(const DeviceState& device, const Lane& lane);
-  std::optional<std::uint64_t> next_batch(const DeviceState& device, Lane& lane);
+  std::optional<std::uint64_t> next_batch(const DeviceState& device, const Lane& lane);
   void serve(const std::string& device, std::size_t lane);
   void lane_due(const ControllerTimer& timer);
   void refresh(const std::string& device, const std::string& processor);
@@ -187,7 +190,7 @@ class Controller {
   void learn(const AttemptResult& result, const Attempt* attempt, bool first_of_batch);
   void adopt(const Heartbeat& heartbeat);
   void check_liveness();
-  void set_liveness(DeviceState& device, Liveness liveness);
+  void set_liveness(const DeviceState& device, Liveness liveness);
   void device_lost(const DeviceState& device);
 
   // Results, in controller_results.cc.

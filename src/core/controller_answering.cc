@@ -138,7 +138,7 @@ void Controller::dispatch_settled(TaskRecord& record, const AttemptId& id, Publi
       } else {
         end_attempt(record, attempt, "the device's queue is missing", false);
         act(Enrol{device});
-        DeviceState* state = fleet_.find(device);
+        const DeviceState* state = fleet_.find(device);
         if (state != nullptr && state->liveness == Liveness::Live) {
           set_liveness(*state, Liveness::Suspect);
         }

@@ -21,7 +21,7 @@ bool Controller::leave_lane(const AttemptId& id) {
   const OpenAttempt attempt = std::move(at->second);
   open_attempts_.erase(at);
   timers_.cancel(attempt.timer);
-  DeviceState* device = fleet_.find(attempt.device);
+  DeviceState* device = fleet_.find_to_change(attempt.device);
   if (device == nullptr) {
     return false;
   }
@@ -71,7 +71,7 @@ void Controller::end_attempt(TaskRecord& record, Attempt& attempt, std::string e
 
 // An attempt that was to load its variant has failed: the next one there may have to load it.
 void Controller::not_loaded(const Attempt& attempt) {
-  DeviceState* device = fleet_.find(attempt.device);
+  DeviceState* device = fleet_.find_to_change(attempt.device);
   for (std::size_t l = 0; device != nullptr && l < device->lanes.size(); ++l) {
     const Processor& processor = device->facts->processors[l];
     for (std::size_t p = 0; p < processor.profiles.size(); ++p) {
@@ -131,7 +131,8 @@ void Controller::follow_anew() {
     }
     follow(open, id);
   }
-  for (DeviceState& device : fleet_.devices) {
+  for (std::size_t d = 0; d < fleet_.devices().size(); ++d) {
+    DeviceState& device = fleet_.change(d);
     for (std::size_t l = 0; l < device.lanes.size(); ++l) {
       device.lanes[l].head_since = now_;
       for (BatchInFlight& batch : device.lanes[l].in_flight) {
@@ -171,7 +172,7 @@ void Controller::attempt_timed_out(const ControllerTimer& timer) {
 // A batch has not come back when it should have: whoever waits behind it looks elsewhere, and its
 // own tasks are tried elsewhere too where that can still be in time. The first result counts.
 void Controller::batch_overdue(const ControllerTimer& timer) {
-  DeviceState* device = fleet_.find(timer.device);
+  const DeviceState* device = fleet_.find(timer.device);
   if (device == nullptr || !leading_ || blocked_) {
     return;  // no result can come: follow_anew() watches it from when one can
   }
@@ -221,7 +222,7 @@ void Controller::hedge(TaskRecord& record, const std::string& straggler) {
 
 // `attempt`: that of the result, where its task still waits for it; else null.
 void Controller::learn(const AttemptResult& result, const Attempt* attempt, bool first_of_batch) {
-  DeviceState* device = fleet_.find(result.device);
+  DeviceState* device = fleet_.find_to_change(result.device);
   if (device == nullptr || result.status != AttemptStatus::Ok || !config_.learns) {
     return;
   }
@@ -275,12 +276,12 @@ void Controller::adopt(const Heartbeat& heartbeat) {
   }
 }
 
-void Controller::set_liveness(DeviceState& device, Liveness liveness) {
+void Controller::set_liveness(const DeviceState& device, Liveness liveness) {
   if (device.liveness == liveness) {
     return;
   }
   const bool was_lost = device.liveness == Liveness::Lost;
-  device.liveness = liveness;
+  fleet_.find_to_change(device.facts->id)->liveness = liveness;
   if (liveness == Liveness::Lost || (liveness == Liveness::Gone && !was_lost)) {
     device_lost(device);
   } else if (liveness == Liveness::Live) {
@@ -301,8 +302,11 @@ void Controller::check_liveness() {
     return;  // heartbeats are held up too: nobody is lost while the broker takes no messages
   }
   std::vector<std::string> forgotten;
-  for (DeviceState& device : fleet_.devices) {
-    device.fade(now_, config_.learned_fades_after);
+  for (std::size_t d = 0; d < fleet_.devices().size(); ++d) {
+    if (fleet_.devices()[d].fades(now_, config_.learned_fades_after)) {
+      fleet_.change(d).fade(now_, config_.learned_fades_after);
+    }
+    const DeviceState& device = fleet_.devices()[d];
     const Micros silent = now_ - device.last_heard;
     if (silent >= config_.forgotten_after) {
       set_liveness(device, Liveness::Gone);  // whatever was skipped: its tasks go elsewhere first
@@ -316,9 +320,7 @@ void Controller::check_liveness() {
     }
   }
   for (const std::string& id : forgotten) {
-    fleet_.devices.erase(
-        std::find_if(fleet_.devices.begin(), fleet_.devices.end(),
-                     [&](const DeviceState& device) { return device.facts->id == id; }));
+    fleet_.erase(id);
   }
   replan(tasks_.waiting_size());
 }

@@ -27,8 +27,8 @@ constexpr Micros kHiccup = milliseconds(20);
 // Company is expected if at least this part of a task should join in the time left.
 constexpr std::int64_t kJoinersMinPermille = 100;
 
-Lane* lane_of(Fleet& fleet, const std::string& device, std::size_t lane) {
-  DeviceState* state = fleet.find(device);
+const Lane* lane_of(const Fleet& fleet, const std::string& device, std::size_t lane) {
+  const DeviceState* state = fleet.find(device);
   return state != nullptr && lane < state->lanes.size() ? &state->lanes[lane] : nullptr;
 }
 
@@ -109,8 +109,8 @@ void Controller::serve(const std::string& device_id, std::size_t lane_index) {
     return;
   }
   while (true) {
-    DeviceState* device = fleet_.find(device_id);
-    Lane* lane = lane_of(fleet_, device_id, lane_index);
+    const DeviceState* device = fleet_.find(device_id);
+    const Lane* lane = lane_of(fleet_, device_id, lane_index);
     if (lane == nullptr || lane->line->empty() || device->liveness != Liveness::Live) {
       return;
     }
@@ -141,7 +141,7 @@ void Controller::build_timeline(const DeviceState& device, const Lane& lane) {
   timeline_.build(*lane.line, *lane.costs, *lane.learned, Timeline::Size::AsItIs,
                   {.free_at = now_ + std::max(backlog.mean, device.network() / 2),
                    .variance_us2 = backlog.variance_us2 + spread * spread,
-                   .link = device.link,
+                   .pace = device.link.pace(),
                    .link_free_at = now_ + device.way_of(0, now_)},
                   0);
 }
@@ -160,7 +160,7 @@ Time Controller::needed_from(const DeviceState& device, const Lane& lane) const 
 
 // The first batch in line that is to go now. One that may overtake an earlier one, which is held
 // back, does so only if that one still is in time after it. Sets the timer where none goes now.
-std::optional<std::uint64_t> Controller::next_batch(const DeviceState& device, Lane& lane) {
+std::optional<std::uint64_t> Controller::next_batch(const DeviceState& device, const Lane& lane) {
   const Line& line = *lane.line;
   Time wake = Time::never();
   const Time early_enough = needed_from(device, lane);
@@ -185,7 +185,7 @@ std::optional<std::uint64_t> Controller::next_batch(const DeviceState& device, L
   }
   if (wake < lane.wake) {
     const auto index = static_cast<std::size_t>(&lane - device.lanes.data());
-    lane.wake = wake;
+    fleet_.set_wake(device, index, wake);
     timers_.set(wake, {.kind = ControllerTimer::Kind::Lane,
                        .device = device.facts->id,
                        .processor = device.facts->processors[index].id});
@@ -195,7 +195,7 @@ std::optional<std::uint64_t> Controller::next_batch(const DeviceState& device, L
 
 // A lane's timer: its line goes on.
 void Controller::lane_due(const ControllerTimer& timer) {
-  DeviceState* device = fleet_.find(timer.device);
+  const DeviceState* device = fleet_.find(timer.device);
   if (device == nullptr) {
     return;
   }
@@ -205,7 +205,7 @@ void Controller::lane_due(const ControllerTimer& timer) {
       if (device->lanes[l].wake > now_) {
         return;  // an earlier timer, or a later one, has replaced this one
       }
-      device->lanes[l].wake = Time::never();
+      fleet_.set_wake(*device, l, Time::never());
       send_away_late(timer.device, l);
       serve(timer.device, l);
       return;
@@ -216,7 +216,7 @@ void Controller::lane_due(const ControllerTimer& timer) {
 // Something about a processor has changed: whoever is no longer predicted to be in time there looks
 // elsewhere, then the line goes on.
 void Controller::refresh(const std::string& device_id, const std::string& processor_id) {
-  DeviceState* device = fleet_.find(device_id);
+  const DeviceState* device = fleet_.find(device_id);
   if (device == nullptr) {
     return;
   }
@@ -242,8 +242,8 @@ void Controller::refresh_all(const std::string& device_id) {
 
 // The tasks of a line that would miss their deadline by the mean prediction are planned anew.
 void Controller::send_away_late(const std::string& device_id, std::size_t lane_index) {
-  DeviceState* device = fleet_.find(device_id);
-  Lane* lane = lane_of(fleet_, device_id, lane_index);
+  const DeviceState* device = fleet_.find(device_id);
+  const Lane* lane = lane_of(fleet_, device_id, lane_index);
   if (lane == nullptr || lane->line->empty() || !leading_ || blocked_) {
     return;
   }
@@ -266,7 +266,7 @@ void Controller::send_away_late(const std::string& device_id, std::size_t lane_i
 // Sends a whole batch to its processor.
 void Controller::dispatch(const std::string& device_id, std::size_t lane_index,
                           std::uint64_t batch) {
-  DeviceState& device = *fleet_.find(device_id);
+  DeviceState& device = *fleet_.find_to_change(device_id);
   Lane& lane = device.lanes[lane_index];
   const auto entry = std::find_if(lane.line->begin(), lane.line->end(),
                                   [&](const OpenBatch& open) { return open.id == batch; });

@@ -8,11 +8,7 @@
 namespace juggler {
 namespace {
 
-bool possible(const Candidate& candidate) {
-  return choosable(candidate) || is_overload(candidate.verdict);
-}
-
-bool cheaper(const Candidate& candidate, const Candidate* than) {
+bool asks_less(const Candidate& candidate, const Candidate* than) {
   return than == nullptr || candidate.asks_uj < than->asks_uj;
 }
 
@@ -30,21 +26,21 @@ void Controller::ask_for(TaskRecord& record, const Decision& decision) {
   const Candidate* best = nullptr;
   const Candidate* spare = nullptr;
   for (const Candidate& candidate : planner_.candidates()) {
-    if (!possible(candidate)) {
+    if (!may_be_asked(candidate)) {
       continue;
     }
     const Microjoules worth = worth_of(record.submission.requirements.priority);
-    if (candidate.asks_uj < worth.count && cheaper(candidate, best)) {
+    if (candidate.asks_uj < worth.count && asks_less(candidate, best)) {
       best = &candidate;
     }
-    const Lane& lane = fleet_.devices[candidate.device].lanes[candidate.lane];
+    const Lane& lane = fleet_.devices()[candidate.device].lanes[candidate.lane];
     if (lane.in_flight.empty() && lane.line->empty() && may_be_loaded_by(record, candidate) &&
-        cheaper(candidate, spare)) {
+        asks_less(candidate, spare)) {
       spare = &candidate;
     }
   }
   if (best != nullptr && objective.prices) {
-    fleet_.devices[best->device].lanes[best->lane].price.ask(best->asks, now_);
+    fleet_.change(best->device).lanes[best->lane].price.ask(best->asks, now_);
   }
   const auto* place = std::get_if<Place>(&decision);
   if (best != nullptr && may_be_loaded_by(record, *best)) {
@@ -61,7 +57,7 @@ void Controller::ask_for(TaskRecord& record, const Decision& decision) {
 
 // Whether the variant is not there, and a copy of the task, which runs alone, may load it.
 bool Controller::may_be_loaded_by(const TaskRecord& record, const Candidate& candidate) const {
-  const Lane& lane = fleet_.devices[candidate.device].lanes[candidate.lane];
+  const Lane& lane = fleet_.devices()[candidate.device].lanes[candidate.lane];
   const BatchCost alone = lane.expected(candidate.profile, 1);
   return alone.load > Micros{0} &&
          within_energy(alone, 1, record.submission.requirements.max_energy);
@@ -70,7 +66,7 @@ bool Controller::may_be_loaded_by(const TaskRecord& record, const Candidate& can
 // A processor that has work is kept from it only while no other loads, or a burst would find all of
 // them loading.
 bool Controller::may_load(const Candidate& candidate) const {
-  const DeviceState& device = fleet_.devices[candidate.device];
+  const DeviceState& device = fleet_.devices()[candidate.device];
   const Lane& lane = device.lanes[candidate.lane];
   const Processor& processor = device.facts->processors[candidate.lane];
   if (lane.in_flight.empty()) {
@@ -81,13 +77,14 @@ bool Controller::may_load(const Candidate& candidate) const {
                        [](const BatchInFlight& batch) { return batch.loads; });
   };
   return lane.in_flight.size() < static_cast<std::size_t>(processor.window_batches) &&
-         std::none_of(fleet_.devices.begin(), fleet_.devices.end(), [&](const DeviceState& other) {
-           return std::any_of(other.lanes.begin(), other.lanes.end(), loads);
-         });
+         std::none_of(fleet_.devices().begin(), fleet_.devices().end(),
+                      [&](const DeviceState& other) {
+                        return std::any_of(other.lanes.begin(), other.lanes.end(), loads);
+                      });
 }
 
 void Controller::load_ahead(TaskRecord& record, const Candidate& candidate) {
-  DeviceState& device = fleet_.devices[candidate.device];
+  DeviceState& device = fleet_.change(candidate.device);
   const Time predicted =
       begin_batch(device, candidate.lane, static_cast<std::int64_t>(++last_batch_),
                   candidate.profile, 1, record.submission.payload.size.count);

@@ -21,6 +21,7 @@ TaskView Controller::view_of(const TaskRecord& record) const {
           .priority = wanted.priority,
           .deadline = record.deadline,
           .deadline_stated = record.deadline_stated,
+          .asks = !record.asked,
           .devices_failed = &record.devices_failed};
 }
 
@@ -74,7 +75,7 @@ void Controller::infeasible(TaskRecord& record, const std::string& reason) {
 
 // Puts a task into the line of a processor, and lets the line go on.
 void Controller::place(TaskRecord& record, const Candidate& candidate) {
-  DeviceState& device = fleet_.devices[candidate.device];
+  DeviceState& device = fleet_.change(candidate.device);
   Lane& lane = device.lanes[candidate.lane];
   OpenBatch fresh;
   fresh.id = candidate.batch != 0 ? candidate.batch : ++last_batch_;
@@ -106,7 +107,7 @@ void Controller::unplace(TaskRecord& record) {
     return;
   }
   const TaskRecord::Place place = tasks_.leave_line(record);
-  DeviceState* device = fleet_.find(place.device);
+  DeviceState* device = fleet_.find_to_change(place.device);
   JUGGLER_CHECK(device != nullptr && place.lane < device->lanes.size(), "lines end with unplace()");
   device->lanes[place.lane].leave(place.batch, record.number);
 }
@@ -141,7 +142,7 @@ void Controller::plan_all(const std::vector<TaskNumber>& numbers) {
 // keeps the place, whatever its predictions have become.
 void Controller::reconsider_lines() {
   std::vector<TaskNumber> numbers;
-  for (const DeviceState& device : fleet_.devices) {
+  for (const DeviceState& device : fleet_.devices()) {
     for (const Lane& lane : device.lanes) {
       for (const auto& [batch, members] : lane.members) {
         for (const Member& member : members) {
@@ -161,7 +162,7 @@ void Controller::reconsider_lines() {
 
 void Controller::reconsider(TaskRecord& record) {
   const TaskRecord::Place before = *record.place;
-  Lane& lane = fleet_.find(before.device)->lanes[before.lane];
+  const Lane& lane = fleet_.find(before.device)->lanes[before.lane];
   const Line& line = *lane.line;
   const auto at = std::find_if(line.begin(), line.end(),
                                [&](const OpenBatch& batch) { return batch.id == before.batch; });
@@ -177,7 +178,8 @@ void Controller::reconsider(TaskRecord& record) {
     return;
   }
   fresh.id = alone ? ++last_batch_ : before.batch;
-  lane.join(alone ? 0 : before.batch, fresh, member);
+  Lane& again = fleet_.find_to_change(before.device)->lanes[before.lane];
+  again.join(alone ? 0 : before.batch, fresh, member);
   tasks_.enter_line(record, {before.device, before.lane, fresh.id});
 }
 

@@ -31,7 +31,6 @@ std::optional<Candidate> chosen_of(const Decision& decision) {
 void DecisionLog::record(Planner& planner, const TaskView& task, const TaskKey& key, Time received,
                          Time now, const Decision& decision) {
   Entry& entry = entries_[task.number];
-  lanes_kept_ -= entry.outlook.lanes.size();
   entry.key = key;
   entry.requirements = *task.requirements;
   entry.model = std::string(task.model);
@@ -43,25 +42,28 @@ void DecisionLog::record(Planner& planner, const TaskView& task, const TaskKey& 
   entry.policy = std::string(planner.name());
   entry.objective = planner.objective();
   entry.decision = decision;
-  std::swap(entry.outlook, planner.outlook());
-  lanes_kept_ += entry.outlook.lanes.size();
-  order_.erase(entry.turn);
-  entry.turn = ++last_turn_;
-  order_.emplace(entry.turn, task.number);
-  while (entries_.size() > decisions_max_ || (lanes_kept_ > lanes_max_ && entries_.size() > 1)) {
+  entry.arrival_gap_us = planner.arrival_gap_us();
+  entry.over_lower_priorities = planner.over_lower_priorities();
+  LaneTable& lanes = planner.lanes();
+  order_.erase(entry.seen);
+  entry.seen = lanes.keep();
+  order_.emplace(entry.seen, task.number);
+  while (entries_.size() > decisions_max_ ||
+         (lanes.kept_size() > lanes_max_ && entries_.size() > 1)) {
     forget_oldest();
+    lanes.forget_before(order_.begin()->first);
   }
 }
 
 // The oldest decision, not the oldest task: one that waits for long is decided again and again.
 void DecisionLog::forget_oldest() {
   const auto oldest = entries_.find(order_.begin()->second);
-  lanes_kept_ -= oldest->second.outlook.lanes.size();
   entries_.erase(oldest);
   order_.erase(order_.begin());
 }
 
-std::optional<Explanation> DecisionLog::explain(std::string_view task_id) const {
+std::optional<Explanation> DecisionLog::explain(std::string_view task_id,
+                                                const LaneTable& lanes) const {
   const auto at = std::find_if(entries_.rbegin(), entries_.rend(),
                                [&](const auto& entry) { return entry.second.key.id == task_id; });
   if (at == entries_.rend()) {
@@ -90,11 +92,16 @@ std::optional<Explanation> DecisionLog::explain(std::string_view task_id) const 
     explanation.decision = "place";
   }
 
+  const std::vector<LaneState> seen = lanes.kept(entry.seen);
+  Outlook outlook;
+  look(seen, view, entry.now, outlook);
+  outlook.arrival_gap_us = entry.arrival_gap_us;
+  outlook.over_lower_priorities = entry.over_lower_priorities;
   std::vector<Candidate> candidates;
-  Judge().judge(entry.outlook, view, entry.objective, entry.now, true, candidates);
+  Judge().judge({outlook, view, entry.objective, entry.now}, Judge::Detail::Everything, candidates);
   const std::optional<Candidate> chosen = chosen_of(entry.decision);
   for (const Candidate& candidate : candidates) {
-    const DeviceFacts& facts = *entry.outlook.lanes[candidate.seen].facts;
+    const DeviceFacts& facts = *outlook.lanes[candidate.seen].facts;
     const Processor& processor = facts.processors[candidate.lane];
     const Profile& profile = processor.profiles[candidate.profile];
     explanation.candidates.push_back(
@@ -102,7 +109,7 @@ std::optional<Explanation> DecisionLog::explain(std::string_view task_id) const 
          .processor = processor.id,
          .variant = profile.variant,
          .twin = facts.twin,
-         .weights = entry.outlook.lanes[candidate.seen].variant_of(candidate.profile).weights,
+         .weights = outlook.lanes[candidate.seen].variant_of(candidate.profile).weights,
          .accuracy = candidate.accuracy,
          .latency = candidate.latency,
          .finish = candidate.finish - entry.now,

@@ -54,13 +54,14 @@ class DecisionLog {
   DecisionLog(std::size_t decisions_max, std::size_t lanes_max)
       : decisions_max_(decisions_max), lanes_max_(lanes_max) {}
 
-  // What was seen and decided for a task; a later decision for the same task replaces it. Takes the
-  // planner's outlook and leaves another one's memory in its place.
+  // What was seen and decided for a task; a later decision for the same task replaces it. What was
+  // seen stays with the planner until it is forgotten here.
   void record(Planner& planner, const TaskView& task, const TaskKey& key, Time received, Time now,
               const Decision& decision);
 
   // The last decision for a task of that id, of any submitter; the newest if there are several.
-  std::optional<Explanation> explain(std::string_view task_id) const;
+  // `lanes`: the planner's.
+  std::optional<Explanation> explain(std::string_view task_id, const LaneTable& lanes) const;
 
  private:
   struct Entry {
@@ -74,18 +75,18 @@ class DecisionLog {
     std::string policy;
     Objective objective;
     Decision decision;
-    Outlook outlook;
-    std::uint64_t turn = 0;  // when it was decided, among all decisions
+    std::int64_t arrival_gap_us = 0;
+    bool over_lower_priorities = false;
+    std::uint64_t seen =
+        0;  // the number under which the planner keeps it; grows with each decision
   };
 
   void forget_oldest();
 
   std::size_t decisions_max_;
-  std::size_t lanes_max_;  // a larger fleet is kept for fewer decisions: see record()
-  std::size_t lanes_kept_ = 0;
+  std::size_t lanes_max_;  // states of processors kept for them; with more, fewer are explained
   std::map<std::uint64_t, Entry> entries_;        // by task number
-  std::map<std::uint64_t, std::uint64_t> order_;  // task numbers by turn: the oldest decision first
-  std::uint64_t last_turn_ = 0;
+  std::map<std::uint64_t, std::uint64_t> order_;  // task numbers by `seen`: the oldest first
 };
 
 }  // namespace juggler

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "core/check.h"
 #include "core/names.h"
 
 namespace juggler {
@@ -29,38 +30,67 @@ std::string_view to_string(Liveness liveness) { return name_of(kLiveness, livene
 void DeviceState::fade(Time now, Micros after) {
   link.fade(now, after);
   for (Lane& lane : lanes) {
-    auto faded = std::make_shared<LaneLearned>(*lane.learned);
-    faded->fade(now, after);
-    if (*faded != *lane.learned) {
+    if (lane.learned->fades(now, after)) {
+      auto faded = std::make_shared<LaneLearned>(*lane.learned);
+      faded->fade(now, after);
       lane.learned = std::move(faded);
     }
   }
 }
 
-DeviceState* Fleet::find(std::string_view id) {
-  const auto at = lower_bound_by_id(devices, id);
-  return at != devices.end() && at->facts->id == id ? &*at : nullptr;
+bool DeviceState::fades(Time now, Micros after) const {
+  Link faded = link;
+  faded.fade(now, after);
+  return faded != link || std::any_of(lanes.begin(), lanes.end(), [&](const Lane& lane) {
+           return lane.learned->fades(now, after);
+         });
 }
 
 const DeviceState* Fleet::find(std::string_view id) const {
-  const auto at = lower_bound_by_id(devices, id);
-  return at != devices.end() && at->facts->id == id ? &*at : nullptr;
+  const auto at = lower_bound_by_id(devices_, id);
+  return at != devices_.end() && at->facts->id == id ? &*at : nullptr;
+}
+
+DeviceState& Fleet::change(std::size_t position) {
+  changes_.add(static_cast<std::uint32_t>(position));
+  return devices_[position];
+}
+
+DeviceState* Fleet::find_to_change(std::string_view id) {
+  const DeviceState* device = find(id);
+  return device != nullptr ? &change(position_of(*device)) : nullptr;
 }
 
 DeviceState& Fleet::at_or_insert(std::string_view id) {
-  const auto at = lower_bound_by_id(devices, id);
-  if (at != devices.end() && at->facts->id == id) {
+  changes_.add_all();
+  const auto at = lower_bound_by_id(devices_, id);
+  if (at != devices_.end() && at->facts->id == id) {
     return *at;
   }
   DeviceFacts facts;
   facts.id = std::string(id);
   DeviceState state;
   state.facts = std::make_shared<const DeviceFacts>(std::move(facts));
-  return *devices.insert(at, std::move(state));
+  return *devices_.insert(at, std::move(state));
+}
+
+void Fleet::erase(std::string_view id) {
+  changes_.add_all();
+  const auto at = lower_bound_by_id(devices_, id);
+  JUGGLER_CHECK(at != devices_.end() && at->facts->id == id, "only who is there leaves");
+  devices_.erase(at);
+}
+
+void Fleet::heard(const DeviceState& device, Time now) {
+  devices_[position_of(device)].last_heard = now;
+}
+
+void Fleet::set_wake(const DeviceState& device, std::size_t lane, Time wake) {
+  devices_[position_of(device)].lanes[lane].wake = wake;
 }
 
 bool Fleet::has_work_below(int priority) const {
-  for (const DeviceState& device : devices) {
+  for (const DeviceState& device : devices_) {
     for (const Lane& lane : device.lanes) {
       for (const OpenBatch& batch : *lane.line) {
         if (batch.priority < priority) {

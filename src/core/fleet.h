@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/change_log.h"
 #include "core/device.h"
 #include "core/lane.h"
 #include "core/link.h"
@@ -43,26 +44,74 @@ struct DeviceState {
   Micros way_of(std::int64_t bytes, Time now) const {
     return network() / 2 + link.transfer(link.queued(now) + bytes);
   }
+  // How long a result may be on its way.
+  Micros way_back() const { return network() / 2 + network_spread(); }
   // What is in flight on one of its processors.
-  Lane::Backlog backlog(const Lane& lane, Time now) const {
-    return lane.backlog(now, network() / 2 + network_spread());
-  }
+  Lane::Backlog backlog(const Lane& lane, Time now) const { return lane.backlog(now, way_back()); }
 
   // What was learned of its network goes a step back to the assumption, if no result has confirmed
   // it for so long; likewise what was learned of its processors.
   void fade(Time now, Micros after);
+  // Whether that changes anything.
+  bool fades(Time now, Micros after) const;
 };
 
-struct Fleet {
-  std::vector<DeviceState> devices;  // sorted by id
-  ArrivalRate arrivals;              // of tasks, to all of them
+// Tells one table from another, also where a later one lies at the same address. Copies differ.
+class Identity {
+ public:
+  Identity() : mark_(std::make_shared<const char>()) {}
+  Identity(const Identity& /*other*/) : Identity() {}
+  Identity& operator=(const Identity& other) {
+    if (this != &other) {
+      mark_ = std::make_shared<const char>();
+    }
+    return *this;
+  }
+  Identity(Identity&&) = default;
+  Identity& operator=(Identity&&) = default;
+  ~Identity() = default;
 
-  DeviceState* find(std::string_view id);
+  // The same table, which keeps its mark for as long as somebody holds it.
+  using Mark = std::shared_ptr<const char>;
+  const Mark& mark() const { return mark_; }
+
+ private:
+  Mark mark_;
+};
+
+// The devices, sorted by id. Whoever wants to change one says so, since decisions keep indices over
+// all of them (core/lane_table.h), and each looks only at what has changed since the last.
+class Fleet {
+ public:
+  ArrivalRate arrivals;  // of tasks, to all devices
+
+  const std::vector<DeviceState>& devices() const { return devices_; }
   const DeviceState* find(std::string_view id) const;
-  // The device of that id, made if it is new.
+
+  // A device to be changed: before the next decision, or it is to be asked for again.
+  DeviceState& change(std::size_t position);
+  DeviceState* find_to_change(std::string_view id);
+  // The device of that id, made if it is new; its facts and processors may be changed, too.
   DeviceState& at_or_insert(std::string_view id);
+  void erase(std::string_view id);
+  // What no decision reads, and so changes nothing for them.
+  void heard(const DeviceState& device, Time now);
+  void set_wake(const DeviceState& device, std::size_t lane, Time wake);
+
   // Whether any open batch anywhere has a lower priority.
   bool has_work_below(int priority) const;
+
+  const ChangeLog& changes() const { return changes_; }
+  const Identity& identity() const { return identity_; }
+
+ private:
+  std::vector<DeviceState> devices_;
+  ChangeLog changes_;  // of positions
+  Identity identity_;
+
+  std::size_t position_of(const DeviceState& device) const {
+    return static_cast<std::size_t>(&device - devices_.data());
+  }
 };
 
 }  // namespace juggler

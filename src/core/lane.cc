@@ -11,9 +11,8 @@ namespace {
 // A measured scatter counts from this many results on.
 constexpr std::int64_t kSamplesMin = 8;
 
-// Above these a time is too long for any deadline. They keep sums of squares of all the tasks that
-// a controller serves (4,096) within 64 bits, whatever a device announces.
-constexpr Micros kMeanMax = seconds(3600);
+// Like kMeanMax, it keeps sums of squares of all the tasks that a controller serves (4,096) within
+// 64 bits, whatever a device announces.
 constexpr Micros kSpreadMax = seconds(30);
 
 bool runs_before(const OpenBatch& a, const OpenBatch& b) {
@@ -45,26 +44,36 @@ Micros margin_of(std::int64_t variance_us2, std::int64_t z_permille) {
   return {std::llround(root * static_cast<double>(z_permille) / 1000.0)};
 }
 
+// Of a square the root is exact, and so is this: the same figure without a root.
+Micros margin_of_one(Micros spread, std::int64_t z_permille) {
+  return {(spread.count * z_permille + 500) / 1000};
+}
+
 BatchCost Lane::expected(std::size_t profile, int tasks) const {
   return corrected((*costs)[profile].of(tasks), *learned, profile);
 }
 
-Lane::Backlog Lane::backlog(Time now, Micros back) const {
-  Backlog sum;
+Lane::Flight Lane::flight() const {
+  Flight sum;
   for (std::size_t i = 0; i < in_flight.size(); ++i) {
     const BatchInFlight& batch = in_flight[i];
-    Micros rest = batch.mean;
-    if (i == 0) {
-      // It may have run for a while. One that is overdue will probably take as long again as it is
-      // late: a device that has vanished is soon believed to be slow, long before it is silent. It
-      // is not late while its result can be on the way.
-      const Micros left = head_since + batch.mean - now;
-      rest = std::max({left, Micros{0}, Micros{0} - left - back});
-    }
-    sum.mean += rest;
+    (i == 0 ? sum.head : sum.rest) += batch.mean;
     sum.variance_us2 += batch.spread.count * batch.spread.count;
   }
+  sum.any = !in_flight.empty();
+  sum.head_since = head_since;
   return sum;
+}
+
+Lane::Backlog Lane::Flight::backlog(Time now, Micros back) const {
+  if (!any) {
+    return {};
+  }
+  // It may have run for a while. One that is overdue will probably take as long again as it is
+  // late: a device that has vanished is soon believed to be slow, long before it is silent. It
+  // is not late while its result can be on the way.
+  const Micros left = head_since + head - now;
+  return {std::max({left, Micros{0}, Micros{0} - left - back}) + rest, variance_us2};
 }
 
 std::uint64_t Lane::queued() const {

@@ -78,7 +78,18 @@ struct Lane {
     Micros mean;
     std::int64_t variance_us2 = 0;
   };
-  Backlog backlog(Time now, Micros back) const;
+  Backlog backlog(Time now, Micros back) const { return flight().backlog(now, back); }
+  // What of it does not change with time alone.
+  struct Flight {
+    bool any = false;
+    Time head_since;
+    Micros head;  // the mean of the first batch
+    Micros rest;  // of all others
+    std::int64_t variance_us2 = 0;
+
+    Backlog backlog(Time now, Micros back) const;
+  };
+  Flight flight() const;
 
   // Mean and spread of a batch, corrected by what was learned.
   BatchCost expected(std::size_t profile, int tasks) const;
@@ -98,10 +109,15 @@ struct Lane {
   void replace(std::uint64_t batch);  // works its entry of the line out anew from its members
 };
 
+// Above this a time is too long for any deadline.
+inline constexpr Micros kMeanMax = seconds(3600);
+
 // The corrected cost of a batch, with no load where the variant is there: what predictions use.
 BatchCost corrected(const BatchCost& cost, const LaneLearned& learned, std::size_t profile);
 
 // The finish at which a sum of times is predicted: z standard deviations above its mean.
 Micros margin_of(std::int64_t variance_us2, std::int64_t z_permille);
+// The same for one time of that spread.
+Micros margin_of_one(Micros spread, std::int64_t z_permille);
 
 }  // namespace juggler

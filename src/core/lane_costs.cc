@@ -23,6 +23,24 @@ BatchCost cost_of(const Profile& profile, int tasks, const ScopeConversion& to_b
   return cost;
 }
 
+// Fills in what follows from the costs by size.
+void add_least(ProfileCosts& costs) {
+  LeastShare least;
+  for (int tasks = 1; tasks <= costs.batch_max(); ++tasks) {
+    const BatchCost& batch = costs.of(tasks);
+    const Micros mean = batch.mean / tasks;
+    const Microjoules energy = batch.energy.value_or(Microjoules{0}) / tasks;
+    least.mean = tasks == 1 ? mean : std::min(least.mean, mean);
+    least.energy = tasks == 1 ? energy : std::min(least.energy, energy);
+    least.energy_known = least.energy_known || batch.energy.has_value();
+    costs.least.push_back(least);
+    if (tasks > 1) {
+      const BatchCost& smaller = costs.of(tasks - 1);
+      costs.growing = costs.growing && batch.mean >= smaller.mean && batch.spread >= smaller.spread;
+    }
+  }
+}
+
 }  // namespace
 
 LaneCosts costs_of(const DeviceFacts& facts, const Processor& processor) {
@@ -36,6 +54,7 @@ LaneCosts costs_of(const DeviceFacts& facts, const Processor& processor) {
     for (int tasks = 1; tasks <= batch_max; ++tasks) {
       entry.by_tasks.push_back(cost_of(profile, tasks, facts.to_board_input));
     }
+    add_least(entry);
     costs.push_back(std::move(entry));
   }
   return costs;

@@ -24,11 +24,21 @@ struct BatchCost {
 
   // With the load: how long the processor has it.
   Micros takes() const { return mean + load; }
+  std::int64_t variance_us2() const { return spread.count * spread.count; }
+};
+
+// The least that a task's share can be in a batch of one to so many tasks, as the profile says.
+struct LeastShare {
+  Micros mean;
+  Microjoules energy;         // nothing where some batch's is unknown
+  bool energy_known = false;  // of any
 };
 
 struct ProfileCosts {
   std::uint32_t variant = 0;        // position in DeviceFacts::variants
   std::vector<BatchCost> by_tasks;  // [0] is one task; at least one entry
+  std::vector<LeastShare> least;    // likewise
+  bool growing = true;              // a larger batch never takes less time, nor varies less
 
   int batch_max() const { return static_cast<int>(by_tasks.size()); }
   const BatchCost& of(int tasks) const { return by_tasks[static_cast<std::size_t>(tasks - 1)]; }

@@ -13,6 +13,19 @@ constexpr std::int64_t kScatterMax = 1000;  // permille that one result can say 
 constexpr std::int64_t kSurprisesMax = 3;   // in a row, then results count for more
 constexpr std::int64_t kBatchesRemembered = 16;
 
+// A step back to the profile.
+std::int64_t faded(std::int64_t permille, std::int64_t target) {
+  return permille + (target - permille) / 8;
+}
+
+ProfileLearned faded(ProfileLearned learned) {
+  learned.residual_permille = faded(learned.residual_permille, 1000);
+  learned.spread_permille -= learned.spread_permille / 8;
+  learned.joined_permille = faded(learned.joined_permille, 1000);
+  learned.came_permille = faded(learned.came_permille, 1000);
+  return learned;
+}
+
 std::int64_t bounded(std::int64_t permille) { return std::clamp(permille, kFactorMin, kFactorMax); }
 
 }  // namespace
@@ -58,15 +71,24 @@ void LaneLearned::fade(Time now, Micros after) {
       all = false;
       continue;
     }
-    learned.residual_permille += (1000 - learned.residual_permille) / 8;
-    learned.spread_permille -= learned.spread_permille / 8;
-    learned.joined_permille += (1000 - learned.joined_permille) / 8;
-    learned.came_permille += (1000 - learned.came_permille) / 8;
+    learned = faded(learned);
   }
   if (all) {
-    factor_permille += (1000 - factor_permille) / 8;
+    factor_permille = faded(factor_permille, 1000);
     surprises = 0;
   }
+}
+
+bool LaneLearned::fades(Time now, Micros after) const {
+  bool all = true;
+  for (const ProfileLearned& learned : profiles) {
+    if (now - learned.confirmed < after) {
+      all = false;
+    } else if (learned != faded(learned)) {
+      return true;
+    }
+  }
+  return all && (surprises != 0 || factor_permille != faded(factor_permille, 1000));
 }
 
 }  // namespace juggler

@@ -53,6 +53,8 @@ struct LaneLearned {
   // and what all share once no variant of the processor has had a result. What was learned can keep
   // every task away, and then no result would ever correct it.
   void fade(Time now, Micros after);
+  // Whether that changes anything.
+  bool fades(Time now, Micros after) const;
 
   friend bool operator==(const LaneLearned&, const LaneLearned&) = default;
 };

@@ -14,14 +14,21 @@ namespace juggler {
 // 0.9-1.2 ms plus twice 0.5 ms of wire (docs/performance.md).
 inline constexpr Micros kNetworkDefault = milliseconds(3);
 
+// How long bytes take to go through a link.
+struct Pace {
+  std::int64_t ns_per_byte = 0;
+
+  Micros transfer(std::int64_t bytes) const { return {bytes * ns_per_byte / 1000}; }
+};
+
 class Link {
  public:
   // Both ways for a message without a body, mean and standard deviation.
   Micros round_trip() const;
   Micros spread() const { return {round_trip_us_.spread()}; }
 
-  // How long so many bytes take to go through it.
-  Micros transfer(std::int64_t bytes) const { return {bytes * ns_per_byte() / 1000}; }
+  Pace pace() const { return {ns_per_byte()}; }
+  Micros transfer(std::int64_t bytes) const { return pace().transfer(bytes); }
   // Bytes that were sent and are not through yet.
   std::int64_t queued(Time now) const;
   // So many more are sent. Returns what is queued with them.
@@ -36,6 +43,8 @@ class Link {
   void add(Micros took, Time sent, std::int64_t queued, Time now);
   // What no result has confirmed for so long goes a step back to the assumption.
   void fade(Time now, Micros after);
+
+  friend bool operator==(const Link&, const Link&) = default;
 
  private:
   std::int64_t ns_per_byte() const;

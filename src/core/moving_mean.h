@@ -31,6 +31,8 @@ class MovingMean {
     deviation_ -= deviation_ / kWindow;
   }
 
+  friend bool operator==(const MovingMean&, const MovingMean&) = default;
+
  private:
   static constexpr std::int64_t kWindow = 8;
   std::int64_t mean_ = 0;

@@ -10,21 +10,26 @@ Planner::Planner(std::unique_ptr<Policy> policy) : policy_(std::move(policy)) {
 }
 
 Decision Planner::plan(const Fleet& fleet, const TaskView& task, Time now, Rng& rng) {
-  look(fleet, task, now, outlook_);
-  over_lower_priorities_ = false;
-  Decision decision = judge_and_ask(fleet, task, now, rng);
+  lanes_.follow(fleet);
+  outlook_.arrival_gap_us = fleet.arrivals.gap_us(now.us);
+  outlook_.over_lower_priorities = false;
+  const Question question{outlook_, task, objective_, now};
+  const auto judge_all_and_ask = [&] {
+    judge_.judge(question, Judge::Detail::Enough, candidates_);
+    return policy_->plan({fleet, outlook_, candidates_, task, now}, rng);
+  };
+  if (policy_->takes_cheapest() &&
+      cheapest_.find(lanes_, question, judge_, outlook_, candidates_)) {
+    return policy_->plan({fleet, outlook_, candidates_, task, now}, rng);
+  }
+  look(lanes_.lanes(), task, now, outlook_);
+  Decision decision = judge_all_and_ask();
   if (!std::holds_alternative<Place>(decision) && task.priority > 0 &&
       fleet.has_work_below(task.priority)) {
-    over_lower_priorities_ = true;  // whoever is less urgent makes room
-    decision = judge_and_ask(fleet, task, now, rng);
+    outlook_.over_lower_priorities = true;  // whoever is less urgent makes room
+    decision = judge_all_and_ask();
   }
   return decision;
-}
-
-Decision Planner::judge_and_ask(const Fleet& fleet, const TaskView& task, Time now, Rng& rng) {
-  outlook_.over_lower_priorities = over_lower_priorities_;
-  judge_.judge(outlook_, task, objective_, now, false, candidates_);
-  return policy_->plan({fleet, outlook_, candidates_, task, now}, rng);
 }
 
 }  // namespace juggler

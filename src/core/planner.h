@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "core/candidates.h"
+#include "core/cheapest.h"
+#include "core/lane_table.h"
 #include "core/policies/policy.h"
 
 namespace juggler {
@@ -21,21 +23,24 @@ class Planner {
   std::string_view name() const { return policy_->name(); }
   const Objective& objective() const { return objective_; }
 
-  // Of the last decision, until the next: what it saw (to be taken away by whoever keeps it), what
-  // it chose from, and whether it counts on sending less urgent work away.
-  Outlook& outlook() { return outlook_; }
+  // Of the last decision, until the next: what it chose from, and whether it counts on sending less
+  // urgent work away. Where a task was placed by cost, only what matters for that is among the
+  // candidates (core/cheapest.h).
   std::span<const Candidate> candidates() const { return candidates_; }
-  bool over_lower_priorities() const { return over_lower_priorities_; }
+  bool over_lower_priorities() const { return outlook_.over_lower_priorities; }
+  std::int64_t arrival_gap_us() const { return outlook_.arrival_gap_us; }
+  // What decisions saw, to be kept by whoever explains them.
+  LaneTable& lanes() { return lanes_; }
+  const LaneTable& lanes() const { return lanes_; }
 
  private:
-  Decision judge_and_ask(const Fleet& fleet, const TaskView& task, Time now, Rng& rng);
-
   std::unique_ptr<Policy> policy_;
   Objective objective_;
+  LaneTable lanes_;
   Outlook outlook_;
   Judge judge_;
+  CheapestSearch cheapest_;
   std::vector<Candidate> candidates_;
-  bool over_lower_priorities_ = false;
 };
 
 }  // namespace juggler

@@ -46,6 +46,8 @@ class ShadowPrice {
   // Whether so much more is asked of it than it can do that what it costs to compute there hardly
   // counts beside the price.
   bool scarce(Time now) const;
+  // Whether it is worth nothing, now and until more is asked.
+  bool nothing(Time now) const { return debt(now) == Micros{0}; }
 
  private:
   Micros debt(Time now) const;

@@ -19,10 +19,10 @@ void Timeline::build(const Line& line, const LaneCosts& costs, const LaneLearned
     if (slot.counts) {
       const int tasks = size == Size::AsHoped ? batch.hoped : batch.tasks;
       slot.cost = corrected(costs[batch.profile].of(tasks), learned, batch.profile);
-      slot.transfer = start.link.transfer(batch.bytes * tasks / std::max(batch.tasks, 1));
+      slot.transfer = start.pace.transfer(batch.bytes * tasks / std::max(batch.tasks, 1));
       there = there + slot.transfer;
       end = std::max(end, there) + slot.cost.takes();
-      variance_us2 += slot.cost.spread.count * slot.cost.spread.count;
+      variance_us2 += slot.cost.variance_us2();
     }
     slot.there = there;
     slot.end = end;
@@ -66,12 +66,13 @@ Timeline::Fit Timeline::insert(int priority, Time due, const BatchCost& cost,
   while (position > 0 && goes_before(priority, due, slots_[position - 1])) {
     position -= 1;
   }
-  const Micros transfer = start_.link.transfer(bytes);
+  const Micros transfer = start_.pace.transfer(bytes);
   const Time before = start_before(position);
   Fit fit;
   fit.end = std::max(before, there_before(position) + transfer) + cost.takes();
-  fit.variance_us2 = variance_before(position) + cost.spread.count * cost.spread.count;
-  fit.in_time = fit.end_late() <= due &&
+  fit.end_late =
+      fit.end + margin_of(variance_before(position) + cost.variance_us2(), kPlanZPermille);
+  fit.in_time = fit.end_late <= due &&
                 delay_fits(position, slots_.size(), std::max(fit.end - before, transfer));
   return fit;
 }
@@ -79,7 +80,7 @@ Timeline::Fit Timeline::insert(int priority, Time due, const BatchCost& cost,
 Timeline::Fit Timeline::join(std::size_t position, int priority, Time due, const BatchCost& grown,
                              std::int64_t bytes) const {
   const Slot& slot = slots_[position];
-  const Micros more = start_.link.transfer(bytes);
+  const Micros more = start_.pace.transfer(bytes);
   const Micros transfer = slot.transfer + more;
   std::size_t first = position;  // where the batch will stand
   const int urgency = std::max(priority, slot.priority);
@@ -89,9 +90,9 @@ Timeline::Fit Timeline::join(std::size_t position, int priority, Time due, const
   const Time before = start_before(first);
   Fit fit;
   fit.end = std::max(before, there_before(first) + transfer) + grown.takes();
-  fit.variance_us2 = variance_before(first) + grown.spread.count * grown.spread.count;
+  fit.end_late = fit.end + margin_of(variance_before(first) + grown.variance_us2(), kPlanZPermille);
   fit.in_time =
-      fit.end_late() <= std::min(due, slot.due) &&
+      fit.end_late <= std::min(due, slot.due) &&
       delay_fits(first, position, std::max(fit.end - before, transfer)) &&
       delay_fits(position + 1, slots_.size(), std::max(grown.takes() - slot.cost.takes(), more));
   return fit;
@@ -112,7 +113,7 @@ bool Timeline::may_overtake(std::size_t position) const {
     if (i != position) {
       const BatchCost& cost = slots_[i].cost;
       limit = std::min(limit, slots_[i].due) - slots_[i].holds() -
-              margin_of(cost.spread.count * cost.spread.count, kPlanZPermille);
+              margin_of_one(cost.spread, kPlanZPermille);
     }
   }
   return start_.free_at + slots_[position].holds() <= limit;
@@ -122,8 +123,7 @@ Time Timeline::latest_start(std::size_t position, std::int64_t z_permille) const
   Time limit = Time::never();
   for (std::size_t i = slots_.size(); i-- > position;) {
     const BatchCost& cost = slots_[i].cost;
-    const Micros takes =
-        cost.takes() + margin_of(cost.spread.count * cost.spread.count, z_permille);
+    const Micros takes = cost.takes() + margin_of_one(cost.spread, z_permille);
     limit = std::min(limit, slots_[i].due) - takes;
   }
   return limit;

@@ -18,14 +18,12 @@ inline constexpr std::int64_t kPlanZPermille = 2330;
 
 class Timeline {
  public:
-  // What a batch would find: its end by the mean, the variance of that, and whether it and all that
-  // wait behind it are predicted to be in time.
+  // What a batch would find: its end by the mean, the late estimate of that, and whether it and all
+  // that wait behind it are predicted to be in time.
   struct Fit {
     Time end;
-    std::int64_t variance_us2 = 0;
+    Time end_late;  // at kPlanZPermille
     bool in_time = false;
-
-    Time end_late() const { return end + margin_of(variance_us2, kPlanZPermille); }
   };
 
   // From when the processor is free. Batches below `priority_min` are left out: they would be sent
@@ -37,8 +35,8 @@ class Timeline {
   struct Start {
     Time free_at;                   // the processor, by the mean
     std::int64_t variance_us2 = 0;  // of that, and of the way
-    Link link;
-    Time link_free_at;  // when what is on its way now is there
+    Pace pace;                      // of its link
+    Time link_free_at;              // when what is on its way now is there
   };
   void build(const Line& line, const LaneCosts& costs, const LaneLearned& learned, Size size,
              const Start& start, int priority_min);

@@ -53,7 +53,7 @@ json processor_json(const Processor& processor, const Lane& lane) {
 
 json devices(const Controller& controller, Time now) {
   json list = json::array();
-  for (const DeviceState& device : controller.fleet().devices) {
+  for (const DeviceState& device : controller.fleet().devices()) {
     json processors = json::array();
     for (std::size_t l = 0; l < device.lanes.size(); ++l) {
       processors.push_back(processor_json(device.facts->processors[l], device.lanes[l]));
@@ -100,7 +100,7 @@ json placement_json(const DeviceFacts& device, const Processor& processor, const
 
 json models(const Controller& controller) {
   std::map<std::string, json> variants;  // by id
-  for (const DeviceState& device : controller.fleet().devices) {
+  for (const DeviceState& device : controller.fleet().devices()) {
     for (const Processor& processor : device.facts->processors) {
       for (const Profile& profile : processor.profiles) {
         const Variant* variant = device.facts->find_variant(profile.variant);
@@ -213,7 +213,7 @@ Result<std::string> task_of(const json& asked) {
 }
 
 json explain(const Controller& controller, const std::string& task) {
-  const std::optional<Explanation> why = controller.decisions().explain(task);
+  const std::optional<Explanation> why = controller.explain(task);
   if (!why.has_value()) {
     return {{"error", "no decision about task '" + task +
                           "' is kept: the controller keeps its last " +
@@ -270,7 +270,7 @@ json status(const Controller& controller, const ShellStats& shell, const std::st
   return {{"version", version},
           {"epoch", controller.epoch()},
           {"policy", controller.policy()},
-          {"devices", controller.fleet().devices.size()},
+          {"devices", controller.fleet().devices().size()},
           {"live", controller.tasks().size()},
           {"waiting", controller.tasks().waiting_size()},
           {"submitted", stats.submitted},

@@ -107,7 +107,7 @@ void InvariantChecker::check_requirements(const Dispatch& dispatch, const Contro
 }
 
 void InvariantChecker::check_prediction(const Dispatch& dispatch, const Controller& controller) {
-  const std::optional<Explanation> why = controller.decisions().explain(dispatch.attempt.task.id);
+  const std::optional<Explanation> why = controller.explain(dispatch.attempt.task.id);
   if (why.has_value() && !why->candidates.empty() && why->candidates.front().chosen) {
     const Micros predicted = why->candidates.front().finish;
     if (predicted > why->remaining) {

@@ -97,7 +97,7 @@ std::string plan_for(const std::string& policy, const Fleetful& scene) {
     return std::holds_alternative<Wait>(decision) ? "wait" : "infeasible";
   }
   // By the board, which is the device's own mark and not its id.
-  return fleet.devices[place->candidate.device].facts->board;
+  return fleet.devices()[place->candidate.device].facts->board;
 }
 
 RC_GTEST_PROP(Metamorphic, OtherIdsForTheSameDevices_GiveTheSamePlan, ()) {

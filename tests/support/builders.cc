@@ -190,7 +190,7 @@ SubmissionBuilder& SubmissionBuilder::redelivered() {
 }
 
 std::string name_of(const Fleet& fleet, const Candidate& candidate) {
-  const DeviceFacts& facts = *fleet.devices[candidate.device].facts;
+  const DeviceFacts& facts = *fleet.devices()[candidate.device].facts;
   return facts.id + "/" + facts.processors[candidate.lane].profiles[candidate.profile].variant;
 }
 

@@ -46,9 +46,14 @@ struct Scene {
                         .devices_failed = &failed};
     Outlook outlook;
     std::vector<Candidate> candidates;
-    look(fleet, view, kNow, outlook);
+    LaneTable lanes;
+    lanes.follow(fleet);
+    look(lanes.lanes(), view, kNow, outlook);
+    outlook.arrival_gap_us = fleet.arrivals.gap_us(kNow.us);
     outlook.over_lower_priorities = over_lower_priorities;
-    Judge().judge(outlook, view, objective, kNow, with_other_models, candidates);
+    Judge().judge({outlook, view, objective, kNow},
+                  with_other_models ? Judge::Detail::Everything : Judge::Detail::Enough,
+                  candidates);
     return candidates;
   }
 };
@@ -61,7 +66,7 @@ Scene scene_of(DeviceFacts facts) {
 Scene simple() {
   return scene_of(device("d").serves(variant("net-fp32", 75), milliseconds(50), energy_mj(100)));
 }
-Lane& lane_of(Scene& scene) { return scene.fleet.devices[0].lanes[0]; }
+Lane& lane_of(Scene& scene) { return scene.fleet.change(0).lanes[0]; }
 
 void add_in_flight(Scene& scene, Micros expected) {
   Lane& lane = lane_of(scene);
@@ -305,9 +310,9 @@ TEST(Candidates, MemoryShort_WhenTheModelDoesNotFit) {
   Scene scene = scene_of(
       device("d").serves(variant("net-fp32"), milliseconds(50), std::nullopt, mebibytes(100)));
   EXPECT_EQ(scene.only().verdict, Verdict::Meets);  // nobody has said how much is free
-  scene.fleet.devices[0].memory_free = mebibytes(100);
+  scene.fleet.change(0).memory_free = mebibytes(100);
   EXPECT_EQ(scene.only().verdict, Verdict::Meets);
-  scene.fleet.devices[0].memory_free = mebibytes(99);
+  scene.fleet.change(0).memory_free = mebibytes(99);
   EXPECT_EQ(scene.only().verdict, Verdict::MemoryShort);
 }
 
@@ -317,17 +322,17 @@ TEST(Candidates, MemoryShort_CountsTheBoardsMemoryToo) {
   facts.memory = mebibytes(99);
   Scene scene = scene_of(std::move(facts));
   EXPECT_EQ(scene.only().verdict, Verdict::MemoryShort);  // it has not said how much is free
-  scene.fleet.devices[0].memory_free = mebibytes(20'000);
+  scene.fleet.change(0).memory_free = mebibytes(20'000);
   EXPECT_EQ(scene.only().verdict, Verdict::MemoryShort);
 }
 
 TEST(Candidates, LoadedVariant_NeedsNoFurtherMemory) {
   Scene scene = scene_of(
       device("d").serves(variant("net-fp32"), milliseconds(50), std::nullopt, mebibytes(100)));
-  scene.fleet.devices[0].memory_free = mebibytes(1);
+  scene.fleet.change(0).memory_free = mebibytes(1);
   LaneLearned learned(1);
   learned.profiles[0].loaded = true;
-  scene.fleet.devices[0].lanes[0].learned = std::make_shared<const LaneLearned>(learned);
+  scene.fleet.change(0).lanes[0].learned = std::make_shared<const LaneLearned>(learned);
   EXPECT_EQ(scene.only().verdict, Verdict::Meets);
 }
 
@@ -341,17 +346,17 @@ TEST(Candidates, AlreadyTried_WhereAnAttemptFailed) {
 
 TEST(Candidates, DeviceNotLive_TakesNothing) {
   Scene scene = simple();
-  scene.fleet.devices[0].liveness = Liveness::Suspect;
+  scene.fleet.change(0).liveness = Liveness::Suspect;
   EXPECT_EQ(scene.only().verdict, Verdict::DeviceSuspect);
-  scene.fleet.devices[0].liveness = Liveness::Lost;
+  scene.fleet.change(0).liveness = Liveness::Lost;
   EXPECT_EQ(scene.only().verdict, Verdict::DeviceLost);
-  scene.fleet.devices[0].liveness = Liveness::Draining;
+  scene.fleet.change(0).liveness = Liveness::Draining;
   EXPECT_EQ(scene.only().verdict, Verdict::DeviceDraining);
 }
 
 TEST(Candidates, NeverGoesBeforeNotNow) {
   Scene scene = simple();
-  scene.fleet.devices[0].liveness = Liveness::Lost;
+  scene.fleet.change(0).liveness = Liveness::Lost;
   scene.task.requirements.min_accuracy = MilliPercent{99'000};
   EXPECT_EQ(scene.only().verdict, Verdict::BelowAccuracy);
 }
@@ -369,7 +374,7 @@ TEST(Candidates, Order_IsDeviceProcessorVariant) {
   ASSERT_EQ(candidates.size(), 4U);
   std::vector<std::string> names;
   for (const Candidate& candidate : candidates) {
-    const DeviceFacts& facts = *scene.fleet.devices[candidate.device].facts;
+    const DeviceFacts& facts = *scene.fleet.devices()[candidate.device].facts;
     const Processor& processor = facts.processors[candidate.lane];
     names.push_back(facts.id + "/" + processor.id + "/" +
                     processor.profiles[candidate.profile].variant);

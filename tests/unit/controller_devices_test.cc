@@ -36,7 +36,7 @@ TEST(Controller, HeartbeatOfAnUnknownDevice_AsksForItsHello) {
   harness.heartbeat("new");
   ASSERT_EQ(harness.all<AskHello>().size(), 1U);
   EXPECT_EQ(harness.all<AskHello>()[0].device, "new");
-  EXPECT_TRUE(harness.controller().fleet().devices.empty());
+  EXPECT_TRUE(harness.controller().fleet().devices().empty());
 }
 
 // Its hello may have come before anybody led; then it has no queue by which it could be asked.
@@ -234,7 +234,7 @@ TEST(Controller, FleetIsFull_FurtherDevicesAreNotTaken) {
   for (const char* id : {"a", "b", "c"}) {
     harness.hello(board(id));
   }
-  EXPECT_EQ(harness.controller().fleet().devices.size(), 2U);
+  EXPECT_EQ(harness.controller().fleet().devices().size(), 2U);
   EXPECT_EQ(harness.all<Enrol>().size(), 2U);
 }
 
@@ -310,7 +310,7 @@ TEST(Controller, TimeJumpsPastAllLimits_WhoStoodInTheDevicesLineIsAnswered) {
   harness.submit(submission("running").deadline(seconds(3000)));
   harness.submit(submission("in-line").deadline(seconds(3000)));
   harness.jump(seconds(700));  // the process was stopped; the first thing it sees is a tick
-  EXPECT_TRUE(harness.controller().fleet().devices.empty());
+  EXPECT_TRUE(harness.controller().fleet().devices().empty());
   harness.jump(seconds(3000));
   EXPECT_EQ(harness.outcomes().size(), 2U);
 }

@@ -25,7 +25,7 @@ DeviceFacts loads_in(const std::string& id, Micros load, double mj, std::int64_t
 }
 
 bool loaded(ControllerHarness& harness) {
-  return harness.controller().fleet().devices[0].lanes[0].learned->profiles[0].loaded;
+  return harness.controller().fleet().devices()[0].lanes[0].learned->profiles[0].loaded;
 }
 
 TEST(Loading, NobodyHasItLoaded_TheFirstTaskLoadsIt_AndOthersAreToldNotToWait) {
@@ -79,7 +79,7 @@ TEST(Loading, WhatALoadTook_IsNotLearnedAsTheNetwork) {
   harness.submit(submission("t").deadline(seconds(5)));
   harness.advance(milliseconds(1010));
   harness.result(result_of(harness.last_dispatch()));
-  EXPECT_EQ(harness.controller().fleet().devices[0].network(), kNetworkDefault);
+  EXPECT_EQ(harness.controller().fleet().devices()[0].network(), kNetworkDefault);
 }
 
 TEST(Loading, NewProcess_HasToLoadAgain) {

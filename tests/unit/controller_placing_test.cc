@@ -128,10 +128,10 @@ TEST(Controller, UrgentTask_GoesBeforeWhatWaitsInItsPrediction) {
   harness.submit(submission("running"));
   harness.submit(submission("waiting"));
   harness.submit(submission("urgent").priority(9).deadline(milliseconds(650)));
-  EXPECT_EQ(harness.controller().decisions().explain("urgent")->candidates[0].verdict,
+  EXPECT_EQ(harness.controller().explain("urgent")->candidates[0].verdict,
             Verdict::WindowFull);
   harness.submit(submission("second").deadline(milliseconds(650)));
-  EXPECT_EQ(harness.controller().decisions().explain("second")->candidates[0].verdict,
+  EXPECT_EQ(harness.controller().explain("second")->candidates[0].verdict,
             Verdict::QueueTooLong);
 }
 
@@ -236,7 +236,7 @@ TEST(Controller, ResultTooLateForItsTask_IsBelievedAllTheSame) {
     result.compute = milliseconds(117);
     harness.result(result);
   }
-  EXPECT_GT(harness.controller().fleet().devices[0].lanes[0].learned->correction(0), 1300);
+  EXPECT_GT(harness.controller().fleet().devices()[0].lanes[0].learned->correction(0), 1300);
 }
 
 TEST(Controller, HeartbeatSaysMemoryIsShort_TheTaskWaitsForIt) {

@@ -227,9 +227,9 @@ TEST(DeviceState, NetworkWithSamples_IsTheirMean) {
 
 TEST(Fleet, Devices_AreSortedByIdWhateverTheOrderOfArrival) {
   const Fleet fleet = fleet_of({device("c"), device("a"), device("b")});
-  ASSERT_EQ(fleet.devices.size(), 3U);
-  EXPECT_EQ(fleet.devices[0].facts->id, "a");
-  EXPECT_EQ(fleet.devices[2].facts->id, "c");
+  ASSERT_EQ(fleet.devices().size(), 3U);
+  EXPECT_EQ(fleet.devices()[0].facts->id, "a");
+  EXPECT_EQ(fleet.devices()[2].facts->id, "c");
 }
 
 TEST(Fleet, Find_FindsOnlyWhatIsThere) {
@@ -243,7 +243,7 @@ TEST(Fleet, AtOrInsert_MakesADeviceOnce) {
   Fleet fleet;
   fleet.at_or_insert("x");
   fleet.at_or_insert("x");
-  EXPECT_EQ(fleet.devices.size(), 1U);
+  EXPECT_EQ(fleet.devices().size(), 1U);
 }
 
 }  // namespace

@@ -95,7 +95,7 @@ TEST(Link, LineBehindANarrowLink_IsAsLongAsItsPictures) {
     line.push_back(batch);
   }
   timeline.build(line, costs, learned, Timeline::Size::AsItIs,
-                 {.free_at = {}, .variance_us2 = 0, .link = link, .link_free_at = {}}, 0);
+                 {.free_at = {}, .variance_us2 = 0, .pace = link.pace(), .link_free_at = {}}, 0);
   const Timeline::Fit fifth = timeline.insert(0, Time{} + seconds(2), costs[0].of(1), 10'000);
   EXPECT_EQ(fifth.end, Time{} + milliseconds(101));
 }
@@ -129,7 +129,7 @@ TEST(Link, ControllerLearnsItFromABatch_AndPromisesOnlyWhatItCarries) {
     result.queued = milliseconds(60) - milliseconds(20) * static_cast<std::int64_t>(i);
     harness.result(result);
   }
-  EXPECT_EQ(harness.controller().fleet().devices[0].link.transfer(10'000), milliseconds(20));
+  EXPECT_EQ(harness.controller().fleet().devices()[0].link.transfer(10'000), milliseconds(20));
   harness.clear();
   for (int i = 0; i < 20; ++i) {
     harness.submit(picture(1000 + i, milliseconds(250)));

@@ -51,7 +51,7 @@ class Scene {
     return wait != nullptr ? wait->reason : std::get<Infeasible>(decision).reason;
   }
   void fill(const std::string& id, std::size_t tasks, Micros expected = milliseconds(20)) {
-    Lane& lane = fleet.find(id)->lanes[0];
+    Lane& lane = fleet.find_to_change(id)->lanes[0];
     lane.head_since = kNow;
     for (std::size_t i = 0; i < tasks; ++i) {
       lane.in_flight.push_back(
@@ -162,7 +162,7 @@ TEST(Policies, NoDeviceServesTheModel_SaysSo) {
 TEST(Policies, OnlyALostDeviceWouldDo_Waits) {
   Scene scene("juggler", three());
   scene.task = submission("t").min_accuracy(75);
-  scene.fleet.find("fast")->liveness = Liveness::Lost;
+  scene.fleet.find_to_change("fast")->liveness = Liveness::Lost;
   EXPECT_EQ(scene.place(), "wait");
   EXPECT_EQ(scene.reason(), "the device is lost");
 }

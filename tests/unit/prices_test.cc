@@ -21,7 +21,7 @@ ShadowPrice price_of_two_watts() {
   const Fleet fleet =
       fleet_of({device("d").serves(variant("n-fp32", 75), milliseconds(10), energy_mj(20))});
   ShadowPrice price;
-  price.set_scale(*fleet.devices[0].lanes[0].costs);
+  price.set_scale(*fleet.devices()[0].lanes[0].costs);
   return price;
 }
 
@@ -82,7 +82,7 @@ TEST(ShadowPrice, IsBounded_WhateverIsAsked) {
 TEST(ShadowPrice, NoEnergyKnown_HasAScaleAllTheSame) {
   const Fleet fleet = fleet_of({device("d").serves(variant("n-fp32", 75), milliseconds(10))});
   ShadowPrice price;
-  price.set_scale(*fleet.devices[0].lanes[0].costs);
+  price.set_scale(*fleet.devices()[0].lanes[0].costs);
   ask_in_all(price, milliseconds(100));
   EXPECT_EQ(price.mw(Time{}), 10'000);
 }
@@ -116,7 +116,7 @@ TEST_F(Asking, CountsTheLineForNothing_AndThePriceForWhatItIs) {
   EXPECT_EQ(free.asks, milliseconds(10));
   EXPECT_EQ(free.asks_uj, 20'000);
 
-  Lane& lane = fleet.devices[0].lanes[0];
+  Lane& lane = fleet.change(0).lanes[0];
   lane.in_flight.push_back({.batch = 1, .open = 1, .mean = seconds(5)});
   ask_in_all(lane.price, milliseconds(100));
   const Candidate busy = asked(fleet, seconds(1));
@@ -130,7 +130,7 @@ class Scarce : public Asking {
  protected:
   Fleet fleet =
       fleet_of({device("d").serves(variant("n-fp32", 75), milliseconds(10), energy_mj(20))});
-  Lane& lane = fleet.devices[0].lanes[0];
+  Lane& lane = fleet.change(0).lanes[0];
 
   Scarce() {
     for (int i = 0; i < 50; ++i) {
@@ -158,7 +158,7 @@ struct Hoping {
                               .batch_max(4)
                               .serves(variant("n-fp32"), milliseconds(50))
                               .point(4, milliseconds(80))});
-  Lane& lane = fleet.devices[0].lanes[0];
+  Lane& lane = fleet.change(0).lanes[0];
   Timeline timeline;
 
   explicit Hoping(Timeline::Size size) {
@@ -178,7 +178,7 @@ TEST(Timeline, BatchThatIsOnlyLikelyToBeInTime_IsNotMadeLater) {
   DeviceFacts facts = device("d").serves(variant("n-fp32"), milliseconds(50));
   facts.processors[0].profiles[0].points[0].latency_p95 = milliseconds(80);
   Fleet fleet = fleet_of({facts});
-  Lane& lane = fleet.devices[0].lanes[0];
+  Lane& lane = fleet.change(0).lanes[0];
   Timeline timeline;
   const auto fits = [&](std::int64_t due_us) {
     lane.line = std::make_shared<const Line>();
@@ -200,7 +200,7 @@ TEST(Timeline, Overtaking_LeavesTheOthersInTime) {
   const auto may = [&](std::int64_t free_at_us) {
     scene.timeline.build(*scene.lane.line, *scene.lane.costs, *scene.lane.learned,
                          Timeline::Size::AsItIs,
-                         {.free_at = Time{free_at_us}, .link = {}, .link_free_at = {}}, 0);
+                         {.free_at = Time{free_at_us}, .pace = {}, .link_free_at = {}}, 0);
     return scene.timeline.may_overtake(1);
   };
   EXPECT_TRUE(may(0));

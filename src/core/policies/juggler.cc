@@ -10,6 +10,7 @@
 
 #include <algorithm>
 
+#include "core/cheapest.h"
 #include "core/policies/policy.h"
 
 namespace juggler {
@@ -31,6 +32,7 @@ class JugglerPolicy final : public Policy {
   std::string_view name() const override { return name_; }
   std::string_view about() const override { return about_; }
   Objective objective() const override { return objective_; }
+  bool takes_cheapest() const override { return !fixed_variant_; }
 
   Decision plan(const Situation& situation, Rng& /*rng*/) override {
     return decide(situation, fixed_variant_ ? best_of_most_accurate(situation)
@@ -52,16 +54,6 @@ class JugglerPolicy final : public Policy {
       return "`juggler`, but processor time has no price";
     }
     return "least energy among the placements that meet deadline, accuracy and energy limit";
-  }
-
-  static bool cheaper(const Candidate& a, const Candidate& b) {
-    if (a.energy.has_value() != b.energy.has_value()) {
-      return a.energy.has_value();
-    }
-    if (a.total_uj() != b.total_uj()) {
-      return a.total_uj() < b.total_uj();
-    }
-    return a.finish != b.finish ? a.finish < b.finish : a.accuracy > b.accuracy;
   }
 
   // The ablation: one variant for everybody, the most accurate that any processor serves.

@@ -59,6 +59,10 @@ class Policy {
   // How the candidates are to be judged for it.
   virtual Objective objective() const { return {}; }
 
+  // Whether it takes the choosable candidate that is first by cheaper() (core/cheapest.h). Then it
+  // need not be shown those that cannot be it, unless none can be chosen.
+  virtual bool takes_cheapest() const { return false; }
+
   // Decides for one task. Deterministic in its arguments and the policy's own history.
   virtual Decision plan(const Situation& situation, Rng& rng) = 0;
 };
