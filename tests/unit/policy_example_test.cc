@@ -57,7 +57,8 @@ TEST(PolicyExample, ChoosesTheQuietestDeviceAndThereTheLeastEnergy) {
                     .serves(variant("large-fp32"), milliseconds(10), energy_mj(90))
                     .serves(variant("small-fp32"), milliseconds(40), energy_mj(30))});
   const auto fill = [&fleet](const std::string& id) {
-    fleet.find_to_change(id)->lanes[0].in_flight.push_back({.batch = 1, .open = 1, .mean = milliseconds(20)});
+    fleet.find_to_change(id)->lanes[0].in_flight.push_back(
+        {.batch = 1, .open = 1, .mean = milliseconds(20)});
   };
   const auto place = [&fleet] {
     Planner planner(make_quietest_device_policy());
