@@ -28,7 +28,6 @@ namespace juggler {
 namespace {
 
 constexpr Micros kConnectMax = seconds(10);
-constexpr Micros kCloseMax = seconds(1);
 // After the longest deadline, as in the simulator: an attempt's grace, and what waited for it.
 constexpr Micros kSettleMargin = seconds(20);
 constexpr Micros kBeginsIn = milliseconds(200);
@@ -148,7 +147,7 @@ Result<void> Bench::meet_fleet() {
   stop_signals_wake(link.transport.get());
   Result<GivenFleet> fleet = ask_for_fleet(*link.client, scenario_);
   stop_signals_wake(nullptr);
-  link.transport->close(kCloseMax);
+  link.transport->close(kClientCloseMax);
   if (!fleet) {
     return fleet.error();
   }
@@ -272,7 +271,7 @@ Result<BenchRun> Bench::send_load(const evaluation::SeededScenario& seeded) {
   if (load.stopped()) {
     run.live.broken = troubles;
   }
-  transport->close(kCloseMax);
+  transport->close(kClientCloseMax);
   return run;
 }
 

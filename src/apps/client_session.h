@@ -10,6 +10,9 @@
 
 namespace juggler {
 
+// What a client's good-bye may take: everything that matters was confirmed before.
+inline constexpr Micros kClientCloseMax = seconds(1);
+
 struct ClientSession {
   SystemClock clock;
   std::string broker;  // for people: without the password

@@ -27,7 +27,6 @@ namespace fs = std::filesystem;
 constexpr Micros kJoinMax = seconds(60);
 constexpr Micros kAskMax = seconds(2);
 constexpr Micros kAskAgain = milliseconds(150);
-constexpr Micros kCloseMax = milliseconds(500);
 constexpr Micros kTellAgain = seconds(5);
 
 Result<fs::path> new_folder() {
@@ -199,7 +198,7 @@ Result<void> LiveFleet::await_all(const Scenario& scenario) {
     }
     wait_for(kAskAgain);
   }
-  link.transport->close(kCloseMax);
+  link.transport->close(kClientCloseMax);
   if (options_.stop()) {
     return fail(ErrorCode::Unavailable, "stopped");
   }

@@ -20,7 +20,6 @@ namespace {
 using nlohmann::json;
 
 constexpr Micros kAnswerMax = seconds(5);
-constexpr Micros kCloseMax = milliseconds(500);
 
 struct QueryFlags {
   BrokerChoice broker;
@@ -36,7 +35,7 @@ Result<json> ask(const QueryFlags& flags, const std::string& what) {
     return session.error();
   }
   Result<json> answer = (*session)->client->ask(what, flags.task, kAnswerMax);
-  (*session)->transport->close(kCloseMax);
+  (*session)->transport->close(kClientCloseMax);
   return answer;
 }
 

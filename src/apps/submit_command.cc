@@ -26,7 +26,6 @@ using nlohmann::json;
 constexpr Micros kAnswerGrace = seconds(10);      // after the deadline an `expired` must come
 constexpr Micros kDefaultDeadline = seconds(10);  // what a controller takes unless configured
 constexpr Micros kConnectMax = seconds(10);
-constexpr Micros kCloseMax = seconds(1);
 constexpr Micros kExplainMax = seconds(1);
 constexpr std::size_t kExplainTries = 4;
 
@@ -255,7 +254,7 @@ int submit(const SubmitFlags& flags) {
   const std::string explained =
       flags.json || stop_signals() > 0 ? "" : explainable(*link.client, answers);
   stop_signals_wake(nullptr);
-  link.transport->close(kCloseMax);
+  link.transport->close(kClientCloseMax);
   if (flags.json) {
     print_json(job, answers);
   } else {

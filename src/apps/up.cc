@@ -33,7 +33,6 @@ constexpr Micros kLabelsMax = seconds(600);  // of many photographs, on a slow m
 constexpr Micros kAskMax = seconds(2);
 constexpr const char* kRefused = "ACCESS_REFUSED";  // AMQP's word: trying again changes nothing
 constexpr Micros kAskAgain = milliseconds(150);
-constexpr Micros kCloseMax = milliseconds(500);
 
 Result<void> write_secret(const fs::path& file, const std::string& text) {
   const mode_t before = umask(0077);
@@ -51,7 +50,7 @@ Result<void> write_secret(const fs::path& file, const std::string& text) {
 Up::~Up() {
   if (session_ != nullptr) {
     stop_signals_wake(nullptr);
-    session_->transport->close(kCloseMax);
+    session_->transport->close(kClientCloseMax);
   }
   remove_running(getpid());
   if (!address_file_.empty()) {  // whatever became of the broker: the file holds its password
@@ -126,7 +125,7 @@ Result<void> Up::await_labels() {
 // Whether every device that can still come is there. Says which came since the last time.
 bool Up::note_joined(const nlohmann::json& devices) {
   bool all = true;
-  for (const Member& member : members_) {
+  for (const FleetMember& member : members_) {
     bool live = false;
     for (const nlohmann::json& device : list_of(devices, "devices")) {
       live = live || (text_of(device, "id") == member.id && text_of(device, "state") == "live");
@@ -145,7 +144,7 @@ bool Up::note_joined(const nlohmann::json& devices) {
 
 std::string Up::why_none_joined() const {
   std::string why = "no device has joined:";
-  for (const Member& member : members_) {
+  for (const FleetMember& member : members_) {
     why += fmt::format("\n  {} {} (log: {})", member.id, supervisor_.last_end(member.id),
                        log(member.id).string());
   }
@@ -176,7 +175,7 @@ Result<void> Up::await_fleet() {
     const std::string why = devices ? "" : ": " + devices.error().message + trouble;
     if (devices && note_joined(*devices)) {
       const bool any = std::any_of(members_.begin(), members_.end(),
-                                   [this](const Member& member) { return serves(member); });
+                                   [this](const FleetMember& member) { return serves(member); });
       return any ? Result<void>() : fail(ErrorCode::Unavailable, why_none_joined());
     }
     const bool hopeless = trouble.find(kRefused) != std::string::npos;
@@ -206,7 +205,7 @@ void Up::print_ready() {
   const fs::path address = options_.home / "submitter.url";
   write_address(address);
   const auto devices = std::count_if(members_.begin(), members_.end(),
-                                     [this](const Member& member) { return serves(member); });
+                                     [this](const FleetMember& member) { return serves(member); });
   const auto twins = devices - (has_local() ? 1 : 0);
   const Result<amqp::BrokerUrl> url = amqp::BrokerUrl::parse(submitter_);
   if (options_.json) {
@@ -243,7 +242,7 @@ int Up::demonstrate() {
 void Up::stay() {
   // The connection of the demonstration is not needed any more, and nobody would tend it.
   stop_signals_wake(nullptr);
-  session_->transport->close(kCloseMax);
+  session_->transport->close(kClientCloseMax);
   session_.reset();
   while (!tend()) {
     const Time next = supervisor_.next_restart();
@@ -274,7 +273,7 @@ int Up::run() {
   if (ready) {
     ready = await_labels();
   }
-  for (const Member& member : members_) {
+  for (const FleetMember& member : members_) {
     if (ready && !stopped()) {
       ready = start_device(member);
     }
@@ -308,7 +307,7 @@ int Up::run() {
 int run_up(const UpOptions& options) {
   int status = kExitDone;
   std::string problem;
-  if (Result<std::vector<Member>> members = members_of(options); members) {
+  if (Result<std::vector<FleetMember>> members = members_of(options); members) {
     catch_stop_signals();
     catch_child_signals();
     Up up(options, std::move(*members));

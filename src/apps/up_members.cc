@@ -14,7 +14,7 @@ namespace {
 constexpr int kTwinsMax = 32;
 
 // "raspberry-pi-5:2" gives raspberry-pi-5-1 and raspberry-pi-5-2.
-Result<void> add_twins(const std::string& text, std::vector<Member>& members) {
+Result<void> add_twins(const std::string& text, std::vector<FleetMember>& members) {
   const std::size_t colon = text.find(':');
   const std::string board = text.substr(0, colon);
   int count = 1;
@@ -29,7 +29,7 @@ Result<void> add_twins(const std::string& text, std::vector<Member>& members) {
   for (int i = 1; i <= count; ++i) {
     const std::string id = colon == std::string::npos ? board : fmt::format("{}-{}", board, i);
     const bool taken = std::any_of(members.begin(), members.end(),
-                                   [&id](const Member& member) { return member.id == id; });
+                                   [&id](const FleetMember& member) { return member.id == id; });
     if (taken || !valid_device_id(id)) {
       return fail(ErrorCode::InvalidArgument,
                   taken ? fmt::format("--twin {0}: there is a device {0} already; write {0}:2 for "
@@ -44,8 +44,8 @@ Result<void> add_twins(const std::string& text, std::vector<Member>& members) {
 
 }  // namespace
 
-Result<std::vector<Member>> members_of(const UpOptions& options) {
-  std::vector<Member> members;
+Result<std::vector<FleetMember>> members_of(const UpOptions& options) {
+  std::vector<FleetMember> members;
   if (options.local) {
     if (!valid_device_id(options.local_id)) {
       return fail(ErrorCode::InvalidArgument, "--id takes lower-case letters, digits, hyphens");

@@ -9,12 +9,12 @@
 
 namespace juggler {
 
-struct Member {
+struct FleetMember {
   std::string id;
   std::string board;  // of a twin; empty: this machine
 };
 
 // errors  a name that is taken or impossible, a board without a profile, nobody at all
-Result<std::vector<Member>> members_of(const UpOptions& options);
+Result<std::vector<FleetMember>> members_of(const UpOptions& options);
 
 }  // namespace juggler

@@ -22,7 +22,7 @@ namespace juggler {
 
 class Up {
  public:
-  Up(const UpOptions& options, std::vector<Member> members)
+  Up(const UpOptions& options, std::vector<FleetMember> members)
       : options_(options),
         members_(std::move(members)),
         external_broker_(options.broker),
@@ -59,7 +59,7 @@ class Up {
   void restart_broker();
   Result<void> start_controller();
   Result<void> await_labels();
-  Result<void> start_device(const Member& member);
+  Result<void> start_device(const FleetMember& member);
   Result<void> await_fleet();
   bool note_joined(const nlohmann::json& devices);
   std::string why_none_joined() const;
@@ -76,18 +76,18 @@ class Up {
     return options_.home / "labels" / "twin-labels.jsonl";
   }
   // Whether it has joined and is still looked after.
-  bool serves(const Member& member) const {
+  bool serves(const FleetMember& member) const {
     return std::find(joined_.begin(), joined_.end(), member.id) != joined_.end() &&
            !supervisor_.given_up(member.id);
   }
   bool has_local() const {
-    return std::any_of(members_.begin(), members_.end(), [this](const Member& member) {
+    return std::any_of(members_.begin(), members_.end(), [this](const FleetMember& member) {
       return member.board.empty() && serves(member);
     });
   }
 
   const UpOptions& options_;
-  std::vector<Member> members_;
+  std::vector<FleetMember> members_;
   mutable SystemClock clock_;                  // reading it changes nothing
   std::optional<amqp::PrivateBroker> broker_;  // outlives the children
   Deaths broker_deaths_;

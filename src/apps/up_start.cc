@@ -70,7 +70,7 @@ Result<void> Up::check_home() {
   if (const Result<OnnxRuntime> runtime = load_onnx_runtime(options_.home); !runtime) {
     onnx_ = false;
     const bool wanted =
-        std::erase_if(members_, [](const Member& member) { return member.board.empty(); }) > 0;
+        std::erase_if(members_, [](const FleetMember& member) { return member.board.empty(); }) > 0;
     if (wanted || options_.twin_labels) {  // else nobody misses it
       tell("ONNX Runtime", runtime.error().message);
     }
@@ -135,7 +135,7 @@ void Up::start_labels() {
 Result<void> Up::open_private_broker() {
   amqp::PrivateBrokerOptions node;
   node.dir = (options_.home / "broker").string();
-  for (const Member& member : members_) {
+  for (const FleetMember& member : members_) {
     node.devices.push_back(member.id);
   }
   node.progress = [this](std::string_view what) {
@@ -224,7 +224,7 @@ Result<void> Up::start_controller() {
       clock_.now());
 }
 
-Result<void> Up::start_device(const Member& member) {
+Result<void> Up::start_device(const FleetMember& member) {
   ChildSpec spec;
   spec.name = member.id;
   spec.program = program_;

@@ -87,10 +87,26 @@ def unordered_names(code):
     return names
 
 
+def types_outside_functions(text):
+    """(qualified name, line) of each type that is defined at the level of a named namespace."""
+    spaces = []
+    for number, line in enumerate(text.splitlines(), 1):
+        opened = re.match(r"namespace(?: ([\w:]+))? \{", line)
+        if opened:
+            spaces.append(opened.group(1))
+        elif line.startswith("}  // namespace") and spaces:
+            spaces.pop()
+        defined = re.match(r"(?:struct|class) (?:[A-Z_]+\([^)]*\) )?(\w+)(?: final)?(?: :[^:;]*)?\s*\{",
+                           line)
+        if defined and None not in spaces:
+            yield "::".join(spaces + [defined.group(1)]), number
+
+
 class Checker:
     def __init__(self, root):
         self.root = pathlib.Path(root)
         self.complaints = []
+        self.types = {}
 
     def complain(self, path, line, what, instead):
         self.complaints.append(f"{path}:{line}: {what}; {instead}")
@@ -122,6 +138,13 @@ class Checker:
             include = INCLUDE.match(line)
             if include:
                 self.check_include(path, number, include.group(1))
+        if path.startswith("src/"):
+            for name, number in types_outside_functions(text):
+                first = self.types.setdefault(name, path)
+                if first != path:
+                    self.complain(path, number, f"{name} is defined in {first} too",
+                                  "two types of one name in one program are undefined behaviour, "
+                                  "and nobody warns: rename one")
         if path.endswith(".h") and "#pragma once" not in lines[:3]:
             self.complain(path, 1, "no `#pragma once`", "make it the first line of the header")
         for number, line in enumerate(code.splitlines(), 1):

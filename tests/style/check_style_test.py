@@ -46,6 +46,21 @@ class PlantedViolations(unittest.TestCase):
         self.expect("src/inference/a.cc", '#include "amqp/session.h"\n',
                     "src/inference includes src/amqp", "port of src/runtime")
 
+    def test_two_types_of_one_name(self):
+        def header(name, space, kind="struct"):
+            return (f"#pragma once\nnamespace {space} {{\nvoid f() {{\n}}\n{kind} {name} {{\n}};\n"
+                    f"}}  // namespace {space}\n")
+
+        found = complaints({"src/apps/a.h": header("Member", "juggler"),
+                            "src/core/b.h": header("Member", "juggler", "class")})
+        self.assertEqual(len(found), 1, found)
+        self.assertIn("juggler::Member is defined in src/apps/a.h too", found[0])
+        own = ("namespace juggler {\nnamespace {\nvoid f() {\n}\nstruct Own {\n};\n"
+               "}  // namespace\n}  // namespace juggler\n")
+        self.assertEqual(complaints({"src/apps/a.cc": own, "src/apps/b.cc": own,
+                                     "src/sim/c.h": header("Link", "juggler::sim"),
+                                     "src/core/c.h": header("Link", "juggler")}), [])
+
     def test_banned_includes_of_core(self):
         for header in ("thread", "mutex", "atomic", "random", "iostream", "fstream", "chrono"):
             self.expect("src/core/a.cc", f"#include <{header}>\n", f"<{header}> in src/core",
