@@ -80,7 +80,8 @@ void Client::handle(const TransportDelivery& event) {
   answer.end = ClientEnd::Answered;
   answer.outcome = *outcome;
   answer.json = message.body != nullptr ? *message.body : std::string();
-  answer.round_trip = clock_.now() - open->second.sent;
+  answer.sent = open->second.sent;
+  answer.round_trip = clock_.now() - answer.sent;
   end(open->second.index, std::move(answer));
 }
 

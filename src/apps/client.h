@@ -43,7 +43,8 @@ struct ClientAnswer {
   std::string problem{};  // for all but Answered
   Outcome outcome{};      // for Answered
   std::string json{};     // the outcome's message, as it came
-  Micros round_trip{};    // from the publish to the outcome, by this clock
+  Time sent{};            // by this clock, the last time
+  Micros round_trip{};    // from then to the outcome
 };
 
 struct ClientRun {

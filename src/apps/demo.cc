@@ -107,11 +107,14 @@ class Runner {
         count_label(answers[i], photo);
       }
     }
-    std::string problem = problem_of(set, answers_);
-    if (demonstration_.json) {
-      print_set(set, problem);
+    const DemoVerdict verdict = judge(set, answers_);
+    if (!verdict.hindrance.empty()) {
+      table_.note(verdict.hindrance);
     }
-    return problem;
+    if (demonstration_.json) {
+      print_set(set, verdict);
+    }
+    return verdict.problem;
   }
 
   std::string table() const { return table_.text(); }
@@ -132,7 +135,7 @@ class Runner {
 
  private:
   // The last one.
-  void print_set(const DemoSet& set, const std::string& problem) const {
+  void print_set(const DemoSet& set, const DemoVerdict& verdict) const {
     const std::vector<ClientAnswer>& answers = answers_.back();
     nlohmann::json tasks = nlohmann::json::array();
     for (std::size_t i = 0; i < answers.size(); ++i) {
@@ -141,8 +144,11 @@ class Runner {
     nlohmann::json event{{"title", set.title},
                          {"tasks", std::move(tasks)},
                          {"completed", std::count_if(answers.begin(), answers.end(), completed)}};
-    if (!problem.empty()) {
-      event["problem"] = problem;
+    if (!verdict.problem.empty()) {
+      event["problem"] = verdict.problem;
+    }
+    if (!verdict.hindrance.empty()) {
+      event["hindrance"] = verdict.hindrance;
     }
     print_event("set", std::move(event));
   }

@@ -11,10 +11,15 @@ namespace juggler {
 
 bool completed(const ClientAnswer& answer);
 
-// What is wrong with the last of `answers`, which are those of all sets so far, `set` the last of
-// them; empty where nothing is.
+struct DemoVerdict {
+  std::string problem{};  // what is wrong; empty where nothing is
+  std::string
+      hindrance{};  // why the set could not show what it is there to show, which is no fault
+};
+
+// Of the last of `answers`, which are those of all sets so far, `set` the last of them.
 //
 // requires  set.beyond and set.unlike name sets before it
-std::string problem_of(const DemoSet& set, const std::vector<std::vector<ClientAnswer>>& answers);
+DemoVerdict judge(const DemoSet& set, const std::vector<std::vector<ClientAnswer>>& answers);
 
 }  // namespace juggler

@@ -33,6 +33,8 @@ struct DemoSet {
   // that one. Shares, because in a burst a few tasks go elsewhere in any case.
   std::optional<std::size_t> beyond;
   std::optional<std::size_t> unlike;
+  Micros
+      usual_takes{};  // the usual processor, for all of its tasks in full batches, by the profile
 };
 
 // `answer`: of the query `models`. `local`: this machine's name, empty if it takes no part.

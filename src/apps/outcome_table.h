@@ -21,6 +21,8 @@ class OutcomeTable {
   explicit OutcomeTable(Screen screen);
 
   void section(const std::string& heading);
+  // More words about the rows before.
+  void note(const std::string& text) { table_.note(text); }
   void add(const OutcomeRow& row);
   // One row per place that served some of them, and one per reason why some were not.
   void add_grouped(const std::vector<ClientAnswer>& answers);

@@ -46,6 +46,8 @@ class Demonstration(unittest.TestCase):
         deadline = served(sets["A tight deadline"])
         energy = served(sets["A tight energy limit"])
         self.assertTrue(plain and energy, said)
+        if any("hindrance" in one for one in sets.values()):
+            self.skipTest("this machine is too busy for a burst of tasks to be one")
         # Shares: in a burst a few tasks go elsewhere in any case.
         elsewhere = [outcome for outcome in deadline if choice(outcome) not in plain]
         self.assertGreaterEqual(8 * len(elsewhere), len(sets["A tight deadline"]["tasks"]), said)

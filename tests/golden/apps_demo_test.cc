@@ -120,9 +120,27 @@ TEST(DemoCheck, DeadlineThatBringsInHardlyAnybody_IsAProblem) {
   DemoSet set;
   set.expect = DemoSet::Expect::InTime;
   set.beyond = 0;
-  EXPECT_NE(problem_of(set, {burst(0), burst(0)}), "");
-  EXPECT_NE(problem_of(set, {burst(0), burst(7)}), "");
-  EXPECT_EQ(problem_of(set, {burst(0), burst(27)}), "");
+  EXPECT_NE(judge(set, {burst(0), burst(0)}).problem, "");
+  EXPECT_NE(judge(set, {burst(0), burst(7)}).problem, "");
+  EXPECT_EQ(judge(set, {burst(0), burst(27)}).problem, "");
+}
+
+TEST(DemoCheck, BurstThatCameSlowly_IsAHindranceAndNoProblem) {
+  DemoSet set;
+  set.expect = DemoSet::Expect::InTime;
+  set.beyond = 0;
+  set.requirements.deadline = milliseconds(260);
+  set.usual_takes = milliseconds(500);
+  std::vector<ClientAnswer> quick = burst(0);
+  std::vector<ClientAnswer> slow = burst(0);
+  for (std::size_t i = 0; i < slow.size(); ++i) {
+    quick[i].sent = Time{} + seconds(1) + milliseconds(1) * static_cast<std::int64_t>(i);
+    slow[i].sent = Time{} + seconds(1) + milliseconds(3) * static_cast<std::int64_t>(i);
+  }
+  EXPECT_NE(judge(set, {burst(0), quick}).problem, "");
+  EXPECT_EQ(judge(set, {burst(0), slow}).problem, "");
+  EXPECT_NE(judge(set, {burst(0), slow}).hindrance, "");
+  EXPECT_EQ(judge(set, {burst(0), burst(27)}).hindrance, "");
 }
 
 TEST(DemoCheck, EnergyLimitThatChangesNothing_IsAProblem) {
@@ -130,10 +148,10 @@ TEST(DemoCheck, EnergyLimitThatChangesNothing_IsAProblem) {
   set.expect = DemoSet::Expect::InTime;
   set.unlike = 0;
   set.requirements.max_energy = Microjoules{94'000};
-  EXPECT_EQ(problem_of(set, {burst(27), burst(0)}), "");
-  EXPECT_NE(problem_of(set, {burst(27), burst(27)}), "");
+  EXPECT_EQ(judge(set, {burst(27), burst(0)}).problem, "");
+  EXPECT_NE(judge(set, {burst(27), burst(27)}).problem, "");
   set.requirements.max_energy = Microjoules{9'000'000};  // other choices, by chance
-  EXPECT_NE(problem_of(set, {burst(27), burst(0)}), "");
+  EXPECT_NE(judge(set, {burst(27), burst(0)}).problem, "");
 }
 
 TEST(DemoCheck, EnergyLimitThatIsNotKept_IsAProblem) {
@@ -145,16 +163,17 @@ TEST(DemoCheck, EnergyLimitThatIsNotKept_IsAProblem) {
   for (ClientAnswer& answer : other) {
     answer.outcome.variant = "another-int8";
   }
-  EXPECT_NE(problem_of(set, {burst(27), other}), "");
+  EXPECT_NE(judge(set, {burst(27), other}).problem, "");
 }
 
 TEST(DemoCheck, OnlyRefusalsAndLateTasksAreToBeExpectedOfADeadline) {
   DemoSet set;
   set.expect = DemoSet::Expect::InTime;
-  EXPECT_EQ(problem_of(set, {{by("a"), ended(OutcomeKind::Rejected), ended(OutcomeKind::Expired)}}),
-            "");
-  EXPECT_NE(problem_of(set, {{by("a"), ended(OutcomeKind::Failed)}}), "");
-  EXPECT_NE(problem_of(set, {{ended(OutcomeKind::Rejected)}}), "");
+  EXPECT_EQ(
+      judge(set, {{by("a"), ended(OutcomeKind::Rejected), ended(OutcomeKind::Expired)}}).problem,
+      "");
+  EXPECT_NE(judge(set, {{by("a"), ended(OutcomeKind::Failed)}}).problem, "");
+  EXPECT_NE(judge(set, {{ended(OutcomeKind::Rejected)}}).problem, "");
 }
 
 }  // namespace
