@@ -56,8 +56,8 @@ inline SessionSpec controller_session(BrokerUrl broker, std::string instance) {
   return {controller_plan(std::move(instance)), std::move(broker)};
 }
 inline SessionSpec device_session(BrokerUrl broker, const std::string& device,
-                                  std::int64_t incarnation, int window) {
-  return {device_plan(device, incarnation, window), std::move(broker)};
+                                  std::int64_t incarnation, int dispatches_max) {
+  return {device_plan(device, incarnation, dispatches_max), std::move(broker)};
 }
 inline SessionSpec client_session(BrokerUrl broker, std::string name) {
   return {client_plan(std::move(name)), std::move(broker)};

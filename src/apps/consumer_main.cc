@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <numeric>
 
 #include "amqp/session.h"
 #include "apps/flags.h"
@@ -130,21 +129,13 @@ Result<LocalDevice> open_device(const ConsumerFlags& flags) {
   return open_onnx_device(options);
 }
 
-// Dispatches that may lie here at once: the windows of all processors.
-int window_of(const DeviceFacts& facts) {
-  return std::accumulate(facts.processors.begin(), facts.processors.end(), 0,
-                         [](int sum, const Processor& processor) {
-                           return sum + processor.window_batches * processor.batch_max;
-                         });
-}
-
 // Serves until a signal asks to stop and everything accepted is done.
 int serve(LocalDevice device, amqp::BrokerUrl broker, const ConsumerFlags& flags) {
   SystemClock clock;
   HostSampler host(flags.host_root);
   const DeviceFacts& facts = device.facts;
   const std::unique_ptr<Transport> transport = amqp::make_transport(
-      amqp::device_session(std::move(broker), facts.id, facts.incarnation, window_of(facts)));
+      amqp::device_session(std::move(broker), facts.id, facts.incarnation, dispatches_max(facts)));
   ThreadExecutor executor(std::move(device.engines), [&transport] { transport->wake(); });
   Consumer consumer(ConsumerConfig{}, std::move(device.facts));
   const auto sample = [&host, memory_free = device.memory_free] {

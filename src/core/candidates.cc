@@ -324,7 +324,8 @@ LaneOutlook outlook_of(const LaneState& lane, const TaskView& task, Time now) {
   seen.price_mw = lane.price.mw(now);
   seen.scarce = lane.price.scarce(now);
   seen.queued = lane.queued;
-  seen.window_full = lane.window_full;
+  const Micros way = network / 2 + lane.link.transfer(lane.link.queued(now) + task.bytes);
+  seen.window_full = lane.window_full && backlog.mean > way;
   return seen;
 }
 

@@ -168,7 +168,9 @@ class Controller {
   void refresh_all(const std::string& device);
   void send_away_late(const std::string& device, std::size_t lane);
   void dispatch(const std::string& device, std::size_t lane, std::uint64_t batch);
+  bool has_room(const DeviceState& device, const Lane& lane);
   Time needed_from(const DeviceState& device, const Lane& lane) const;
+  void wake_at(Time time, const DeviceState& device, std::size_t lane);
   Time begin_batch(DeviceState& device, std::size_t lane, std::int64_t batch, std::uint32_t profile,
                    int tasks, std::int64_t bytes);
   void watch(BatchInFlight& batch, const std::string& device, const std::string& processor,

@@ -114,9 +114,8 @@ void Controller::serve(const std::string& device_id, std::size_t lane_index) {
     if (lane == nullptr || lane->line->empty() || device->liveness != Liveness::Live) {
       return;
     }
-    const Processor& processor = device->facts->processors[lane_index];
-    if (lane->in_flight.size() >= static_cast<std::size_t>(processor.window_batches)) {
-      return;  // the next result comes here again
+    if (!has_room(*device, *lane)) {
+      return;
     }
     build_timeline(*device, *lane);
     const std::optional<std::uint64_t> next = next_batch(*device, *lane);
@@ -146,10 +145,28 @@ void Controller::build_timeline(const DeviceState& device, const Lane& lane) {
                   0);
 }
 
-// From when the processor needs its next batch, so that it does not stand still: a batch that could
-// still grow, or be overtaken by one that is more urgent, waits here until then.
+// Whether a processor may have the next batch of its line now: while its window has room, and where
+// it would stand still before the next result came and what is sent then were there, since a long
+// way holds several batches beside those on the device. Sets the timer for that.
+bool Controller::has_room(const DeviceState& device, const Lane& lane) {
+  const auto index = static_cast<std::size_t>(&lane - device.lanes.data());
+  const std::size_t in_flight = lane.in_flight.size();
+  if (in_flight < static_cast<std::size_t>(device.facts->processors[index].window_batches)) {
+    return true;
+  }
+  if (in_flight >= kInFlightBatchesMax) {
+    return false;
+  }
+  const Time needed = needed_from(device, lane);
+  if (needed > now_ && needed < lane.head_since + lane.in_flight.front().mean + device.way_back()) {
+    wake_at(needed, device, index);
+  }
+  return needed <= now_;  // if not, the next result comes here again
+}
+
+// From when the processor needs its next batch, so that it does not stand still.
 Time Controller::needed_from(const DeviceState& device, const Lane& lane) const {
-  if (lane.in_flight.empty() || planner_.objective().batching == Batching::Never) {
+  if (lane.in_flight.empty()) {
     return now_;
   }
   const Lane::Backlog backlog = device.backlog(lane, now_);
@@ -163,7 +180,9 @@ Time Controller::needed_from(const DeviceState& device, const Lane& lane) const 
 std::optional<std::uint64_t> Controller::next_batch(const DeviceState& device, const Lane& lane) {
   const Line& line = *lane.line;
   Time wake = Time::never();
-  const Time early_enough = needed_from(device, lane);
+  // A batch that could still grow, or be overtaken by one that is more urgent, waits until then.
+  const Time early_enough =
+      planner_.objective().batching == Batching::Never ? now_ : needed_from(device, lane);
   for (std::size_t i = 0; i < line.size(); ++i) {
     const bool full = line[i].tasks >= (*lane.costs)[line[i].profile].batch_max();
     Time release = release_of(device, lane, i);
@@ -183,14 +202,17 @@ std::optional<std::uint64_t> Controller::next_batch(const DeviceState& device, c
     }
     wake = std::min(wake, release);
   }
-  if (wake < lane.wake) {
-    const auto index = static_cast<std::size_t>(&lane - device.lanes.data());
-    fleet_.set_wake(device, index, wake);
-    timers_.set(wake, {.kind = ControllerTimer::Kind::Lane,
-                       .device = device.facts->id,
-                       .processor = device.facts->processors[index].id});
-  }
+  wake_at(wake, device, static_cast<std::size_t>(&lane - device.lanes.data()));
   return std::nullopt;
+}
+
+void Controller::wake_at(Time time, const DeviceState& device, std::size_t lane) {
+  if (time < device.lanes[lane].wake) {
+    fleet_.set_wake(device, lane, time);
+    timers_.set(time, {.kind = ControllerTimer::Kind::Lane,
+                       .device = device.facts->id,
+                       .processor = device.facts->processors[lane].id});
+  }
 }
 
 // A lane's timer: its line goes on.

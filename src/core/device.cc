@@ -68,8 +68,8 @@ Result<void> check_processor(const DeviceFacts& facts, const Processor& processo
   if (!valid_device_id(processor.id)) {
     return bad(facts, "processor id '" + processor.id + "' is not [a-z0-9-]{1,63}");
   }
-  if (processor.window_batches < 1 || processor.window_batches > 64 || processor.batch_max < 1 ||
-      processor.batch_max > 1024) {
+  if (processor.window_batches < 1 || processor.window_batches > kInFlightBatchesMax ||
+      processor.batch_max < 1 || processor.batch_max > 1024) {
     return bad(facts, processor.id + ": window must be 1 to 64 batches, batch_max 1 to 1024");
   }
   if (!strictly_ascending(processor.profiles, [](const Profile& p) { return p.variant; })) {
@@ -90,6 +90,14 @@ const Variant* DeviceFacts::find_variant(std::string_view variant) const {
       std::lower_bound(variants.begin(), variants.end(), variant,
                        [](const Variant& v, std::string_view wanted) { return v.id < wanted; });
   return at != variants.end() && at->id == variant ? &*at : nullptr;
+}
+
+int dispatches_max(const DeviceFacts& facts) {
+  int dispatches = 0;
+  for (const Processor& processor : facts.processors) {
+    dispatches += kInFlightBatchesMax * processor.batch_max;
+  }
+  return dispatches;
 }
 
 bool valid_device_id(std::string_view id) {

@@ -44,7 +44,7 @@ struct Processor {
   std::string id;  // "cpu0", "gpu0", "dla1"
   ProcessorKind kind = ProcessorKind::Cpu;
   std::string runtime;            // e.g. "ONNX Runtime 1.30.0, CPU, 2 threads"
-  int window_batches = 2;         // batches in flight at most: one runs while the next arrives
+  int window_batches = 2;         // batches on the device at once: one runs while the next waits
   int batch_max = 1;              // tasks per batch at most
   std::vector<Profile> profiles;  // sorted by variant id
 
@@ -79,6 +79,12 @@ struct DeviceFacts {
 inline constexpr std::size_t kVariantsMax = 256;
 inline constexpr std::size_t kProcessorsMax = 32;
 inline constexpr std::size_t kProfilePointsMax = 16;
+
+// Batches of one processor in flight at most. On a long way more of them are between controller and
+// device than its window holds, or the processor would stand still.
+inline constexpr int kInFlightBatchesMax = 64;
+// Dispatches to one device in flight at most: what it has to take from its queue without answering.
+int dispatches_max(const DeviceFacts& facts);
 
 // Checks ids, order, bounds and the sanity of every figure of a hello.
 Result<void> validate(const DeviceFacts& facts);

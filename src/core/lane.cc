@@ -58,6 +58,9 @@ Lane::Flight Lane::flight() const {
   for (std::size_t i = 0; i < in_flight.size(); ++i) {
     const BatchInFlight& batch = in_flight[i];
     (i == 0 ? sum.head : sum.rest) += batch.mean;
+    if (i > 0) {
+      sum.not_before = std::max(sum.not_before, batch.there) + batch.mean;
+    }
     sum.variance_us2 += batch.spread.count * batch.spread.count;
   }
   sum.any = !in_flight.empty();
@@ -69,11 +72,13 @@ Lane::Backlog Lane::Flight::backlog(Time now, Micros back) const {
   if (!any) {
     return {};
   }
-  // It may have run for a while. One that is overdue will probably take as long again as it is
-  // late: a device that has vanished is soon believed to be slow, long before it is silent. It
-  // is not late while its result can be on the way.
-  const Micros left = head_since + head - now;
-  return {std::max({left, Micros{0}, Micros{0} - left - back}) + rest, variance_us2};
+  // While its result can be on the way, the first may be done, and the next be running. After that
+  // it is late, and will probably take as long again as it is late: a device that has vanished is
+  // soon believed to be slow, long before it is silent.
+  const Time head_end = head_since + head;
+  const Micros late = std::max(now - back - head_end, Micros{0});
+  const Time end = std::max(head_end + late * 2 + rest, not_before);
+  return {std::max(end - now, Micros{0}), variance_us2};
 }
 
 std::uint64_t Lane::queued() const {

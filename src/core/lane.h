@@ -85,6 +85,8 @@ struct Lane {
     Time head_since;
     Micros head;  // the mean of the first batch
     Micros rest;  // of all others
+    Time not_before;  // when the last of them is computed at the earliest, whatever the first does:
+                      // each has to be on the device before it can run
     std::int64_t variance_us2 = 0;
 
     Backlog backlog(Time now, Micros back) const;

@@ -56,7 +56,8 @@ struct SessionPlan {
 // The session of a controller: topology, epoch, and the subscriptions of a leader in their order.
 SessionPlan controller_plan(std::string instance);
 // The session of a device: its own queue and its control queue.
-SessionPlan device_plan(const std::string& device, std::int64_t incarnation, int window);
+SessionPlan device_plan(const std::string& device, std::int64_t incarnation,
+                        int dispatches_max);
 // The session of a client: a reply queue.
 SessionPlan client_plan(std::string name);
 

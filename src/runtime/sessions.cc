@@ -62,13 +62,14 @@ SessionPlan controller_plan(std::string instance) {
   return spec;
 }
 
-SessionPlan device_plan(const std::string& device, std::int64_t incarnation, int window) {
+SessionPlan device_plan(const std::string& device, std::int64_t incarnation,
+                        int dispatches_max) {
   SessionPlan spec;
   spec.connection_name = "device " + device;
   spec.role = SessionRole::Device;
   Subscription work;
   work.queue = device_queue(device);
-  work.prefetch = window;
+  work.prefetch = dispatches_max;
   work.priority = incarnation;
   Subscription control;
   control.queue = device_control_queue(device);

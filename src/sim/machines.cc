@@ -1,24 +1,11 @@
 #include "sim/machines.h"
 
 #include <algorithm>
-#include <numeric>
 #include <utility>
 
 #include "core/check.h"
 
 namespace juggler::sim {
-namespace {
-
-// Dispatches that may lie on a device at once: the windows of all processors.
-int window_of(const DeviceFacts& facts) {
-  return std::accumulate(facts.processors.begin(), facts.processors.end(), 0,
-                         [](int sum, const Processor& processor) {
-                           return sum + processor.window_batches * processor.batch_max;
-                         });
-}
-
-}  // namespace
-
 ControllerMachine::ControllerMachine(Agenda& agenda, Broker& broker,
                                      ControllerMachineOptions options)
     : agenda_(agenda),
@@ -86,7 +73,7 @@ void DeviceMachine::begin() {
   }
   shell_ =
       std::make_unique<ConsumerShell>(*consumer_, transport_, executor_, clock_, std::move(shell));
-  transport_.begin(device_plan(facts.id, facts.incarnation, window_of(facts)), *this);
+  transport_.begin(device_plan(facts.id, facts.incarnation, dispatches_max(facts)), *this);
 }
 
 void DeviceMachine::end() {

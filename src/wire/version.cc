@@ -12,9 +12,10 @@ constexpr std::string_view kPrefix = "juggler.";
 
 // Every message is asked for its type several times: nothing is formatted for that.
 bool has_type(std::string_view type, std::string_view kind) {
-  static const std::string suffix = fmt::format(".v{}", kMajor);
-  return type.size() == kPrefix.size() + kind.size() + suffix.size() && type.starts_with(kPrefix) &&
-         type.substr(kPrefix.size(), kind.size()) == kind && type.ends_with(suffix);
+  static const std::string kSuffix = fmt::format(".v{}", kMajor);
+  return type.size() == kPrefix.size() + kind.size() + kSuffix.size() &&
+         type.starts_with(kPrefix) && type.substr(kPrefix.size(), kind.size()) == kind &&
+         type.ends_with(kSuffix);
 }
 
 }  // namespace

@@ -230,6 +230,13 @@ TEST(Candidates, WindowFull_WouldBeInTimeAfterwards) {
   EXPECT_EQ(scene.only().verdict, Verdict::WindowFull);
 }
 
+TEST(Candidates, WindowFullOfWhatWillBeDoneBeforeItIsThere_Meets) {
+  Scene scene = simple();
+  add_in_flight(scene, milliseconds(1));
+  add_in_flight(scene, Micros{100});
+  EXPECT_EQ(scene.only().verdict, Verdict::Meets);
+}
+
 TEST(Candidates, QueueTooLong_WhenWhatIsBeforeItTakesTooLong) {
   Scene scene = simple();
   add_in_flight(scene, milliseconds(960));

@@ -115,7 +115,7 @@ TEST(Controller, RoomAppears_TheMostUrgentGoesFirstThenTheEarliestDeadline) {
   harness.submit(submission("urgent").priority(9).deadline(seconds(9)));
   std::vector<std::string> order;
   for (int i = 0; i < 3; ++i) {
-    harness.advance(milliseconds(50));
+    harness.advance(milliseconds(40));
     harness.result(result_of(harness.last_dispatch()));
     order.push_back(harness.last_dispatch().attempt.task.id);
   }
@@ -133,6 +133,32 @@ TEST(Controller, UrgentTask_GoesBeforeWhatWaitsInItsPrediction) {
   harness.submit(submission("second").deadline(milliseconds(650)));
   EXPECT_EQ(harness.controller().explain("second")->candidates[0].verdict,
             Verdict::QueueTooLong);
+}
+
+// 1 ms of computing at the end of a way of 3 ms: the first result comes after 4 ms, when the window
+// of two would have stood empty for half a millisecond.
+TEST(Controller, LongWay_HoldsMoreThanTheWindow) {
+  ControllerHarness harness;
+  harness.lead_with({device("d").window(2).serves(variant("n-fp32"), milliseconds(1))});
+  for (int i = 0; i < 20; ++i) {
+    harness.submit(submission("t" + std::to_string(i)));
+  }
+  EXPECT_EQ(harness.dispatches().size(), 2U);
+  harness.advance(Micros{1'900});
+  EXPECT_EQ(harness.dispatches().size(), 3U);
+  harness.advance(Micros{2'000});
+  EXPECT_EQ(harness.dispatches().size(), 5U);
+}
+
+// Without results it is believed to be slower and slower.
+TEST(Controller, LongWay_IsNotFilledForADeviceThatDoesNotAnswer) {
+  ControllerHarness harness;
+  harness.lead_with({device("d").window(2).serves(variant("n-fp32"), milliseconds(1))});
+  for (int i = 0; i < 200; ++i) {
+    harness.submit(submission("t" + std::to_string(i)).deadline(seconds(9)));
+  }
+  harness.advance(milliseconds(900));
+  EXPECT_LE(harness.dispatches().size(), 20U);
 }
 
 TEST(Controller, NewDevice_ServesWhoStandsInAnothersLine) {
@@ -184,8 +210,10 @@ TEST(Controller, ResultThatDoesNotCome_SendsAwayWhoWouldMissBeforeItsDeadline) {
   ControllerHarness harness;
   harness.lead_with({one_slot("d", milliseconds(900))});
   harness.submit(submission("running"));
-  harness.submit(submission("waiting").deadline(seconds(2)));
-  harness.advance(milliseconds(1990));
+  // Sent when the device is predicted to be free.
+  harness.submit(submission("next").deadline(milliseconds(2900)));
+  harness.submit(submission("waiting").deadline(milliseconds(2950)));
+  harness.advance(milliseconds(2890));
   const Outcome outcome = harness.last_outcome();
   EXPECT_EQ(outcome.key.id, "waiting");
   EXPECT_EQ(outcome.kind, OutcomeKind::Rejected);
@@ -262,7 +290,7 @@ TEST(Controller, LineOfAProcessor_IsServedEvenIfItsFirstTaskGoesElsewhere) {
     harness.submit(submission(id));
   }
   ASSERT_EQ(harness.dispatches().size(), 2U);
-  harness.advance(milliseconds(60));
+  harness.advance(milliseconds(40));
   for (const Dispatch& dispatch : harness.dispatches()) {
     harness.result(result_of(dispatch));
   }

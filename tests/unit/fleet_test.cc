@@ -25,6 +25,14 @@ TEST(Lane, Idle_HasNoBacklog) {
   EXPECT_EQ(lane_with({}, Time{0}).backlog(Time{50}, {}).mean, Micros{0});
 }
 
+// Of 100 us the first has 60 left; the second is there only 90 us from now.
+TEST(Lane, WhatIsOnItsWay_CannotRunBeforeItIsThere) {
+  Lane lane = lane_with({Micros{100}, Micros{30}}, Time{0});
+  lane.in_flight[1].there = Time{130};
+  EXPECT_EQ(lane.backlog(Time{40}, {}).mean, Micros{120});
+  EXPECT_EQ(lane.backlog(Time{150}, {}).mean, Micros{80});  // the first is late by 50 us
+}
+
 TEST(Lane, Busy_IsFreeAfterWhatIsInFlight) {
   EXPECT_EQ(lane_with({Micros{100}, Micros{30}}, Time{0}).backlog(Time{40}, {}).mean, Micros{90});
 }
@@ -35,8 +43,9 @@ TEST(Lane, HeadOverdue_IsExpectedToTakeAsLongAgainAsItIsLate) {
 
 TEST(Lane, ResultOnItsWayBack_IsNotOverdue) {
   const Lane lane = lane_with({Micros{100}, Micros{30}}, Time{0});
-  EXPECT_EQ(lane.backlog(Time{150}, Micros{50}).mean, Micros{30});
-  EXPECT_EQ(lane.backlog(Time{160}, Micros{50}).mean, Micros{40});
+  EXPECT_EQ(lane.backlog(Time{110}, Micros{50}).mean, Micros{20});  // the second runs
+  EXPECT_EQ(lane.backlog(Time{150}, Micros{50}).mean, Micros{0});
+  EXPECT_EQ(lane.backlog(Time{220}, Micros{50}).mean, Micros{50});  // it is late by 70 us
 }
 
 TEST(Lane, Backlog_AddsVariancesNotSpreads) {

@@ -121,7 +121,7 @@ TEST(Link, ControllerLearnsItFromABatch_AndPromisesOnlyWhatItCarries) {
   config.hedges = false;
   test::ControllerHarness harness(config);
   harness.lead_with({test::device("d").window(1).batch_max(4).serves(
-      test::variant("n-fp32"), milliseconds(1), test::energy_mj(1))});
+      test::variant("n-fp32"), milliseconds(10), test::energy_mj(1))});
   const auto picture = [](int number, Micros deadline) {
     return test::submission("t" + std::to_string(number))
         .payload(PayloadKind::Jpeg, Bytes{10'000})
@@ -140,7 +140,7 @@ TEST(Link, ControllerLearnsItFromABatch_AndPromisesOnlyWhatItCarries) {
   harness.advance(milliseconds(90));
   for (std::size_t i = 0; i < batch.size(); ++i) {
     AttemptResult result = test::result_of(batch[i]);
-    result.compute = milliseconds(1);
+    result.compute = milliseconds(10);
     result.queued = milliseconds(60) - milliseconds(20) * static_cast<std::int64_t>(i);
     harness.result(result);
   }
@@ -150,7 +150,7 @@ TEST(Link, ControllerLearnsItFromABatch_AndPromisesOnlyWhatItCarries) {
     harness.submit(picture(1000 + i, milliseconds(250)));
   }
   const std::size_t refused = harness.outcomes().size();
-  EXPECT_GT(refused, 8U);  // at most twelve fit through it in 250 ms
+  EXPECT_GE(refused, 8U);  // at most twelve fit through it in 250 ms
   EXPECT_LT(refused, 20U);
 }
 
