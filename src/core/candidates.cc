@@ -203,6 +203,9 @@ void Judge::add_figures(const Scene& scene, const Alone& alone, Candidate& candi
   }
   const Micros wait = candidate.finish - scene.question.now;
   candidate.cost_uj += scene.worth(latency_mw, wait, candidate.accuracy);
+  // Whichever keeps others away longer.
+  candidate.occupies =
+      std::max(candidate.occupies, scene.lane.pace.transfer(scene.task().bytes));
   candidate.price_uj = objective.prices ? scene.lane.price_mw * candidate.occupies.count / 1000 : 0;
   if (objective.prices || objective.loading) {
     ask(scene, candidate);
@@ -305,7 +308,7 @@ std::optional<Verdict> unfit(const TaskView& task, const Variant& variant) {
 
 LaneOutlook outlook_of(const LaneState& lane, const TaskView& task, Time now) {
   const Micros network = lane.network();
-  const std::int64_t network_spread = lane.link.spread().count;
+  const std::int64_t network_spread = lane.link.spread.count;
   const Lane::Backlog backlog = lane.flight.backlog(now, network / 2 + Micros{network_spread});
   LaneOutlook seen;
   seen.device = lane.device;
@@ -317,14 +320,14 @@ LaneOutlook outlook_of(const LaneState& lane, const TaskView& task, Time now) {
   seen.device_verdict = device_unfit(task, lane);
   seen.memory_free = lane.memory_free;
   seen.network = network;
-  seen.pace = lane.link.pace();
-  seen.link_free_at = now + network / 2 + seen.pace.transfer(lane.link.queued(now));
+  seen.pace = lane.link.pace;
+  seen.link_free_at = now + network / 2 + lane.link.busy(now);
   seen.free_at = now + std::max(backlog.mean, network / 2);
   seen.variance_us2 = backlog.variance_us2 + network_spread * network_spread;
   seen.price_mw = lane.price.mw(now);
   seen.scarce = lane.price.scarce(now);
   seen.queued = lane.queued;
-  const Micros way = network / 2 + lane.link.transfer(lane.link.queued(now) + task.bytes);
+  const Micros way = seen.link_free_at - now + seen.pace.transfer(task.bytes);
   seen.window_full = lane.window_full && backlog.mean > way;
   return seen;
 }

@@ -119,7 +119,7 @@ class Controller {
     // For what its result says about the way, which is told even where its task has been answered:
     // on a slow way above all, late results are the ones to learn from.
     Time dispatched{};
-    std::int64_t on_link = 0;  // bytes on the way to the device with it, its own among them
+    LinkDelays delays{};       // on the way to the device, with its own payload
     bool tells_of_way = true;  // not held up by the broker, by loading, nor begun by another leader
   };
   struct Orphan {

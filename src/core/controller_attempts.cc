@@ -225,7 +225,7 @@ void Controller::learn_way(const AttemptResult& result) {
   }
   if (DeviceState* device = fleet_.find_to_change(open->second.device)) {
     const Micros took = now_ - open->second.dispatched - result.queued - result.compute;
-    device->link.add(took, open->second.dispatched, open->second.on_link, now_);
+    device->link.add(took, open->second.delays, now_);
   }
 }
 

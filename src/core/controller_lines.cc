@@ -140,7 +140,7 @@ void Controller::build_timeline(const DeviceState& device, const Lane& lane) {
   timeline_.build(*lane.line, *lane.costs, *lane.learned, Timeline::Size::AsItIs,
                   {.free_at = now_ + std::max(backlog.mean, device.network() / 2),
                    .variance_us2 = backlog.variance_us2 + spread * spread,
-                   .pace = device.link.pace(),
+                   .pace = device.link.believed().pace,
                    .link_free_at = now_ + device.way_of(0, now_)},
                   0);
 }
@@ -150,6 +150,10 @@ void Controller::build_timeline(const DeviceState& device, const Lane& lane) {
 // way holds several batches beside those on the device. Sets the timer for that.
 bool Controller::has_room(const DeviceState& device, const Lane& lane) {
   const auto index = static_cast<std::size_t>(&lane - device.lanes.data());
+  if (const Time next = device.link.believed().next_at; next > now_) {
+    wake_at(next, device, index);
+    return false;
+  }
   const std::size_t in_flight = lane.in_flight.size();
   if (in_flight < static_cast<std::size_t>(device.facts->processors[index].window_batches)) {
     return true;
@@ -386,7 +390,7 @@ void Controller::send_attempt(TaskRecord& record, DeviceState& device, std::size
       .task = record.number,
       .patience = (std::min(predicted, record.deadline) - now_) * 2 + config_.attempt_grace,
       .dispatched = now_,
-      .on_link = device.link.send(record.submission.payload.size, now_),
+      .delays = device.link.send(record.submission.payload.size, now_),
       .tells_of_way = !batch.loads};
   follow(open_attempt, id);
   stats_.dispatched += 1;

@@ -28,7 +28,7 @@ auto lower_bound_by_id(Devices& devices, std::string_view id) {
 std::string_view to_string(Liveness liveness) { return name_of(kLiveness, liveness); }
 
 void DeviceState::fade(Time now, Micros after) {
-  link.fade(now, after);
+  link.fade(now);
   for (Lane& lane : lanes) {
     if (lane.learned->fades(now, after)) {
       auto faded = std::make_shared<LaneLearned>(*lane.learned);
@@ -39,9 +39,7 @@ void DeviceState::fade(Time now, Micros after) {
 }
 
 bool DeviceState::fades(Time now, Micros after) const {
-  Link faded = link;
-  faded.fade(now, after);
-  return faded != link || std::any_of(lanes.begin(), lanes.end(), [&](const Lane& lane) {
+  return link.fades(now) || std::any_of(lanes.begin(), lanes.end(), [&](const Lane& lane) {
            return lane.learned->fades(now, after);
          });
 }

@@ -34,15 +34,15 @@ struct DeviceState {
   Liveness liveness = Liveness::Live;
   Time last_heard;
   std::optional<Bytes> memory_free;  // as of the last heartbeat
-  Link link;                         // broker and wire
+  LinkLearning link;                 // broker and wire
   std::vector<Lane> lanes;           // one per processor, in the order of the facts
 
-  Micros network() const { return link.round_trip(); }
-  Micros network_spread() const { return link.spread(); }
+  Micros network() const { return link.believed().round_trip; }
+  Micros network_spread() const { return link.believed().spread; }
 
   // Until so many bytes are there, after what is on the way already.
   Micros way_of(std::int64_t bytes, Time now) const {
-    return network() / 2 + link.transfer(link.queued(now) + bytes);
+    return network() / 2 + link.believed().busy(now) + link.believed().pace.transfer(bytes);
   }
   // How long a result may be on its way.
   Micros way_back() const { return network() / 2 + network_spread(); }

@@ -69,7 +69,7 @@ Micros earliest_finish(const LaneState& lane, std::size_t profile) {
     alone.mean = Micros{0};
     alone.spread = Micros{0};
   }
-  const std::int64_t way = lane.link.spread().count;
+  const std::int64_t way = lane.link.spread.count;
   return network + alone.takes() + margin_of(way * way + alone.variance_us2(), kPlanZPermille);
 }
 

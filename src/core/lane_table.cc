@@ -21,7 +21,7 @@ LaneState state_of(const DeviceState& device, std::size_t device_position,
   if (const Bytes all = device.facts->memory; all > Bytes{0}) {
     state.memory_free = std::min(device.memory_free.value_or(all), all);
   }
-  state.link = device.link;
+  state.link = device.link.believed();
   state.price = lane.price;
   state.flight = lane.flight();
   state.queued = lane.queued();

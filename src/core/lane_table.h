@@ -34,7 +34,7 @@ struct LaneState {
   std::uint64_t queued = 0;  // tasks in flight and in line
   bool window_full = false;
 
-  Micros network() const { return link.round_trip(); }
+  Micros network() const { return link.round_trip; }
   const Variant& variant_of(std::size_t profile) const {
     return facts->variants[(*costs)[profile].variant];
   }

@@ -1,79 +1,184 @@
 #include "core/link.h"
 
-#include <algorithm>
+#include <cmath>
 
 namespace juggler {
 namespace {
 
 constexpr Micros kTookMax = seconds(60);
-constexpr std::int64_t kPairs = 32;  // remembered
-// On a link faster than 125 Mbit/s what a picture takes is less than what varies anyhow: it stays a
-// part of the round trip.
-constexpr std::int64_t kNsPerByteMin = 64;
-// 8 kbit/s. With it, and the most that may be queued, products stay within 64 bits.
-constexpr std::int64_t kNsPerByteMax = 1'000'000;
-// One sample alone, as after a lost packet, says little: it counts as so many deviations away at
-// most, and a little. Where all of them lie there, the deviation soon follows.
+// A result weighs as much as the time since the one before it has of a second, and an eighth at
+// most: those that one lost packet held up together are one event, however many they are.
+constexpr Micros kRemembered = seconds(1);
+constexpr std::int64_t kPartMost = 8;
+// One sample alone says little: it counts as so many deviations away at most, and a little. Where
+// all of them lie there, the deviation soon follows.
 constexpr std::int64_t kFarthest = 3;
 constexpr Micros kHiccup = milliseconds(1);
-constexpr std::int64_t kQueuedMax = std::int64_t{1} << 32;
+constexpr Micros kFarMax = seconds(5);
+// Speeds are compared over so many results: by how far these lie from what one in five takes less
+// than. What holds a result up says nothing of the link, but nothing makes one faster, so that
+// below it counts four times. Another speed is believed when they lie nearer to it by an eighth,
+// or where this one says that results came before their tasks were sent.
+constexpr std::int64_t kCompared = 32;
+constexpr std::int64_t kComparedMin = 4;
+constexpr std::int64_t kBelowCounts = 4;
+constexpr std::int64_t kBetterPart = 8;
+// So far off at most: a lost packet holds results up for longer than a slow link does, and would
+// speak for the slowest.
+constexpr Micros kMissMost = milliseconds(50);
+// That figure follows in small steps, of so much at least, or it would take a queue for a longer
+// way.
+constexpr Micros kStepMin{20};
+
+// What a link cannot carry yet waits in the controller, where it can be overtaken. So long before
+// the link is free the next batch goes out: what a dispatch takes until it is on the link.
+constexpr Micros kSentAhead = milliseconds(5);
+// Whether a link is faster than believed shows only when more is sent than it is believed to
+// carry: as much as a link would carry that is faster by so many speeds, a sixth, until what is
+// too much would take so long (as BBR probes for bandwidth: Cardwell et al., ACM Queue 14(5),
+// 2016).
+constexpr std::size_t kProbedFaster = 2;
+constexpr Micros kStanding = milliseconds(50);
+
+// What held results up passes, most of all when nothing more is sent there: without a result, mean
+// and deviation go back to what the way takes when nothing is on it, by so much at a time.
+constexpr std::int64_t kStepPart = 4;
+// The least time follows a way that has become longer, over so long.
+constexpr Micros kLeastRemembered = seconds(10);
+
+// The first has no limit: on a link faster than 125 Mbit/s what a picture takes is less than what
+// varies anyhow, and stays a part of the round trip. The others, eight to a factor of two, reach
+// down to 125 kbit/s.
+constexpr std::array<std::int64_t, kLinkSpeeds> ns_per_byte() {
+  // 64 ns times 2 to the 0, 1/8, 2/8 and so on
+  constexpr std::array<std::int64_t, 8> kEighths{64, 70, 76, 83, 91, 99, 108, 117};
+  std::array<std::int64_t, kLinkSpeeds> each{};
+  for (std::size_t i = 1; i < kLinkSpeeds; ++i) {
+    each[i] = kEighths[(i - 1) % 8] << ((i - 1) / 8);
+  }
+  return each;
+}
+constexpr std::array<std::int64_t, kLinkSpeeds> kNsPerByte = ns_per_byte();
 
 }  // namespace
 
-Micros Link::round_trip() const {
-  return round_trip_us_.samples() == 0 ? kNetworkDefault : Micros{round_trip_us_.mean()};
-}
-
-std::int64_t Link::ns_per_byte() const {
-  const std::int64_t each = bytes_ <= 0 ? 0 : std::min(longer_ns_ / bytes_, kNsPerByteMax);
-  return each < kNsPerByteMin ? 0 : each;
-}
-
-std::int64_t Link::queued(Time now) const {
-  const std::int64_t passed_us = (now - at_).count;
-  if (passed_us == 0 || queued_ == 0) {
-    return queued_;
+void LinkLearning::believe() {
+  const Speed& speed = speeds_[chosen_];
+  believed_.round_trip = {std::max<std::int64_t>(speed.mean_ns, 0) / 1000};
+  if (results_ == 0) {
+    believed_.round_trip = kNetworkDefault;
   }
-  const std::int64_t each_ns = ns_per_byte();
-  const bool through = each_ns == 0 || transfer(queued_).count <= passed_us;
-  return through ? 0 : queued_ - passed_us * 1000 / each_ns;
+  believed_.spread = speed.spread();
+  believed_.pace = {kNsPerByte[chosen_]};
+  believed_.free_at = speed.free_at;
+  set_next();
 }
 
-std::int64_t Link::send(Bytes size, Time now) {
-  queued_ = std::min(queued(now) + size.count, kQueuedMax);
-  at_ = now;
-  return queued_;
+void LinkLearning::Speed::add(Micros round_trip, Micros since, bool first, std::int64_t compared) {
+  const std::int64_t round_trip_ns = round_trip.count * 1000;
+  if (first) {
+    mean_ns = least_ns = round_trip_ns;
+    fast_us = round_trip.count;
+    return;
+  }
+  const std::int64_t step = std::max(misses_us / compared, kStepMin.count);
+  const std::int64_t off_us = round_trip.count - fast_us;
+  std::int64_t miss_us = std::min(off_us, kMissMost.count);
+  if (off_us < 0) {
+    miss_us = std::min(-off_us, kMissMost.count) * kBelowCounts;
+    fast_us -= std::min(step * kBelowCounts, -off_us);
+  } else {
+    fast_us += std::min(step, off_us);
+  }
+  misses_us += (miss_us - misses_us) / compared;
+
+  const auto share = [since](std::int64_t of, Micros all) { return of * since.count / all.count; };
+  const std::int64_t far_us = std::min(spread() * kFarthest, kFarMax).count + kHiccup.count;
+  const std::int64_t counts_us = std::clamp((round_trip_ns - mean_ns) / 1000, -far_us, far_us);
+  mean_ns += share(counts_us * 1000, kRemembered);
+  variance_us2 += share(counts_us * counts_us - variance_us2, kRemembered);
+  least_ns = std::min(least_ns + share(round_trip_ns - least_ns, kLeastRemembered), round_trip_ns);
 }
 
-void Link::add(Micros took, Time sent, std::int64_t queued, Time now) {
+// The square root of IEEE 754 is exact on every machine.
+Micros LinkLearning::Speed::spread() const {
+  return {std::llround(std::sqrt(static_cast<double>(variance_us2)))};
+}
+
+void LinkLearning::set_next() {
+  const std::size_t faster = chosen_ - std::min(chosen_, kProbedFaster);
+  believed_.next_at =
+      std::max(speeds_[chosen_].free_at - kStanding, speeds_[faster].free_at - kSentAhead);
+}
+
+LinkDelays LinkLearning::send(Bytes size, Time now) {
+  LinkDelays delays{};
+  const Bytes counted = std::min(size, mebibytes(64));
+  for (std::size_t i = 1; i < kLinkSpeeds; ++i) {
+    Time& free_at = speeds_[i].free_at;
+    const Time through = std::max(free_at, now) + Pace{kNsPerByte[i]}.transfer(counted.count);
+    free_at = std::min(through, now + kTookMax);
+    delays[i] = static_cast<std::int32_t>((free_at - now).count);
+  }
+  believed_.free_at = speeds_[chosen_].free_at;
+  set_next();
+  return delays;
+}
+
+void LinkLearning::add(Micros took, const LinkDelays& delays, Time now) {
   took = std::clamp(took, Micros{0}, kTookMax);
-  const std::int64_t more = queued - last_queued_;
-  if (sent == last_sent_ && more > 0) {
-    const bool narrow = ns_per_byte() > 0;
-    pairs_ = std::min(pairs_ + 1, kPairs);
-    longer_ns_ += ((took - last_took_).count * 1000 - longer_ns_) / pairs_;
-    bytes_ += (more - bytes_) / pairs_;
-    if (narrow != (ns_per_byte() > 0)) {
-      round_trip_us_ = {};  // it was, or was not, taken for what the bytes take
+  took = std::clamp(took, Micros{0}, kTookMax);
+  const Micros since = std::min(now - confirmed_, kRemembered / kPartMost);
+  const std::int64_t compared = std::clamp<std::int64_t>(results_, 1, kCompared);
+  for (std::size_t i = 0; i < kLinkSpeeds; ++i) {
+    speeds_[i].add({took.count - delays[i]}, since, results_ == 0, compared);
+  }
+  results_ += 1;
+  confirmed_ = now;
+  if (results_ > kComparedMin) {
+    choose();
+  }
+  believe();
+}
+
+void LinkLearning::choose() {
+  const auto possible = [](const Speed& speed) {
+    return speed.mean_ns >= -kHiccup.count * 1000;
+  };
+  std::size_t best = 0;  // without a limit nothing is impossible
+  for (std::size_t i = 1; i < kLinkSpeeds; ++i) {
+    if (possible(speeds_[i]) && speeds_[i].misses_us < speeds_[best].misses_us) {
+      best = i;
     }
   }
-  last_took_ = took;
-  last_sent_ = sent;
-  last_queued_ = queued;
-  std::int64_t round_trip = std::max(took - transfer(queued), Micros{0}).count;
-  if (round_trip_us_.samples() > 0) {
-    const std::int64_t far = kFarthest * round_trip_us_.spread() + kHiccup.count;
-    round_trip = std::clamp(round_trip, round_trip_us_.mean() - far, round_trip_us_.mean() + far);
+  const Speed& now = speeds_[chosen_];
+  if (!possible(now) || speeds_[best].misses_us < now.misses_us - now.misses_us / kBetterPart) {
+    chosen_ = best;
   }
-  round_trip_us_.add(round_trip);
-  confirmed_ = now;
 }
 
-void Link::fade(Time now, Micros after) {
-  if (round_trip_us_.samples() > 0 && now - confirmed_ >= after) {
-    round_trip_us_.fade(kNetworkDefault.count);
-    longer_ns_ -= longer_ns_ / 8;
+bool LinkLearning::fades(Time now) const {
+  if (results_ == 0 || now - confirmed_ < kRemembered) {
+    return false;
   }
+  LinkLearning faded = *this;
+  faded.step_back();
+  return faded.believed_.round_trip != believed_.round_trip ||
+         faded.believed_.spread != believed_.spread;
+}
+
+void LinkLearning::fade(Time now) {
+  if (fades(now)) {
+    step_back();
+  }
+}
+
+void LinkLearning::step_back() {
+  for (Speed& speed : speeds_) {
+    speed.mean_ns += (std::max<std::int64_t>(speed.least_ns, 0) - speed.mean_ns) / kStepPart;
+    speed.variance_us2 -= speed.variance_us2 / kStepPart;
+  }
+  believe();
 }
 
 }  // namespace juggler

@@ -1,17 +1,18 @@
 #pragma once
-// What results have taught about the way from the controller to a device and back: how long it
-// takes, how much that varies, and how much longer for each byte. On a narrow link the pictures of
-// a batch, one after the other, take longer than anything else.
+// The way from the controller to a device and back: how long it takes, how much that varies, and
+// how much longer for each byte. On a narrow link the pictures of a batch, one after the other,
+// take longer than anything else.
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 
-#include "core/moving_mean.h"
 #include "core/units.h"
 
 namespace juggler {
 
-// The assumption before the first result: four durable hops on a wired LAN, measured on loopback as
-// 0.9-1.2 ms plus twice 0.5 ms of wire (docs/performance.md).
+// The assumption before the first result: four durable hops on a wired LAN, measured on loopback
+// as 0.9-1.2 ms plus twice 0.5 ms of wire (docs/performance.md).
 inline constexpr Micros kNetworkDefault = milliseconds(3);
 
 // How long bytes take to go through a link.
@@ -21,46 +22,65 @@ struct Pace {
   Micros transfer(std::int64_t bytes) const { return {bytes * ns_per_byte / 1000}; }
 };
 
-class Link {
+// What is believed of a way: all that decisions read.
+struct Link {
+  Micros round_trip = kNetworkDefault;  // of a message without a body, the mean
+  Micros spread;                        // of that, one standard deviation
+  Pace pace;
+  Time free_at;  // when all that was sent is through
+  Time next_at;  // when more is to be sent
+
+  // How long what was sent still takes.
+  Micros busy(Time now) const { return std::max(free_at - now, Micros{0}); }
+};
+
+// How fast a link is does not show in one message: it may have taken long because the link is
+// narrow, or because it is far. It shows in how much longer those take that queue behind others.
+// So each of a row of speeds is supposed at once: from each follows how long a message waited
+// behind the bytes before it, and that speed is believed under which the rest of its time varies
+// least.
+inline constexpr std::size_t kLinkSpeeds = 81;
+// By speed: how long a message waits for those before it, and takes itself, in us.
+using LinkDelays = std::array<std::int32_t, kLinkSpeeds>;
+
+class LinkLearning {
  public:
-  // Both ways for a message without a body, mean and standard deviation.
-  Micros round_trip() const;
-  Micros spread() const { return {round_trip_us_.spread()}; }
+  const Link& believed() const { return believed_; }
 
-  Pace pace() const { return {ns_per_byte()}; }
-  Micros transfer(std::int64_t bytes) const { return pace().transfer(bytes); }
-  // Bytes that were sent and are not through yet.
-  std::int64_t queued(Time now) const;
-  // So many more are sent. Returns what is queued with them.
-  std::int64_t send(Bytes size, Time now);
-
+  // So many more bytes are sent.
+  LinkDelays send(Bytes size, Time now);
   // A result has come: its way, both ways, took so long beside queue and computing on the device.
-  // Its dispatch was sent then, when so many bytes were queued, its own among them.
-  //
-  // What a byte takes shows in how much longer the later of two messages took that were sent at the
-  // same moment (a packet pair: Keshav, SIGCOMM 1991); whatever was on the way before them, and the
-  // way back of their results, is the same for both.
-  void add(Micros took, Time sent, std::int64_t queued, Time now);
-  // What no result has confirmed for so long goes a step back to the assumption.
-  void fade(Time now, Micros after);
-
-  friend bool operator==(const Link&, const Link&) = default;
+  // What send() said of its dispatch.
+  void add(Micros took, const LinkDelays& delays, Time now);
+  // What no result has confirmed for a second goes a step back to what the way takes when nothing
+  // is on it: late results must not keep a device from its next one. `fades`: whether that changes
+  // anything.
+  void fade(Time now);
+  bool fades(Time now) const;
 
  private:
-  std::int64_t ns_per_byte() const;
+  struct Speed {
+    Time free_at;
+    // Of the round trips, less what the bytes took, if this is the speed.
+    std::int64_t mean_ns = 0;       // over time
+    std::int64_t variance_us2 = 0;  // likewise
+    std::int64_t least_ns = 0;      // when nothing is in the way
+    std::int64_t fast_us = 0;       // one in five takes less
+    std::int64_t misses_us = 0;     // how far they lie from that: the better speed has less
 
-  MovingMean round_trip_us_;  // less what the bytes took
-  Time confirmed_;            // by the last result
-  // Over pairs: how much longer the later took, in ns, and how many bytes were between.
-  std::int64_t pairs_ = 0;
-  std::int64_t longer_ns_ = 0;
-  std::int64_t bytes_ = 0;
-  std::int64_t queued_ = 0;
-  Time at_;  // when that was queued
-  // The last result's.
-  Micros last_took_;
-  Time last_sent_ = Time::never();
-  std::int64_t last_queued_ = 0;
+    Micros spread() const;
+    void add(Micros round_trip, Micros since, bool first, std::int64_t compared);
+  };
+  void choose();
+  void set_next();
+  void believe();
+  void step_back();
+
+  std::array<Speed, kLinkSpeeds> speeds_;
+  std::size_t chosen_ = 0;
+  std::int64_t results_ = 0;
+  Time confirmed_;  // by the last result
+  Link believed_;
 };
 
 }  // namespace juggler

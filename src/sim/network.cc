@@ -10,10 +10,12 @@ namespace juggler::sim {
 namespace {
 
 constexpr std::uint32_t kPacketBytes = 1'448;
-// Linux's shortest retransmission time-out; what a packet costs whose loss no later packet shows.
-constexpr Micros kRetransmission = milliseconds(200);
-// With this many packets behind it a loss is seen by duplicate acks, one round trip later.
+// With this many packets behind it a loss is seen by duplicate acks, one round trip later. For one
+// of the last packets of a frame there is a probe after two round trips, whose ack shows it (RFC
+// 8985); one that went alone waits for Linux's shortest retransmission time-out, a round trip and
+// this.
 constexpr std::uint32_t kPacketsForFastRetransmission = 4;
+constexpr Micros kRetransmission = milliseconds(200);
 
 // About normal: twelve uniform numbers have a variance of one. In integers, so that every machine
 // draws the same.
@@ -44,8 +46,13 @@ Micros Pipe::delay_of(std::uint32_t bytes) {
     const std::uint32_t packets = bytes / kPacketBytes + 1;
     for (std::uint32_t packet = 0; packet < packets; ++packet) {
       if (rng_.below(1'000'000) < static_cast<std::uint64_t>(profile_.loss_per_million)) {
+        const Micros round_trip = profile_.latency * 2;
         const bool seen = packets - packet > kPacketsForFastRetransmission;
-        delay += seen ? profile_.latency * 2 : kRetransmission + profile_.latency * 2;
+        if (packets == 1) {
+          delay += round_trip + kRetransmission;
+        } else {
+          delay += seen ? round_trip : round_trip * 3;
+        }
       }
     }
   }

@@ -207,7 +207,7 @@ class RandomFleet {
                               .spread = cost.spread,
                               .there = now_});
     lane.head_since = lane.in_flight.size() == 1 ? now_ : lane.head_since;
-    device.link.send(Bytes{batch.bytes}, now_);
+    last_delays_ = device.link.send(Bytes{batch.bytes}, now_);
   }
 
   void finish(DeviceState& device, Lane& lane) {
@@ -221,7 +221,7 @@ class RandomFleet {
     learned.add_time(batch.profile, batch.mean + Micros{1},
                      batch.mean * (500 + draw(1500)) / 1000 + Micros{1}, now_);
     lane.learned = std::make_shared<const LaneLearned>(learned);
-    device.link.add(Micros{draw(8'000)}, batch.there, draw(40'000), now_);
+    device.link.add(Micros{draw(8'000)}, last_delays_, now_);
   }
 
   void decide() {
@@ -340,6 +340,7 @@ class RandomFleet {
   int kinds_ = 1;
   int pace_us_ = 2'000;
   Time now_{1'000'000};
+  LinkDelays last_delays_{};
   std::uint64_t tasks_ = 0;
   std::uint64_t batches_ = 0;
   int placed_ = 0;

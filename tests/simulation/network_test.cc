@@ -73,6 +73,17 @@ TEST(Pipe, Loss_IsARetransmission) {
   EXPECT_EQ(sink.last, Time{milliseconds(215).count});
 }
 
+// Both of its packets: each is seen missing after three round trips.
+TEST(Pipe, LossAtTheEndOfAFrame_IsProbedFor) {
+  Agenda agenda;
+  Sink sink(agenda);
+  Pipe pipe(agenda, {.latency = milliseconds(5), .jitter = {}, .loss_per_million = 1'000'000}, 1);
+  pipe.connect(sink);
+  pipe.send(frame(1, 2'000));
+  agenda.run_until(Time{seconds(1).count});
+  EXPECT_EQ(sink.last, Time{milliseconds(65).count});
+}
+
 TEST(Pipe, Cut_HoldsBackUntilItIsRestored) {
   Agenda agenda;
   Sink sink(agenda);

@@ -40,6 +40,7 @@ struct Scene {
                         .model = task.requirements.model,
                         .allow_synthetic = allow_synthetic,
                         .payload = task.payload.kind,
+                        .bytes = task.payload.size.count,
                         .priority = task.requirements.priority,
                         .deadline = kNow + remaining,
                         .deadline_stated = deadline_stated,
@@ -235,6 +236,23 @@ TEST(Candidates, WindowFullOfWhatWillBeDoneBeforeItIsThere_Meets) {
   add_in_flight(scene, milliseconds(1));
   add_in_flight(scene, Micros{100});
   EXPECT_EQ(scene.only().verdict, Verdict::Meets);
+}
+
+// Two pictures of 1 MB, sent together, came 100 and 200 ms later: nobody else has the link until
+// then.
+TEST(Candidates, NarrowLink_IsOccupiedForAsLongAsThePictureTakes) {
+  Scene scene = simple();
+  scene.task = submission("t").model("imagenet").payload(PayloadKind::Jpeg, mebibytes(1));
+  EXPECT_EQ(scene.only().occupies, milliseconds(50));
+  LinkLearning& link = scene.fleet.change(0).link;
+  for (int i = 0; i < 10; ++i) {
+    const Time sent = Time{} + milliseconds(400) * i;
+    const LinkDelays first = link.send(mebibytes(1), sent);
+    const LinkDelays second = link.send(mebibytes(1), sent);
+    link.add(milliseconds(102), first, sent + milliseconds(102));
+    link.add(milliseconds(202), second, sent + milliseconds(202));
+  }
+  EXPECT_NEAR(static_cast<double>(scene.only().occupies.count), 100'000, 10'000);
 }
 
 TEST(Candidates, QueueTooLong_WhenWhatIsBeforeItTakesTooLong) {

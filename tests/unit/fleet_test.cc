@@ -230,7 +230,7 @@ TEST(DeviceState, NetworkWithoutSamples_IsTheAssumption) {
 
 TEST(DeviceState, NetworkWithSamples_IsTheirMean) {
   DeviceState state;
-  state.link.add(Micros{1234}, Time{}, 0, Time{});
+  state.link.add(Micros{1234}, LinkDelays{}, Time{});
   EXPECT_EQ(state.network(), Micros{1234});
 }
 
