@@ -166,7 +166,7 @@ class MovingFleet {
     juggler::LaneLearned learned = *lane.learned;
     learned.add_time(batch.profile, batch.mean, batch.mean * (950 + device % 100) / 1000, now_);
     lane.learned = std::make_shared<const juggler::LaneLearned>(learned);
-    state.link.add(Micros{1'000 + device % 7 * 100}, LinkDelays{}, now_);
+    state.link.add(Micros{1'000 + device % 7 * 100}, juggler::LinkDelays{}, now_);
     send(device);
   }
 

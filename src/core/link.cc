@@ -1,5 +1,6 @@
 #include "core/link.h"
 
+#include <bit>
 #include <cmath>
 
 namespace juggler {
@@ -15,11 +16,11 @@ constexpr std::int64_t kPartMost = 8;
 constexpr std::int64_t kFarthest = 3;
 constexpr Micros kHiccup = milliseconds(1);
 constexpr Micros kFarMax = seconds(5);
-// Speeds are compared over so many results: by how far these lie from what one in five takes less
+// Speeds are compared over 32 results: by how far these lie from what one in five takes less
 // than. What holds a result up says nothing of the link, but nothing makes one faster, so that
 // below it counts four times. Another speed is believed when they lie nearer to it by an eighth,
 // or where this one says that results came before their tasks were sent.
-constexpr std::int64_t kCompared = 32;
+constexpr int kComparedBits = 5;
 constexpr std::int64_t kComparedMin = 4;
 constexpr std::int64_t kBelowCounts = 4;
 constexpr std::int64_t kBetterPart = 8;
@@ -74,14 +75,14 @@ void LinkLearning::believe() {
   set_next();
 }
 
-void LinkLearning::Speed::add(Micros round_trip, Micros since, bool first, std::int64_t compared) {
+void LinkLearning::Speed::add(Micros round_trip, Micros since, bool first, int compared_bits) {
   const std::int64_t round_trip_ns = round_trip.count * 1000;
   if (first) {
     mean_ns = least_ns = round_trip_ns;
     fast_us = round_trip.count;
     return;
   }
-  const std::int64_t step = std::max(misses_us / compared, kStepMin.count);
+  const std::int64_t step = std::max(misses_us >> compared_bits, kStepMin.count);
   const std::int64_t off_us = round_trip.count - fast_us;
   std::int64_t miss_us = std::min(off_us, kMissMost.count);
   if (off_us < 0) {
@@ -90,7 +91,7 @@ void LinkLearning::Speed::add(Micros round_trip, Micros since, bool first, std::
   } else {
     fast_us += std::min(step, off_us);
   }
-  misses_us += (miss_us - misses_us) / compared;
+  misses_us += (miss_us - misses_us) >> compared_bits;
 
   const auto share = [since](std::int64_t of, Micros all) { return of * since.count / all.count; };
   const std::int64_t far_us = std::min(spread() * kFarthest, kFarMax).count + kHiccup.count;
@@ -129,9 +130,12 @@ void LinkLearning::add(Micros took, const LinkDelays& delays, Time now) {
   took = std::clamp(took, Micros{0}, kTookMax);
   took = std::clamp(took, Micros{0}, kTookMax);
   const Micros since = std::min(now - confirmed_, kRemembered / kPartMost);
-  const std::int64_t compared = std::clamp<std::int64_t>(results_, 1, kCompared);
+  // A shift, since a division here costs more than all else.
+  const auto results_bits =
+      static_cast<int>(std::bit_width(static_cast<std::uint64_t>(results_))) - 1;
+  const int compared_bits = std::clamp(results_bits, 0, kComparedBits);
   for (std::size_t i = 0; i < kLinkSpeeds; ++i) {
-    speeds_[i].add({took.count - delays[i]}, since, results_ == 0, compared);
+    speeds_[i].add({took.count - delays[i]}, since, results_ == 0, compared_bits);
   }
   results_ += 1;
   confirmed_ = now;

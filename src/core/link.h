@@ -69,7 +69,7 @@ class LinkLearning {
     std::int64_t misses_us = 0;     // how far they lie from that: the better speed has less
 
     Micros spread() const;
-    void add(Micros round_trip, Micros since, bool first, std::int64_t compared);
+    void add(Micros round_trip, Micros since, bool first, int compared_bits);
   };
   void choose();
   void set_next();

@@ -106,10 +106,10 @@ TEST(Link, NarrowLink_IsToldFromALongWay) {
 }
 
 // Wi-Fi that is far from steady: 30 Mbit/s, 20 ms and anything up to 20 more or less, and one
-// message in 50 waits for a retransmission.
+// message in 200 waits for a retransmission.
 TEST(Link, BusyLinkThatJittersAndLoses_IsUsedButNotFlooded) {
   LinkLearning link;
-  Traffic traffic(link, {Micros{2'700}, milliseconds(20), milliseconds(20), 50});
+  Traffic traffic(link, {Micros{2'700}, milliseconds(20), milliseconds(20), 200});
   traffic.batches(10, 1, milliseconds(20));
   const Time begun = traffic.now();
   traffic.as_much_as_it_takes(seconds(20));
