@@ -2,6 +2,11 @@
 
 #include <fmt/format.h>
 #include <poll.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
 
 #include "amqp/connection.h"
 #include "amqp/fleet_login.h"
@@ -33,6 +38,21 @@ Result<std::string> check_controller_config(const std::string& file) {
   return flags->policy;
 }
 
+// The folder for the controller's journal, made if it is not there.
+Result<void> check_journal(const std::string& folder) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (!error && access(folder.c_str(), W_OK | X_OK) != 0) {
+    error.assign(errno, std::generic_category());
+  }
+  if (error) {
+    return fail(ErrorCode::InvalidArgument,
+                fmt::format("--journal: no journal can be written to {}: {}. Name another folder",
+                            folder, error.message()));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::string> check_flags(const UpOptions& options) {
@@ -45,6 +65,11 @@ Result<std::string> check_flags(const UpOptions& options) {
       return known.error();
     }
     policy = options.policy;
+  }
+  if (!options.journal.empty()) {
+    if (const Result<void> journal = check_journal(options.journal); !journal) {
+      return journal.error();
+    }
   }
   if (!options.demo.empty()) {
     if (const auto pictures = list_pictures({options.demo}); !pictures) {

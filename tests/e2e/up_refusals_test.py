@@ -42,6 +42,14 @@ class Refusals(unittest.TestCase):
         self.assertIn(word, said)
         self.assertFalse(os.path.exists(os.path.join(self.home, "broker")), "a broker was started")
 
+    def test_a_journal_that_cannot_be_written(self):
+        file = os.path.join(self.folder.name, "file")
+        with open(file, "w", encoding="utf-8") as other:
+            other.write("no folder")
+        for place in (file, os.path.join(file, "below"), "/proc/journal"):
+            with self.subTest(place=place):
+                self.refused("Name another folder", "--journal", place)
+
     def test_an_unknown_policy(self):
         self.refused("fastest-finish", "--policy", "no-such-policy")
 
