@@ -30,7 +30,7 @@ help: ## This list
 run: build models ## Set up, build, and classify photographs with a fleet of twins (first 5 minutes, then 15 s)
 	@$(WITH_ORT) $(JUGGLER) up --home var $(RUN_ARGS)
 
-test: onnxruntime models ## Set up, build and run all tests; ctest's summary comes last (first 8 minutes, then 90 s)
+test: onnxruntime models ## Set up, build and run all tests; ctest's summary comes last (first 9 minutes, then 3)
 	@$(SETUP) packages test
 	@$(WITH_ORT) cmake --workflow --preset dev
 
