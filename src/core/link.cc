@@ -128,7 +128,6 @@ LinkDelays LinkLearning::send(Bytes size, Time now) {
 
 void LinkLearning::add(Micros took, const LinkDelays& delays, Time now) {
   took = std::clamp(took, Micros{0}, kTookMax);
-  took = std::clamp(took, Micros{0}, kTookMax);
   const Micros since = std::min(now - confirmed_, kRemembered / kPartMost);
   // A shift, since a division here costs more than all else.
   const auto results_bits =
