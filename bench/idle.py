@@ -57,9 +57,9 @@ def await_fleet(juggler, url, count):
 def submit_burst(juggler, url, home):
     """A thousand photographs at once; returns how many were sent."""
     done = subprocess.run(
-        [juggler, "submit", "--broker", url, "--outstanding", "1024", "--deadline", "120s", "--json",
+        [juggler, "submit", "--outstanding", "1024", "--deadline", "120s", "--json",
          *[os.path.join(home, "photos")] * 112],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+        env={**os.environ, "JUGGLER_BROKER": url}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
     return len(json.loads(done.stdout)["tasks"])
 
 

@@ -142,11 +142,15 @@ class Juggler(Leg):
 
     def start(self, broker):
         self.url = broker.url("submitter", self.vhost)
-        self._spawn([self.controller, "controller",
-                     "--broker", broker.url("controller", self.vhost)])
-        self._spawn([self.consumer, "--broker", broker.url(DEVICE, self.vhost), "--id", DEVICE,
-                     "--engine", "noop"])
+        self._spawn([self.controller, "controller"],
+                    environment=self._login(broker.url("controller", self.vhost)))
+        self._spawn([self.consumer, "--id", DEVICE, "--engine", "noop"],
+                    environment=self._login(broker.url(DEVICE, self.vhost)))
         self._await_first_answer(30)
+
+    @staticmethod
+    def _login(url):
+        return {**os.environ, "JUGGLER_BROKER": url}
 
     def _await_first_answer(self, limit_s):
         end = time.monotonic() + limit_s

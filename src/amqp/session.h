@@ -36,6 +36,9 @@ struct BrokerUrl {
   std::string redacted() const;  // for people: without the password
 };
 
+// Whether an address, well-formed or not, has a password in it.
+bool holds_password(std::string_view address);
+
 using juggler::OwnQueue;
 using juggler::SessionRole;
 using juggler::Subscription;

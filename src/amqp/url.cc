@@ -186,6 +186,14 @@ Result<BrokerUrl> BrokerUrl::parse(std::string_view text) {
   return url;
 }
 
+bool holds_password(std::string_view address) {
+  const std::size_t scheme = address.find("://");
+  const std::string_view rest =
+      scheme == std::string_view::npos ? address : address.substr(scheme + 3);
+  const std::size_t at = rest.rfind('@');  // of malformed ones too: they are refused later
+  return at != std::string_view::npos && rest.substr(0, at).find(':') != std::string_view::npos;
+}
+
 std::string BrokerUrl::redacted() const {
   const bool v6 = host.find(':') != std::string::npos;
   return fmt::format("{}://{}@{}{}{}:{}/{}", tls ? "amqps" : "amqp", user, v6 ? "[" : "", host,

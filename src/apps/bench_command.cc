@@ -78,12 +78,12 @@ void declare(CLI::App& app, BenchFlags& flags) {
                "Put all devices on this machine's loopback, in place of the scenario's networks; "
                "in the simulation too");
   app.add_flag("--no-simulation", options.no_simulation, "Leave the simulation out");
-  app.add_option("--broker", flags.broker.broker,
-                 "Send the load to the fleet on this broker, instead of starting twins. Others on "
-                 "this machine can read a command line: prefer --broker-file")
-      ->type_name("URL");
+  refuse_password(*app.add_option("--broker", flags.broker.broker,
+                                  "Send the load to the fleet on this broker, instead of starting "
+                                  "twins; an address without a password")
+                       ->type_name("URL"));
   app.add_option("--broker-file", flags.broker.broker_file,
-                 "The same, by a file whose first line is the address")
+                 "The same, by a file whose first line is the address, with its password")
       ->type_name("FILE");
   app.add_option("--home", flags.broker.home,
                  "Folder of scenarios and profiles of your own (see juggler up)")

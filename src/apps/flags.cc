@@ -7,6 +7,7 @@
 #include <cstring>
 #include <system_error>
 
+#include "amqp/session.h"
 #include "apps/quantities.h"
 #include "files/toml_library.h"
 #include "telemetry/printable.h"
@@ -75,11 +76,24 @@ CLI::Option* add_size(CLI::App& app, const std::string& name, std::optional<Byte
   return add_quantity(app, name, value, help, parse_size, "SIZE");
 }
 
+void refuse_password(CLI::Option& address) {
+  address.check(CLI::Validator(
+      [](std::string& text) {
+        return amqp::holds_password(text)
+                   ? std::string(
+                         "the address holds a password, and others on this machine can read a "
+                         "command line: give it by --broker-file FILE (its first line), by "
+                         "$JUGGLER_BROKER, or as the systemd credential 'broker'")
+                   : std::string();
+      },
+      ""));
+}
+
 void add_broker_flags(CLI::App& app, BrokerChoice& choice) {
-  app.add_option("--broker", choice.broker,
-                 "Address, amqp[s]://user:password@host:port/vhost. Others on this machine can "
-                 "read a command line: prefer $JUGGLER_BROKER or --broker-file")
-      ->type_name("URL");
+  refuse_password(*app.add_option("--broker", choice.broker,
+                                  "Address without a password, amqp[s]://user@host:port/vhost; "
+                                  "with one: --broker-file or $JUGGLER_BROKER")
+                       ->type_name("URL"));
   app.add_option("--broker-file", choice.broker_file, "A file whose first line is the address")
       ->type_name("FILE");
   app.add_option(

@@ -33,6 +33,9 @@ CLI::Option* add_size(CLI::App& app, const std::string& name, std::optional<Byte
 
 // --broker, --broker-file, --home.
 void add_broker_flags(CLI::App& app, BrokerChoice& choice);
+// An address that is given by a flag holds no password: every process on the machine can read a
+// command line, and files of flags are rarely private.
+void refuse_password(CLI::Option& address);
 
 // --config: a TOML file whose keys are the command's long flags, without their dashes. A flag on
 // the command line wins.

@@ -176,29 +176,50 @@ std::optional<Running> find_running() {
   return all.empty() ? std::nullopt : std::optional(all.front());
 }
 
+namespace {
+
+Result<std::string> address_in(const std::string& file) {
+  const Result<std::string> text = read_file(file, kSmallFileMax);
+  if (!text) {
+    return text.error();
+  }
+  std::string line = first_line(*text);
+  if (line.empty()) {
+    return fail(ErrorCode::InvalidArgument,
+                file + " is empty; its first line should be the broker's address");
+  }
+  return line;
+}
+
+// What systemd's LoadCredential=broker:FILE hands on; empty where it does not.
+std::string broker_credential() {
+  const std::string folder = environment("CREDENTIALS_DIRECTORY");
+  std::error_code failed;
+  const fs::path file = fs::path(folder) / "broker";
+  return !folder.empty() && fs::exists(file, failed) ? file.string() : std::string();
+}
+
+}  // namespace
+
 Result<std::string> find_broker(const BrokerChoice& choice) {
   if (!choice.broker.empty()) {
     return choice.broker;
   }
   if (!choice.broker_file.empty()) {
-    const Result<std::string> text = read_file(choice.broker_file, kSmallFileMax);
-    if (!text) {
-      return text.error();
-    }
-    const std::string line = first_line(*text);
-    if (line.empty()) {
-      return fail(ErrorCode::InvalidArgument,
-                  choice.broker_file + " is empty; its first line should be the broker's address");
-    }
-    return line;
+    return address_in(choice.broker_file);
+  }
+  if (const std::string credential = broker_credential(); !credential.empty()) {
+    return address_in(credential);
   }
   if (std::string address = environment("JUGGLER_BROKER"); !address.empty()) {
     return address;
   }
   if (choice.use == BrokerUse::Daemon) {
-    return fail(ErrorCode::NotFound,
-                "no broker was named: give its address by $JUGGLER_BROKER, --broker-file FILE or "
-                "--broker amqp://user:password@host:5672/vhost");
+    return fail(
+        ErrorCode::NotFound,
+        "no broker was named: give its address, amqp[s]://user:password@host:port/vhost, by "
+        "--broker-file FILE (its first line), $JUGGLER_BROKER, or the systemd credential "
+        "'broker'");
   }
   const fs::path home = home_folder(choice.home);
   if (std::string address = private_broker(home); !address.empty()) {
@@ -211,12 +232,13 @@ Result<std::string> find_broker(const BrokerChoice& choice) {
       return address;
     }
   }
-  return fail(ErrorCode::NotFound,
-              fmt::format("no broker found: none was named (--broker, --broker-file, "
-                          "$JUGGLER_BROKER), and no `juggler up` runs with the home {}. Start "
-                          "`juggler up`, or name a broker: --broker "
-                          "amqp://user:password@host:5672/vhost",
-                          home.string()));
+  return fail(
+      ErrorCode::NotFound,
+      fmt::format("no broker found: none was named (--broker, --broker-file, "
+                  "$JUGGLER_BROKER), and no `juggler up` runs with the home {}. Start "
+                  "`juggler up`, or name a broker, amqp[s]://user:password@host:port/vhost, "
+                  "in the first line of --broker-file FILE",
+                  home.string()));
 }
 
 Result<std::string> read_file(const fs::path& path, std::uintmax_t size_max) {

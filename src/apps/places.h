@@ -41,8 +41,9 @@ struct BrokerChoice {
   BrokerUse use = BrokerUse::Client;
 };
 
-// The broker's address: --broker, --broker-file, $JUGGLER_BROKER. For clients also the private
-// broker that runs in the home and, where no --home was given, that of the last `juggler up`.
+// The broker's address: --broker, --broker-file, the systemd credential `broker` (a file of that
+// name in $CREDENTIALS_DIRECTORY), $JUGGLER_BROKER. For clients also the private broker that runs
+// in the home and, where no --home was given, that of the last `juggler up`.
 //
 // errors  NotFound, saying what was looked at and what to do
 Result<std::string> find_broker(const BrokerChoice& choice);

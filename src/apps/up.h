@@ -12,8 +12,9 @@ struct UpOptions {
   std::filesystem::path home;
   std::vector<std::string> twins;  // KIND or KIND:N
   bool twin_labels = false;
-  std::string broker;  // empty: $JUGGLER_BROKER, else a private one
-  std::string policy;  // empty: that of the controller's configuration, else its default
+  std::string broker;       // empty: $JUGGLER_BROKER, else a private one
+  std::string broker_file;  // its first line is the address
+  std::string policy;       // empty: that of the controller's configuration, else its default
   bool local = true;
   std::string local_id = "this-machine";
   std::vector<std::string> variants;

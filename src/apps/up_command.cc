@@ -24,9 +24,13 @@ void declare(CLI::App& app, UpOptions& flags, std::string& home) {
   app.add_flag("--twin-labels", flags.twin_labels,
                "Twins answer with real labels for the photographs of --demo (or <home>/photos), "
                "computed once, beforehand, on this machine");
-  app.add_option("--broker", flags.broker,
-                 "Use this broker instead of a private one (or $JUGGLER_BROKER)")
-      ->type_name("URL");
+  refuse_password(
+      *app.add_option("--broker", flags.broker,
+                      "Use this broker instead of a private one; an address with a password comes "
+                      "by $JUGGLER_BROKER or --broker-file")
+           ->type_name("URL"));
+  app.add_option("--broker-file", flags.broker_file, "A file whose first line is the address")
+      ->type_name("FILE");
   app.add_option("--policy", flags.policy,
                  "How placements are chosen, and with what goal (see juggler policies) [juggler]");
   app.add_flag(
@@ -71,6 +75,14 @@ void add_up_command(CLI::App& app, Action& action) {
         return complain(log.error().message, kExitUsage);
       }
       flags->home = home_folder(*home);
+      if (!flags->broker_file.empty()) {
+        const Result<std::string> address =
+            find_broker({.broker = flags->broker, .broker_file = flags->broker_file});
+        if (!address) {
+          return complain(address.error().message, kExitUsage);
+        }
+        flags->broker = *address;
+      }
       return run_up(*flags);
     };
   });

@@ -146,7 +146,7 @@ class Bench(unittest.TestCase):
             self.nothing_is_left()
 
     def test_no_broker_is_status_3(self):
-        done = self.run_bench(self.scenario(), "--broker", "amqp://a:b@127.0.0.1:1/x")
+        done = self.run_bench(self.scenario(), "--broker", "amqp://a@127.0.0.1:1/x")
         self.assertEqual(done.returncode, 3, done.stderr)
 
 

@@ -15,7 +15,7 @@ import time
 import unittest
 
 BUILD, MODELS = (os.path.abspath(place) for place in sys.argv[1:3])
-NOBODY = "amqp://me:secret@127.0.0.1:1/juggler"
+NOBODY = "amqp://me@127.0.0.1:1/juggler"
 
 
 class Flags(unittest.TestCase):
@@ -58,6 +58,25 @@ class Flags(unittest.TestCase):
         self.refused("--variants", *consumer, "--twin", "jetson-nano", "--variants", "resnet18-int8")
         self.refused("which board", *consumer, "--engine", "twin")
 
+    def test_a_password_on_the_command_line(self):
+        address = "amqp://me:secret@127.0.0.1:1/juggler"
+        for command in (["juggler", "controller"], ["juggler", "devices"], ["juggler", "up"],
+                        ["juggler", "bench", "home/steady-60"], ["juggler-consumer", "--id", "d"]):
+            with self.subTest(command=command):
+                done = self.run_program(*command, "--broker", address)
+                self.assertEqual(done.returncode, 2, done.stderr)
+                self.assertIn("--broker-file", done.stderr)
+                self.assertNotIn("secret", done.stderr + done.stdout)
+
+    def test_the_broker_by_a_systemd_credential(self):
+        with open(os.path.join(self.folder.name, "broker"), "w", encoding="utf-8") as file:
+            file.write("amqp://me:secret@127.0.0.1:1/fromcredential\n")
+        self.environment["CREDENTIALS_DIRECTORY"] = self.folder.name
+        done = self.run_program("juggler", "devices")
+        self.assertEqual(done.returncode, 3, done.stderr)
+        self.assertIn("/fromcredential", done.stderr)
+        self.assertNotIn("secret", done.stderr)
+
     def test_a_variant_that_there_is_not(self):
         if not os.path.isdir(os.path.join(self.home, "onnxruntime")):
             self.skipTest("no ONNX Runtime")
@@ -92,8 +111,8 @@ class Flags(unittest.TestCase):
             silent.bind(("127.0.0.1", 0))
             silent.listen()
             broker = f"amqp://me:secret@127.0.0.1:{silent.getsockname()[1]}/juggler"
-            submit = subprocess.Popen([os.path.join(BUILD, "juggler"), "submit", picture, "--broker", broker],
-                                      env=self.environment, stdin=subprocess.DEVNULL,
+            submit = subprocess.Popen([os.path.join(BUILD, "juggler"), "submit", picture],
+                                      env={**self.environment, "JUGGLER_BROKER": broker}, stdin=subprocess.DEVNULL,
                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
             silent.settimeout(20)
             connection, _ = silent.accept()

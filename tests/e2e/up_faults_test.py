@@ -79,7 +79,10 @@ class Faults(unittest.TestCase):
             for user, word in (("controller", "a queue for replies"), ("submitter", "the exchange")):
                 with self.subTest(user=user):
                     begun = time.monotonic()
-                    other = fleet.run("up", "--no-local", "--twin", "jetson-nano", "--broker", fleet.url(user))
+                    login = os.path.join(self.folder.name, "login")
+                    with open(login, "w", encoding="utf-8") as file:
+                        file.write(fleet.url(user) + "\n")
+                    other = fleet.run("up", "--no-local", "--twin", "jetson-nano", "--broker-file", login)
                     self.assertEqual(other.returncode, 3, other.stderr)
                     self.assertIn(word, other.stderr)
                     self.assertIn("ACCESS_REFUSED", other.stderr)

@@ -27,9 +27,10 @@ class Refusals(unittest.TestCase):
     def tearDown(self):
         self.folder.cleanup()
 
-    def up(self, *arguments):
+    def up(self, *arguments, **variables):
         environment = {**os.environ, "XDG_STATE_HOME": self.folder.name}
         environment.pop("JUGGLER_BROKER", None)
+        environment.update(variables)
         begun = time.monotonic()
         done = subprocess.run([os.path.join(BUILD, "juggler"), "up", "--home", self.home, *arguments],
                               env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
@@ -77,7 +78,8 @@ class Refusals(unittest.TestCase):
                            ("'deadline'", 'deadline = 200'),
                            ("no-such-policy", 'policy = "no-such-policy"'),
                            ("log level", 'log-level = "loud"'),
-                           ("names a broker", 'broker = "amqp://a:b@127.0.0.1:1/c"'),
+                           ("names a broker", 'broker = "amqp://a@127.0.0.1:1/c"'),
+                           ("holds a password", 'broker = "amqp://a:b@127.0.0.1:1/c"'),
                            ("controller.toml:2", 'seed = 1\npolicy = [')):
             with self.subTest(text=text):
                 with open(file, "w", encoding="utf-8") as config:
@@ -118,7 +120,7 @@ class Refusals(unittest.TestCase):
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))  # bound and not listening: nobody answers there
             address = f"amqp://me:secret@127.0.0.1:{taken.getsockname()[1]}/juggler"
-            status, said, took_s = self.up("--broker", address, "--twin", "jetson-nano", "--no-local")
+            status, said, took_s = self.up("--twin", "jetson-nano", "--no-local", JUGGLER_BROKER=address)
         self.assertEqual(status, 3, said)
         self.assertIn("refused", said)
         self.assertNotIn("secret", said)

@@ -75,6 +75,16 @@ TEST(BrokerUrl, Redacted_HidesThePassword) {
 
 // --- retry ladder
 
+TEST(BrokerUrl, Password_IsSeenInMalformedAddressesToo) {
+  for (const char* with :
+       {"amqp://me:secret@h:1/v", "amqps://me:@h", "me:p/w@h", "amqp://a:b?c@h"}) {
+    EXPECT_TRUE(amqp::holds_password(with)) << with;
+  }
+  for (const char* without : {"amqp://me@h:5672/v", "amqps://h:5671/v?cacertfile=/a:b", "h", ""}) {
+    EXPECT_FALSE(amqp::holds_password(without)) << without;
+  }
+}
+
 TEST(RetryLadder, Rungs_GrowToTheLimit) {
   const RetryLadder ladder(1, seconds(10));
   EXPECT_EQ(ladder.rung(1), milliseconds(200));
