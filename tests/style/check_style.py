@@ -16,6 +16,7 @@ LAYERS = {
     "wire": ["core"],
     "runtime": ["core", "wire"],
     "files": ["core"],
+    "faults": ["core"],
     "amqp": ["core", "wire", "runtime", "files"],
     "inference": ["core", "wire", "runtime", "files"],
     "telemetry": ["core", "wire", "runtime", "files"],
@@ -23,8 +24,8 @@ LAYERS = {
     "sim": ["core", "wire", "runtime", "files"],
     "evaluation": ["core", "wire", "runtime", "files", "sim", "bounds"],
     "http": ["core", "wire", "runtime", "files"],
-    "apps": ["core", "wire", "runtime", "files", "amqp", "inference", "telemetry", "sim", "bounds",
-             "evaluation", "http"],
+    "apps": ["core", "wire", "runtime", "files", "faults", "amqp", "inference", "telemetry", "sim",
+             "bounds", "evaluation", "http"],
 }
 
 CORE_INCLUDES = {
