@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: evaluation help run test check sanitize floor soak fuzz tidy build bench models models-again check-models photos onnxruntime
+.PHONY: evaluation help run test check chaos sanitize floor soak fuzz tidy build bench models models-again check-models photos onnxruntime
 .PHONY: clean distclean doctor
 MAKEFLAGS += --no-print-directory
 
@@ -56,6 +56,12 @@ soak: ## Run SEEDS random worlds (100000) with faults in virtual time, every pro
 	@$(SETUP) packages build test
 	@cmake --preset soak && cmake --build build/soak --target property_soak
 	@build/soak/tests/property/property_soak --first $(FIRST_SEED) --count $(SEEDS)
+
+CHAOS_SECONDS ?= 600
+chaos: onnxruntime models ## Kill, freeze, cut off and restart a real fleet at load for CHAOS_SECONDS (600 and a minute)
+	@$(SETUP) packages test
+	@$(WITH_ORT) cmake --preset dev >/dev/null && cmake --build build/dev --target juggler juggler-consumer fault_proxy && \
+	  /usr/bin/python3 tests/chaos/chaos.py build/dev var --seconds $(CHAOS_SECONDS) $(CHAOS_ARGS)
 
 SECONDS_EACH ?= 60
 fuzz: ## Fuzz every decoder for SECONDS_EACH seconds (60) with clang's libFuzzer (about 20 minutes)

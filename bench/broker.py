@@ -140,6 +140,12 @@ class PrivateBroker:
         for name in ("mnesia", "log"):
             os.makedirs(f"{self.folder}/{name}", mode=0o700)
         self.environment = self._environment()
+        self.run()
+
+    def run(self):
+        """Starts the node, also again after its end: with the same port and the same messages."""
+        if os.path.exists(f"{self.folder}/notify.sock"):
+            os.unlink(f"{self.folder}/notify.sock")
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified:
             notified.bind(f"{self.folder}/notify.sock")
             notified.settimeout(0.5)
@@ -164,7 +170,12 @@ class PrivateBroker:
         with open(f"{self.folder}/log/start.log", encoding="utf-8", errors="replace") as log:
             raise SystemExit(f"the private broker did not start; it said:\n{log.read()[-2000:]}")
 
-    def stop(self):
+    def signal(self, number):
+        """To every process of the node: the script, Erlang and its helpers."""
+        os.killpg(self.process.pid, number)
+
+    def end(self):
+        """Ends the node and keeps its messages."""
         if self.process and self.process.poll() is None:
             self.process.terminate()
             try:
@@ -172,6 +183,9 @@ class PrivateBroker:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+
+    def stop(self):
+        self.end()
         if self.process:  # RabbitMQ leaves its name server running.
             subprocess.run(["epmd", "-kill"], env=self.environment, check=False,
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -1,0 +1,120 @@
+"""What a chaos run is made of: a broker that can be hurt, processes, and the networks between them."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "bench"))
+
+from broker import PrivateBroker, die_with_parent  # noqa: E402  pylint: disable=wrong-import-position
+
+
+class Broker(PrivateBroker):
+    """The node of the benchmarks, with its bounds as `juggler up` sets them."""
+
+    def __init__(self, users, parent):
+        super().__init__(["juggler"], users, parent=parent, like_up=True)
+
+    def kill(self):
+        self.signal(signal.SIGKILL)
+        self.process.wait()
+
+    def again(self):
+        """After its end. RabbitMQ may find its port taken by itself for a moment: try again."""
+        for attempt in range(3):
+            try:
+                self.run()
+                return
+            except SystemExit:
+                if attempt == 2:
+                    raise
+                time.sleep(1)
+
+    def messages(self, channel, queue):
+        return channel.queue_declare(queue, passive=True).method.message_count
+
+
+class Links:
+    """The program fault_proxy: a link for each process that is to have a bad network."""
+
+    def __init__(self, program, broker_port):
+        self.broker_port = broker_port
+        self.lock = threading.Lock()
+        self.process = subprocess.Popen(  # pylint: disable=subprocess-popen-preexec-fn
+            [program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            preexec_fn=die_with_parent)
+
+    def say(self, *words):
+        with self.lock:
+            self.process.stdin.write(" ".join(str(word) for word in words) + "\n")
+            self.process.stdin.flush()
+            answer = self.process.stdout.readline().split(None, 1)
+        assert answer and answer[0] == "ok", (words, answer)
+        return answer[1].strip() if len(answer) > 1 else ""
+
+    def open(self, name):
+        return int(self.say("link", name, "127.0.0.1", self.broker_port))
+
+    def heal(self, name):
+        self.say("set", name, "both", 0, 0, 0, 0)
+        self.say("heal", name)
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait(10)
+
+
+class Process:
+    """One of Juggler's programs, on its own link to the broker."""
+
+    def __init__(self, name, arguments, url, folder):
+        self.name = name
+        self.arguments = arguments
+        self.environment = {**os.environ, "JUGGLER_BROKER": url}
+        self.log_path = os.path.join(folder, name + ".log")
+        self.process = None
+        self.rss_max_kib = 0
+        self.start()
+
+    def start(self):
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(  # pylint: disable=subprocess-popen-preexec-fn
+                self.arguments, env=self.environment, stdin=subprocess.DEVNULL, stdout=log,
+                stderr=log, preexec_fn=die_with_parent)
+
+    def signal(self, number):
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+
+    def kill(self):
+        self.signal(signal.SIGKILL)
+        self.process.wait()
+
+    def alive(self):
+        return self.process.poll() is None
+
+    def end(self, limit_s=30):
+        self.signal(signal.SIGCONT)
+        self.signal(signal.SIGTERM)
+        try:
+            return self.process.wait(limit_s)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return None
+
+    def log(self):
+        with open(self.log_path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    def look(self):
+        """Remembers the most memory that it had."""
+        try:
+            with open(f"/proc/{self.process.pid}/status", encoding="ascii") as file:
+                for line in file:
+                    if line.startswith("VmHWM:"):
+                        self.rss_max_kib = max(self.rss_max_kib, int(line.split()[1]))
+        except OSError:
+            pass  # it has ended

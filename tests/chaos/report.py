@@ -1,0 +1,83 @@
+"""What a chaos run found: the table, and whether all promises held."""
+
+import collections
+
+
+class Report:
+    def __init__(self, faults, submitter, collector, watcher, fleet, left, problems, memory):
+        self.faults = faults
+        self.accepted = submitter.accepted
+        self.refused = submitter.refused
+        self.outcomes = collector.outcomes
+        self.copies = collector.copies
+        self.different = collector.different
+        self.watcher = watcher
+        self.fleet = fleet
+        self.left = left
+        self.problems = problems
+        self.memory = memory
+        self.lost = [task for task in self.accepted if task not in self.outcomes]
+
+    def well(self):
+        return not (self.lost or self.different or self.left or self.problems)
+
+    def counts(self):
+        counts = collections.Counter(outcome["outcome"] for _, outcome in self.outcomes.values())
+        return {kind: counts.get(kind, 0) for kind in ("completed", "rejected", "expired", "failed")}
+
+    def rescued(self, fault):
+        """Tasks with an attempt that ended badly on the device of this fault, answered by another."""
+        late = []
+        for task, (when, outcome) in self.outcomes.items():
+            tried = [one["device"] for one in outcome["attempts"] if one.get("end") != "ok"]
+            accepted = self.accepted.get(task)
+            if accepted and outcome["outcome"] == "completed" and fault.target in tried and (
+                    accepted[0] <= fault.healed and fault.begun <= when <= accepted[0] + accepted[1]):
+                late.append(when - max(accepted[0], fault.begun))
+        return late
+
+    def recovered(self, fault):
+        """Until the first task was completed that was accepted after the fault had begun."""
+        whens = [when for task, (when, outcome) in self.outcomes.items()
+                 if outcome["outcome"] == "completed" and task in self.accepted
+                 and self.accepted[task][0] >= fault.begun]
+        return min(whens) - fault.begun if whens else None
+
+    def line(self, fault):
+        if fault.target in self.fleet.devices:
+            seen = self.watcher.detected(fault.target, fault.begun)
+        elif fault.target == "broker":
+            seen = None
+        else:
+            seen = self.watcher.led(fault.begun)
+        rescued = self.rescued(fault)
+        moved = f"{len(rescued)} tasks elsewhere in {max(rescued):.1f} s" if rescued else ""
+        recovered = self.recovered(fault)
+        show = lambda seconds: f"{seconds:6.2f} s" if seconds is not None else "       -"  # noqa: E731
+        return (f"  {fault.kind:<20} {fault.target:<8} {fault.seconds:5.1f} s {show(seen)}"
+                f"  {show(recovered)}  {moved}")
+
+    def text(self):
+        counts = self.counts()
+        lines = ["", "  fault                part       held     seen   next done",
+                 *map(self.line, self.faults), "",
+                 "  seen: a device until the controller knew, a controller until another one led",
+                 "  next done: until a task was completed that was accepted after the fault began", ""]
+        totals = {"accepted": len(self.accepted), **counts, "lost": len(self.lost),
+                  "duplicated": len(self.different), "copies": self.copies,
+                  "never accepted": self.refused}
+        lines.append("  " + ", ".join(f"{word} {count}" for word, count in totals.items()))
+        status = self.watcher.status
+        lines.append("  the last leader: " + ", ".join(
+            f"{word} {status[word]}" for word in ("dispatched", "attempts_failed", "false_alarms",
+                                                  "results_late", "hedged") if word in status))
+        lines.append("  most memory: " + ", ".join(
+            f"{name} {kib // 1024} MiB" for name, kib in sorted(self.memory.items())))
+        for task in self.lost[:5]:
+            lines.append(f"  LOST {task}")
+        for first, second in self.different[:5]:
+            lines.append(f"  TWICE {first}\n        {second}")
+        if self.left:
+            lines.append(f"  LEFT in queues: {self.left}")
+        lines += [f"  PROBLEM of the harness: {problem}" for problem in self.problems]
+        return "\n".join(lines)
