@@ -169,7 +169,8 @@ class Controller {
   void send_away_late(const std::string& device, std::size_t lane);
   void dispatch(const std::string& device, std::size_t lane, std::uint64_t batch);
   bool has_room(const DeviceState& device, const Lane& lane);
-  Time needed_from(const DeviceState& device, const Lane& lane) const;
+  Time room_from(const DeviceState& device, const Lane& lane, std::int64_t bytes) const;
+  Time needed_from(const DeviceState& device, const Lane& lane, std::int64_t bytes) const;
   void wake_at(Time time, const DeviceState& device, std::size_t lane);
   Time begin_batch(DeviceState& device, std::size_t lane, std::int64_t batch, std::uint32_t profile,
                    int tasks, std::int64_t bytes);

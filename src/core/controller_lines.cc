@@ -3,8 +3,8 @@
 #include "core/check.h"
 #include "core/controller.h"
 
-// This file: the line of open batches before each processor: when a batch goes out, and which tasks
-// have to look elsewhere.
+// This file: the line of open batches before each processor: when a batch goes out, and which
+// tasks have to look elsewhere.
 
 namespace juggler {
 namespace {
@@ -77,8 +77,8 @@ Micros Controller::silence_worth(const Lane& lane, const OpenBatch& batch, Time 
   return std::min(Micros{saved_uj * fill / waiting_mw}, likely);
 }
 
-// Until when a batch is held back for company, at most until `until`; not later than now where that
-// is not worth it.
+// Until when a batch is held back for company, at most until `until`; not later than now where
+// that is not worth it.
 Time Controller::hold_until(const Lane& lane, const OpenBatch& batch, Time until) const {
   const bool full = batch.tasks >= (*lane.costs)[batch.profile].batch_max();
   if (!batch.patient || full || until <= now_) {
@@ -145,37 +145,47 @@ void Controller::build_timeline(const DeviceState& device, const Lane& lane) {
                   0);
 }
 
-// Whether a processor may have the next batch of its line now: while its window has room, and where
-// it would stand still before the next result came and what is sent then were there, since a long
-// way holds several batches beside those on the device. Sets the timer for that.
+// Whether a processor may have any batch of its line now. Sets the timer for that.
 bool Controller::has_room(const DeviceState& device, const Lane& lane) {
   const auto index = static_cast<std::size_t>(&lane - device.lanes.data());
   if (const Time next = device.link.believed().next_at; next > now_) {
     wake_at(next, device, index);
     return false;
   }
-  const std::size_t in_flight = lane.in_flight.size();
-  if (in_flight < static_cast<std::size_t>(device.facts->processors[index].window_batches)) {
-    return true;
+  std::int64_t bytes = 0;
+  for (const OpenBatch& batch : *lane.line) {
+    bytes = std::max(bytes, batch.bytes);
   }
-  if (in_flight >= kInFlightBatchesMax) {
-    return false;
+  const Time room = room_from(device, lane, bytes);
+  if (room > now_ && !lane.in_flight.empty() &&
+      room < lane.head_since + lane.in_flight.front().mean + device.way_back()) {
+    wake_at(room, device, index);
   }
-  const Time needed = needed_from(device, lane);
-  if (needed > now_ && needed < lane.head_since + lane.in_flight.front().mean + device.way_back()) {
-    wake_at(needed, device, index);
-  }
-  return needed <= now_;  // if not, the next result comes here again
+  return room <= now_;  // if not, the next result comes here again
 }
 
-// From when the processor needs its next batch, so that it does not stand still.
-Time Controller::needed_from(const DeviceState& device, const Lane& lane) const {
+// From when a processor may be sent a batch of so many bytes: while its window has room, and where
+// it would stand still before the next result came and what is sent then were there, since a long
+// way holds several batches beside those on the device.
+Time Controller::room_from(const DeviceState& device, const Lane& lane, std::int64_t bytes) const {
+  const auto index = static_cast<std::size_t>(&lane - device.lanes.data());
+  const std::size_t in_flight = lane.in_flight.size();
+  if (in_flight < static_cast<std::size_t>(device.facts->processors[index].window_batches)) {
+    return now_;
+  }
+  return in_flight < kInFlightBatchesMax ? needed_from(device, lane, bytes) : Time::never();
+}
+
+// From when the processor needs a batch of so many bytes to be sent, so that it does not stand
+// still.
+Time Controller::needed_from(const DeviceState& device, const Lane& lane,
+                             std::int64_t bytes) const {
   if (lane.in_flight.empty()) {
     return now_;
   }
   const Lane::Backlog backlog = device.backlog(lane, now_);
   const std::int64_t spread = device.network_spread().count;
-  return now_ + backlog.mean - device.way_of(lane.line->front().bytes, now_) -
+  return now_ + backlog.mean - device.way_of(bytes, now_) -
          margin_of(backlog.variance_us2 + spread * spread, kNeededZPermille) - kHoldMargin;
 }
 
@@ -185,11 +195,12 @@ std::optional<std::uint64_t> Controller::next_batch(const DeviceState& device, c
   const Line& line = *lane.line;
   Time wake = Time::never();
   // A batch that could still grow, or be overtaken by one that is more urgent, waits until then.
-  const Time early_enough =
-      planner_.objective().batching == Batching::Never ? now_ : needed_from(device, lane);
+  const Time early_enough = planner_.objective().batching == Batching::Never
+                                ? room_from(device, lane, line.front().bytes)
+                                : needed_from(device, lane, line.front().bytes);
   for (std::size_t i = 0; i < line.size(); ++i) {
     const bool full = line[i].tasks >= (*lane.costs)[line[i].profile].batch_max();
-    Time release = release_of(device, lane, i);
+    Time release = std::max(release_of(device, lane, i), room_from(device, lane, line[i].bytes));
     if (i == 0 && !full) {
       release = std::max(release, early_enough);
     }
@@ -239,8 +250,8 @@ void Controller::lane_due(const ControllerTimer& timer) {
   }
 }
 
-// Something about a processor has changed: whoever is no longer predicted to be in time there looks
-// elsewhere, then the line goes on.
+// Something about a processor has changed: whoever is no longer predicted to be in time there
+// looks elsewhere, then the line goes on.
 void Controller::refresh(const std::string& device_id, const std::string& processor_id) {
   const DeviceState* device = fleet_.find(device_id);
   if (device == nullptr) {

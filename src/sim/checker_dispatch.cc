@@ -27,6 +27,27 @@ const Lane* lane_of(const Controller& controller, const Dispatch& dispatch) {
   return nullptr;
 }
 
+// A processor is given more than its window holds only where it is predicted to stand still before
+// the last of it is there. The controller sends it ahead by two standard deviations and a
+// millisecond; the link may be believed in anew between the dispatch and this check, so by four.
+constexpr std::int64_t kAheadZPermille = 4000;
+constexpr Micros kAheadMargin = milliseconds(1);
+
+bool too_much_in_flight(const DeviceState& device, const Lane& lane, int window_batches, Time now) {
+  if (lane.in_flight.size() <= static_cast<std::size_t>(window_batches)) {
+    return false;
+  }
+  Lane before;
+  before.in_flight = lane.in_flight;
+  before.in_flight.pop_back();
+  before.head_since = lane.head_since;
+  const Lane::Backlog backlog = device.backlog(before, now);
+  const std::int64_t spread = device.network_spread().count;
+  const Micros ahead = margin_of(backlog.variance_us2 + spread * spread, kAheadZPermille);
+  return lane.in_flight.size() > kInFlightBatchesMax ||
+         now + backlog.mean > lane.in_flight.back().there + ahead + kAheadMargin;
+}
+
 // How long the batch of a dispatch may take before the controller itself calls it overdue: no
 // shorter than its prediction, which is not told otherwise.
 std::optional<Micros> overdue_after(const Lane& lane, const Dispatch& dispatch) {
@@ -69,9 +90,11 @@ void InvariantChecker::check_requirements(const Dispatch& dispatch, const Contro
   const Profile* profile = nullptr;
   const Lane* lane = lane_of(controller, dispatch);
   for (const Processor& processor : facts.processors) {
+    const DeviceState* device = controller.fleet().find(dispatch.device);
     if (processor.id == dispatch.processor && lane != nullptr &&
-        lane->in_flight.size() > kInFlightBatchesMax) {
-      complain("more in flight on " + dispatch.device + "/" + processor.id + " than may be");
+        too_much_in_flight(*device, *lane, processor.window_batches, now_)) {
+      complain("more in flight on " + dispatch.device + "/" + processor.id +
+               " than its window, and than its way can hold");
     }
     for (const Profile& candidate : processor.profiles) {
       if (processor.id == dispatch.processor && candidate.variant == dispatch.variant) {
