@@ -11,6 +11,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <random>
 #include <sstream>
 
 #include "amqp/node_limits.h"
@@ -22,6 +23,9 @@ namespace juggler::amqp {
 namespace {
 
 using nlohmann::json;
+
+constexpr int kPortMin = 20'000;
+constexpr int kOutgoingPortMin = 32'768;  // Linux's default
 
 Error cannot(std::string_view what, const std::string& path) {
   return fail(ErrorCode::Unavailable,
@@ -210,17 +214,22 @@ std::vector<std::string> node_environment(const NodeFiles& files, const NodePort
   };
 }
 
+int first_outgoing_port() {
+  std::ifstream file("/proc/sys/net/ipv4/ip_local_port_range");
+  int first = 0;
+  return file >> first && first > kPortMin + 1'000 ? first : kOutgoingPortMin;
+}
+
 Result<int> free_port() {
-  const int fd = bind_port(0);
-  sockaddr generic{};
-  socklen_t size = sizeof generic;
-  if (fd < 0 || getsockname(fd, &generic, &size) != 0) {
-    return fail(ErrorCode::Unavailable, "no free TCP port on the loopback");
+  std::random_device random;
+  const int ports = first_outgoing_port() - kPortMin;
+  for (int attempt = 0; attempt < 200; ++attempt) {
+    const int port = kPortMin + static_cast<int>(random() % static_cast<unsigned>(ports));
+    if (port_is_free(port)) {
+      return port;
+    }
   }
-  close(fd);
-  sockaddr_in address{};
-  std::memcpy(&address, &generic, sizeof address);
-  return static_cast<int>(ntohs(address.sin_port));
+  return fail(ErrorCode::Unavailable, "no free TCP port on the loopback");
 }
 
 bool port_is_free(int port) {

@@ -54,8 +54,11 @@ bool is_node(const NodeFiles& files, std::int64_t pid);
 // The environment in which the node and its tools run; nothing of /etc/rabbitmq leaks in.
 std::vector<std::string> node_environment(const NodeFiles& files, const NodePorts& ports);
 
-// A TCP port on the loopback that is free now.
+// A TCP port on the loopback that is free now, and below those that outgoing connections get: who
+// tries to reach a node that is down could be given its port, and the node could not start again.
 Result<int> free_port();
+// The first port that the kernel gives to outgoing connections.
+int first_outgoing_port();
 bool port_is_free(int port);
 
 Result<void> write_private_file(const std::string& path, const std::string& text, unsigned mode);

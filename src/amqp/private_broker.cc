@@ -9,6 +9,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <sstream>
 #include <thread>
 
@@ -81,13 +82,14 @@ Result<NodePorts> choose_ports(const PrivateBrokerOptions& options, const NodePo
   if (ports.amqp == 0 && old.amqp != 0 && port_is_free(old.amqp)) {
     ports.amqp = old.amqp;  // what was given this address before still holds
   }
+  std::set<int> taken{ports.amqp};
   for (int* port : {&ports.amqp, &ports.distribution, &ports.epmd}) {
-    if (*port == 0) {
+    while (*port == 0) {
       auto found = free_port();
       if (!found) {
         return found.error();
       }
-      *port = *found;
+      *port = taken.insert(*found).second ? *found : 0;
     }
   }
   return ports;

@@ -50,6 +50,9 @@ Result<int> connect_address(const addrinfo& address, Time deadline) {
       error = errno;
     }
   }
+  if (error == 0 && connected_to_itself(fd)) {
+    error = ECONNREFUSED;
+  }
   if (error != 0) {
     close(fd);
     return system_error("connect", error);
@@ -59,6 +62,16 @@ Result<int> connect_address(const addrinfo& address, Time deadline) {
 }
 
 }  // namespace
+
+bool connected_to_itself(int fd) {
+  sockaddr_storage here{};
+  sockaddr_storage there{};
+  socklen_t here_size = sizeof here;
+  socklen_t there_size = sizeof there;
+  return getsockname(fd, reinterpret_cast<sockaddr*>(&here), &here_size) == 0 &&
+         getpeername(fd, reinterpret_cast<sockaddr*>(&there), &there_size) == 0 &&
+         here_size == there_size && std::memcmp(&here, &there, here_size) == 0;
+}
 
 bool wait_ready(int fd, Readiness wanted, Time deadline) {
   for (;;) {

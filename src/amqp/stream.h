@@ -51,6 +51,10 @@ class Stream {
 // A stream over an open socket, once TLS has shaken hands.
 Result<std::unique_ptr<Stream>> start_tls(int fd, const BrokerUrl& url, Time deadline);
 
+// TCP lets a socket connect to a port that nobody listens on, if that is its own: it then talks to
+// itself, and holds the port that the broker wants when it starts again.
+bool connected_to_itself(int fd);
+
 // Waits until `fd` is ready as asked, or the deadline has passed: then false.
 bool wait_ready(int fd, Readiness wanted, Time deadline);
 

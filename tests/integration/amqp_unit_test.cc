@@ -1,14 +1,20 @@
 // The parts of the AMQP layer that need no broker.
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "amqp/ack_window.h"
 #include "amqp/confirms.h"
 #include "amqp/definitions.h"
 #include "amqp/frames.h"
+#include "amqp/node_files.h"
 #include "amqp/node_limits.h"
 #include "amqp/properties.h"
 #include "amqp/session.h"
+#include "amqp/stream.h"
 #include "amqp/topology.h"
 #include "core/controller.h"
 #include "runtime/retry_ladder.h"
@@ -23,6 +29,30 @@ TEST(NodeLimits, ServedPayloadsAndAllThatIsUnderWay_FitIntoItsMemory) {
 }
 
 // --- addresses
+
+TEST(FreePort, LiesBelowThoseOfOutgoingConnections) {
+  for (int i = 0; i < 50; ++i) {
+    const Result<int> port = free_port();
+    ASSERT_TRUE(port.has_value()) << port.error().message;
+    EXPECT_LT(*port, first_outgoing_port());
+    EXPECT_TRUE(port_is_free(*port));
+  }
+}
+
+TEST(Stream, SocketThatReachedItself_IsKnown) {
+  const int fd = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  auto* generic = reinterpret_cast<sockaddr*>(&address);
+  ASSERT_EQ(bind(fd, generic, size), 0);
+  ASSERT_EQ(getsockname(fd, generic, &size), 0);
+  EXPECT_FALSE(connected_to_itself(fd));
+  ASSERT_EQ(connect(fd, generic, size), 0) << "TCP allows it, and nobody listens";
+  EXPECT_TRUE(connected_to_itself(fd));
+  close(fd);
+}
 
 TEST(BrokerUrl, Whole_IsRead) {
   const auto url = BrokerUrl::parse("amqp://us%40er:p%3Aw@broker.lan:1234/my%2Fhost");
