@@ -15,6 +15,7 @@
 #include "apps/simulation.h"
 #include "apps/simulation_flags.h"
 #include "apps/version.h"
+#include "sim/journal_check.h"
 #include "sim/network_table.h"
 #include "sim/recorded_traffic.h"
 #include "sim/replay.h"
@@ -31,6 +32,8 @@ struct ReplayFlags {
   std::string run;
   std::string home;
   std::string network = "lan";
+  bool check = false;
+  std::vector<std::string> with;
   SimulationChoice choice;
 };
 
@@ -182,7 +185,48 @@ int simulate_traffic(JournalReader& journal, const ReplayFlags& flags) {
   return run_simulation(traffic->scenario, choice, note_of(journal, *traffic, flags.network));
 }
 
+void print_check(const sim::JournalVerdict& verdict) {
+  fmt::print("{} steps of {} run{} held to the promises\n", verdict.steps, verdict.runs,
+             verdict.runs == 1 ? "" : "s");
+  for (const std::string& complaint : verdict.complaints) {
+    fmt::print("BROKEN {}\n", complaint);
+  }
+  for (const std::string& why : verdict.ended_early) {
+    fmt::print("NOT ALL {}\n", why);
+  }
+  for (const std::string& complaint : verdict.unsure) {
+    fmt::print("unsure, of a task whose end a killed controller may not have written: {}\n",
+               complaint);
+  }
+  if (verdict.well()) {
+    fmt::print("None was broken.\n");
+  }
+}
+
+int check(const ReplayFlags& flags) {
+  std::vector<std::filesystem::path> folders{flags.journal};
+  folders.insert(folders.end(), flags.with.begin(), flags.with.end());
+  const Result<sim::JournalVerdict> verdict = sim::check_journals(folders);
+  if (!verdict) {
+    return complain(verdict.error().message, kExitUsage);
+  }
+  if (flags.choice.json) {
+    const json document{{"runs", verdict->runs},
+                        {"steps", verdict->steps},
+                        {"complaints", verdict->complaints},
+                        {"unsure", verdict->unsure},
+                        {"ended_early", verdict->ended_early}};
+    fmt::print("{}\n", document.dump(2, ' ', false, json::error_handler_t::replace));
+  } else {
+    print_check(*verdict);
+  }
+  return verdict->well() ? kExitDone : kExitFailed;
+}
+
 int replay(const ReplayFlags& flags) {
+  if (flags.check) {
+    return check(flags);
+  }
   Result<JournalReader> journal = JournalReader::open(flags.journal, flags.run);
   if (!journal) {
     return complain(journal.error().message, kExitUsage);
@@ -197,6 +241,14 @@ void declare(CLI::App& command, ReplayFlags& flags) {
       ->type_name("JOURNAL");
   command.add_option("--run", flags.run, "A start of the controller; the last one")
       ->type_name("RUN");
+  CLI::Option* check = command.add_flag(
+      "--check", flags.check, "Hold all its runs to the promises, as simulated worlds are");
+  command
+      .add_option("--with", flags.with,
+                  "With --check: the journals of this broker's other controllers, from the same "
+                  "machine")
+      ->needs(check)
+      ->type_name("JOURNAL...");
   SimulationChoice& choice = flags.choice;
   command
       .add_option("--policy", choice.policies,
@@ -218,7 +270,8 @@ void declare(CLI::App& command, ReplayFlags& flags) {
   command.add_flag("--json", choice.json, "One JSON document instead of the text");
   command.footer(examples({"juggler replay /var/lib/juggler/journal",
                            "juggler replay /var/lib/juggler/journal --policy round-robin",
-                           "juggler replay journal --run 20260102T030405Z-77 --policy all"}) +
+                           "juggler replay journal --run 20260102T030405Z-77 --policy all",
+                           "juggler replay journal-a --check --with journal-b"}) +
                  "\nExit status: 0 done, 1 a step did something else, the journal cannot be "
                  "reproduced, or a\npromise was broken, 2 usage or a file that cannot be read.");
 }

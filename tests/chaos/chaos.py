@@ -8,9 +8,11 @@ Exit status: 0 nothing lost and nothing answered twice, 1 otherwise, 2 it could 
 """
 
 import argparse
+import json
 import os
 import random
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -83,6 +85,14 @@ class Fleet:
         for process in self.processes.values():
             process.look()
 
+    def judged(self):
+        """The journals of both controllers under the simulator's checker."""
+        folders = [os.path.join(self.folder, "journal-" + name) for name in self.controllers]
+        done = subprocess.run(
+            [os.path.join(self.build, "juggler"), "replay", folders[0], "--check", "--with",
+             folders[1], "--json"], capture_output=True, text=True, timeout=600, check=False)
+        return json.loads(done.stdout) if done.stdout else {"complaints": [done.stderr]}
+
     def left_in_queues(self):
         """Messages that nobody has dealt with, by queue, once nothing is under way."""
         connection = connect(self.broker.url("controller", "juggler"))
@@ -103,7 +113,9 @@ def say(text):
 def await_all(fleet, watcher, limit_s):
     end = time.monotonic() + limit_s
     while len(watcher.live()) < len(fleet.devices):
-        if time.monotonic() > end:
+        ended = [name for name, process in fleet.processes.items() if not process.alive()]
+        if ended or time.monotonic() > end:
+            say(f"{ended} ended by themselves" if ended else "too slow")
             return False
         time.sleep(0.1)
     return True
@@ -177,7 +189,10 @@ def run(options, folder):
         watcher.stop()
         problems = [str(worker.problem) for worker in (submitter, collector, watcher) if worker.problem]
         memory = {name: process.rss_max_kib for name, process in fleet.processes.items()}
-        return Report(faults, submitter, collector, watcher, fleet, left, problems, memory)
+        for name in fleet.controllers:
+            fleet.processes[name].end()
+        judged = fleet.judged()
+        return Report(faults, submitter, collector, watcher, fleet, left, problems, memory, judged)
 
 
 def main():

@@ -4,7 +4,7 @@ import collections
 
 
 class Report:
-    def __init__(self, faults, submitter, collector, watcher, fleet, left, problems, memory):
+    def __init__(self, faults, submitter, collector, watcher, fleet, left, problems, memory, judged):
         self.faults = faults
         self.accepted = submitter.accepted
         self.refused = submitter.refused
@@ -16,10 +16,12 @@ class Report:
         self.left = left
         self.problems = problems
         self.memory = memory
+        self.judged = judged
         self.lost = [task for task in self.accepted if task not in self.outcomes]
 
     def well(self):
-        return not (self.lost or self.different or self.left or self.problems)
+        return not (self.lost or self.different or self.left or self.problems
+                    or self.judged["complaints"])
 
     def counts(self):
         counts = collections.Counter(outcome["outcome"] for _, outcome in self.outcomes.values())
@@ -71,12 +73,17 @@ class Report:
         lines.append("  the last leader: " + ", ".join(
             f"{word} {status[word]}" for word in ("dispatched", "attempts_failed", "false_alarms",
                                                   "results_late", "hedged") if word in status))
+        lines.append(f"  the journals, step by step: {self.judged.get('steps', 0)} steps of "
+                     f"{self.judged.get('runs', 0)} runs, {len(self.judged['complaints'])} promises broken, "
+                     f"{len(self.judged.get('unsure', []))} unsure, "
+                     f"{len(self.judged.get('ended_early', []))} not whole")
         lines.append("  most memory: " + ", ".join(
             f"{name} {kib // 1024} MiB" for name, kib in sorted(self.memory.items())))
         for task in self.lost[:5]:
             lines.append(f"  LOST {task}")
         for first, second in self.different[:5]:
             lines.append(f"  TWICE {first}\n        {second}")
+        lines += [f"  BROKEN {complaint}" for complaint in self.judged["complaints"]]
         if self.left:
             lines.append(f"  LEFT in queues: {self.left}")
         lines += [f"  PROBLEM of the harness: {problem}" for problem in self.problems]
