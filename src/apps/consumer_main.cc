@@ -68,8 +68,7 @@ void declare(CLI::App& app, ConsumerFlags& flags) {
       ->type_name("A,B,...");
   add_duration(app, "--calibrate-max", flags.calibrate_max,
                "Time for measuring what was never measured here [15s]");
-  app.add_option("--host-root", flags.host_root, "Where the host's / is mounted, in a container")
-      ->type_name("DIR");
+  add_host_root(app, flags.host_root);
   app.add_option("--seed", flags.seed, "Of a twin's noise");
   add_config_flag(app, flags.config);
   app.add_option("--log-level", flags.log_level, "trace, debug, info, warn, error or off")
@@ -120,6 +119,7 @@ Result<LocalDevice> open_device(const ConsumerFlags& flags) {
   }
   OnnxDeviceOptions options;
   options.home = home;
+  options.host_root = flags.host_root;
   options.identity = identity;
   options.threads = *threads;
   options.variants = flags.variants;

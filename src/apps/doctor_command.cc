@@ -13,6 +13,8 @@
 #include "amqp/node_programs.h"
 #include "apps/client_session.h"
 #include "apps/commands.h"
+#include "apps/finding.h"
+#include "apps/host_findings.h"
 #include "apps/json_fields.h"
 #include "apps/pictures.h"
 #include "apps/quantities.h"
@@ -35,18 +37,7 @@ namespace fs = std::filesystem;
 
 constexpr Micros kAskMax = seconds(3);
 
-enum class State {
-  Works,
-  Note,     // worth knowing; nothing is broken
-  Missing,  // something that is needed
-};
-
-struct Finding {
-  std::string what;
-  State state = State::Works;
-  std::string found;
-  std::string remedy{};  // what to do; empty where nothing is
-};
+using State = Finding::State;
 
 std::string_view name_of(State state) {
   switch (state) {
@@ -166,8 +157,9 @@ Finding check_decoders() {
   return {"picture decoders", State::Works, "JPEG and PNG"};
 }
 
-std::vector<Finding> check_machine(const fs::path& home, const std::string& id) {
-  const Machine machine = read_machine();
+std::vector<Finding> check_machine(const fs::path& home, const std::string& id,
+                                   const std::string& host_root) {
+  const Machine machine = read_machine(host_root);
   std::vector<Finding> findings{
       {"this machine", State::Works,
        fmt::format("{}, {}, {} core{}, {} of memory free", machine.board, machine.processor,
@@ -214,6 +206,7 @@ std::vector<Finding> check_profiles(const fs::path& home) {
 
 struct DoctorFlags {
   BrokerChoice broker;
+  std::string host_root = "/";
   bool verify = false;
   bool json = false;
 };
@@ -233,7 +226,10 @@ int examine(const DoctorFlags& flags) {
   add(check_models(home, flags.verify));
   findings.push_back(check_decoders());
   add(check_profiles(home));
-  add(check_machine(home, "this-machine"));
+  add(check_machine(home, "this-machine", flags.host_root));
+  DiskFiles host(flags.host_root);
+  DiskFiles own;
+  add(host_findings(discover(host, own), host));
 
   const auto missing = std::count_if(findings.begin(), findings.end(), [](const Finding& finding) {
     return finding.state == State::Missing;
@@ -271,6 +267,7 @@ void add_doctor_command(CLI::App& app, Action& action) {
       app.add_subcommand("doctor", "What works here, what does not, and what to do about it");
   const auto flags = std::make_shared<DoctorFlags>();
   add_broker_flags(*command, flags->broker);
+  add_host_root(*command, flags->host_root);
   command->add_flag("--verify", flags->verify, "Read every model file and check its SHA-256");
   command->add_flag("--json", flags->json, "One JSON document instead of the table");
   command->footer(examples({"juggler doctor --home var", "juggler doctor --verify --json"}) +

@@ -102,6 +102,11 @@ void add_broker_flags(CLI::App& app, BrokerChoice& choice) {
       ->type_name("DIR");
 }
 
+void add_host_root(CLI::App& app, std::string& folder) {
+  app.add_option("--host-root", folder, "Where the host's / is mounted, in a container")
+      ->type_name("DIR");
+}
+
 void add_config_flag(CLI::App& app, std::string& file) {
   app.add_option("--config", file,
                  "TOML file with the flags of this command as keys; flags given here win")

@@ -37,6 +37,9 @@ void add_broker_flags(CLI::App& app, BrokerChoice& choice);
 // command line, and files of flags are rarely private.
 void refuse_password(CLI::Option& address);
 
+// --host-root: where a container has its host's / mounted.
+void add_host_root(CLI::App& app, std::string& folder);
+
 // --config: a TOML file whose keys are the command's long flags, without their dashes. A flag on
 // the command line wins.
 void add_config_flag(CLI::App& app, std::string& file);

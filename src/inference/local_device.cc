@@ -164,7 +164,7 @@ Result<LocalDevice> open_onnx_device(const OnnxDeviceOptions& options) {
   if (Result<void> known = check_variants(*catalogue, options.variants); !known) {
     return known.error();
   }
-  const Machine machine = read_machine();
+  const Machine machine = read_machine(options.host_root);
   const std::vector<std::string> variants = chosen_variants(*catalogue, options.variants);
   Result<CalibrationSummary> calibrated =
       calibrate(*catalogue, machine,

@@ -34,6 +34,7 @@ struct DeviceIdentity {
 
 struct OnnxDeviceOptions {
   std::filesystem::path home;
+  std::filesystem::path host_root = "/";  // where the host's / is, in a container
   DeviceIdentity identity;
   int threads = 0;                    // 0: chosen by measurement
   bool allow_spinning = false;        // only for a machine that runs nothing else

@@ -11,19 +11,11 @@
 #include <iterator>
 #include <optional>
 #include <string_view>
-#include <utility>
+
+#include "files/board_name.h"
 
 namespace juggler {
 namespace {
-
-// Marketing names, as a device tree spells them, to names of profiles. The longer first.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kBoards{
-    {{"Orin Nano", "jetson-orin-nano"},
-     {"AGX Orin", "jetson-agx-orin"},
-     {"Xavier NX", "jetson-xavier-nx"},
-     {"Jetson Nano", "jetson-nano"},
-     {"Raspberry Pi 5", "raspberry-pi-5"},
-     {"Raspberry Pi 4", "raspberry-pi-4"}}};
 
 std::string read_text(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
@@ -78,11 +70,11 @@ std::optional<std::int64_t> left_in_container(const std::filesystem::path& root)
   return std::nullopt;
 }
 
-Bytes free_memory(const std::filesystem::path& root) {
+Bytes free_memory(const std::filesystem::path& root, const std::filesystem::path& own) {
   const std::optional<std::int64_t> kilobytes =
       number_after(read_text(root / "proc/meminfo"), "MemAvailable:");
   std::int64_t bytes = kilobytes.value_or(0) * 1024;
-  if (const std::optional<std::int64_t> left = left_in_container(root)) {
+  if (const std::optional<std::int64_t> left = left_in_container(own)) {
     bytes = std::min(bytes, *left);
   }
   return {bytes};
@@ -106,46 +98,19 @@ int usable_cores() {
   return sched_getaffinity(0, sizeof set, &set) == 0 ? std::max(CPU_COUNT(&set), 1) : 1;
 }
 
-// A name fit for ids: lower case, digits and dashes.
-std::string slug(std::string_view text) {
-  std::string name;
-  for (const char c : text) {
-    const char lower = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    const bool plain = (lower >= 'a' && lower <= 'z') || (lower >= '0' && lower <= '9');
-    if (plain) {
-      name += lower;
-    } else if (!name.empty() && name.back() != '-') {
-      name += '-';
-    }
-  }
-  while (!name.empty() && name.back() == '-') {
-    name.pop_back();
-  }
-  return name.substr(0, 63);
-}
-
-std::string board_name(const std::string& model, const std::string& architecture) {
-  for (const auto& [marketing, board] : kBoards) {
-    if (model.find(marketing) != std::string::npos) {
-      return std::string(board);
-    }
-  }
-  const std::string name = slug(model.empty() ? architecture : model);
-  return name.empty() ? "unknown" : name;
-}
-
 }  // namespace
 
-Machine read_machine(const std::filesystem::path& root) {
+Machine read_machine(const std::filesystem::path& root, const std::filesystem::path& own) {
   utsname system{};
   const std::string architecture = uname(&system) == 0 ? system.machine : "unknown";
-  const std::string model = read_text(root / "proc/device-tree/model");
+  // Not proc/device-tree: an absolute link, which leads nowhere under another root.
+  const std::string model = read_text(root / "sys/firmware/devicetree/base/model");
   Machine machine;
-  machine.board = board_name(model, architecture);
+  machine.board = board_of_model(model, architecture);
   machine.processor = processor_name(root, model.empty() ? architecture : model);
   machine.title = model.empty() ? machine.processor : model;
   machine.cores = usable_cores();
-  machine.memory = free_memory(root);
+  machine.memory = free_memory(root, own);
   return machine;
 }
 

@@ -18,8 +18,10 @@ struct Machine {
   Bytes memory;           // free for inference now, within the limits of a container
 };
 
-// `root` stands for `/` in tests.
-Machine read_machine(const std::filesystem::path& root = "/");
+// `root` is the host's `/`, where a container has it mounted; `own` this process's, where its
+// limits stand.
+Machine read_machine(const std::filesystem::path& root = "/",
+                     const std::filesystem::path& own = "/");
 
 // Resident memory of this process.
 Bytes resident_memory();

@@ -1,0 +1,15 @@
+#pragma once
+// What `juggler doctor` says of the machine itself: board, processors, power mode, limits, and the
+// one command or mount that mends what is missing.
+
+#include <vector>
+
+#include "apps/finding.h"
+#include "telemetry/discovery.h"
+#include "telemetry/host_files.h"
+
+namespace juggler {
+
+std::vector<Finding> host_findings(const Discovery& found, HostFiles& host);
+
+}  // namespace juggler
