@@ -13,7 +13,6 @@
 #include <sstream>
 #include <thread>
 
-#include "amqp/child_process.h"
 #include "amqp/connection.h"
 #include "amqp/monotonic.h"
 #include "amqp/node_files.h"
@@ -22,6 +21,7 @@
 #include "amqp/topology.h"
 #include "core/device.h"
 #include "fmt/format.h"
+#include "runtime/child_process.h"
 
 namespace juggler::amqp {
 namespace {

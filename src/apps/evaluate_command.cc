@@ -15,7 +15,6 @@
 #include <memory>
 #include <thread>
 
-#include "amqp/child_process.h"
 #include "apps/commands.h"
 #include "apps/progress_line.h"
 #include "apps/simulation_flags.h"
@@ -23,6 +22,7 @@
 #include "evaluation/results.h"
 #include "evaluation/runs.h"
 #include "files/data_folders.h"
+#include "runtime/child_process.h"
 #include "sim/scenario_file.h"
 
 namespace juggler {
@@ -173,7 +173,7 @@ Result<fs::path> make_report(const EvaluateFlags& flags, const fs::path& out) {
   std::error_code ignored;
   for (const char* python : kPythons) {
     fs::remove(log, ignored);
-    const Result<pid_t> child = amqp::start_child(
+    const Result<pid_t> child = start_child(
         {.program = "/usr/bin/env",
          .arguments = {python, script.string(), (out / "results.json").string(), page.string()},
          .environment = own_environment(),
@@ -182,13 +182,13 @@ Result<fs::path> make_report(const EvaluateFlags& flags, const fs::path& out) {
     if (!child) {
       return child.error();
     }
-    const std::optional<int> status = amqp::await_child(*child, kReportMax);
+    const std::optional<int> status = await_child(*child, kReportMax);
     if (status == 0) {
       fs::remove(log, ignored);
       return page;
     }
     if (!status) {
-      amqp::end_child(*child, seconds(1));
+      end_child(*child, seconds(1));
     }
     if (status != kNoMatplotlib) {
       break;

@@ -9,9 +9,9 @@
 #include <filesystem>
 #include <fstream>
 
-#include "amqp/child_process.h"
 #include "apps/flags.h"
 #include "apps/stop_signals.h"
+#include "runtime/child_process.h"
 #include "runtime/clock.h"
 
 namespace juggler {
@@ -44,7 +44,7 @@ bool await_end(pid_t pid, Micros wait_max) {
   SystemClock clock;
   const Time until = clock.now() + wait_max;
   while (clock.now() < until) {
-    if (amqp::await_child(pid, milliseconds(100))) {
+    if (await_child(pid, milliseconds(100))) {
       return true;
     }
     if (stop_signals() > 1) {
@@ -66,11 +66,11 @@ Result<void> Supervisor::launch(Child& child, Time now) {
   const std::uintmax_t written = std::filesystem::file_size(child.spec.log, failed);
   child.log_begin = failed ? 0 : static_cast<std::int64_t>(written);
   const Result<pid_t> pid =
-      amqp::start_child({.program = child.spec.program,
-                         .arguments = child.spec.arguments,
-                         .environment = environment_with("JUGGLER_BROKER", child.spec.broker),
-                         .output = child.spec.log,
-                         .ends_with_us = true});
+      start_child({.program = child.spec.program,
+                   .arguments = child.spec.arguments,
+                   .environment = environment_with("JUGGLER_BROKER", child.spec.broker),
+                   .output = child.spec.log,
+                   .ends_with_us = true});
   child.restart_at = Time::never();
   if (!pid) {
     return pid.error();
@@ -112,7 +112,7 @@ void Supervisor::died(Child& child, int status, Time now, std::vector<std::strin
 void Supervisor::look(Time now, std::vector<std::string>& told) {
   for (Child& child : children_) {
     if (child.pid > 0) {
-      if (const std::optional<int> status = amqp::poll_child(child.pid)) {
+      if (const std::optional<int> status = poll_child(child.pid)) {
         died(child, *status, now, told);
       }
     }
@@ -172,7 +172,7 @@ void Supervisor::stop_all() {
   for (std::size_t i = children_.size(); i > 0; --i) {
     Child& child = children_[i - 1];
     if (child.pid > 0 && (i == 1 || !await_end(child.pid, kEndMax))) {
-      amqp::end_child(child.pid, kEndMax);
+      end_child(child.pid, kEndMax);
     }
     child.pid = -1;
   }

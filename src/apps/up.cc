@@ -12,7 +12,6 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "amqp/child_process.h"
 #include "amqp/session.h"
 #include "apps/demo.h"
 #include "apps/flags.h"
@@ -21,6 +20,7 @@
 #include "apps/places.h"
 #include "apps/up_checks.h"
 #include "apps/up_run.h"
+#include "runtime/child_process.h"
 #include "telemetry/printable.h"
 
 namespace juggler {
@@ -58,7 +58,7 @@ Up::~Up() {
     fs::remove(address_file_, failed);
   }
   if (labels_.has_value()) {
-    amqp::end_child(*labels_, seconds(5));
+    end_child(*labels_, seconds(5));
   }
   supervisor_.stop_all();
   broker_.reset();
@@ -105,9 +105,9 @@ Result<void> Up::await_labels() {
     return {};
   }
   const Time until = clock_.now() + kLabelsMax;
-  std::optional<int> status = amqp::poll_child(*labels_);
+  std::optional<int> status = poll_child(*labels_);
   for (Time told = clock_.now(); !status.has_value() && clock_.now() < until && !tend();
-       status = amqp::poll_child(*labels_)) {
+       status = poll_child(*labels_)) {
     pause(seconds(1));
     if (clock_.now() - told >= seconds(10)) {
       told = clock_.now();

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "amqp/child_process.h"
 #include "amqp/session.h"
 #include "apps/flags.h"
 #include "apps/places.h"
@@ -16,6 +15,7 @@
 #include "inference/local_device.h"
 #include "inference/onnx_runtime.h"
 #include "inference/twin_labels.h"
+#include "runtime/child_process.h"
 
 namespace juggler {
 namespace {
@@ -116,12 +116,12 @@ void Up::start_labels() {
     return;
   }
   const auto child =
-      amqp::start_child({.program = program_,
-                         .arguments = {"label-pictures", photos.string(), "--home",
-                                       options_.home.string(), "--out", labels_file().string()},
-                         .environment = environment_with("JUGGLER_BROKER", ""),
-                         .output = log("labels").string(),
-                         .ends_with_us = true});
+      start_child({.program = program_,
+                   .arguments = {"label-pictures", photos.string(), "--home",
+                                 options_.home.string(), "--out", labels_file().string()},
+                   .environment = environment_with("JUGGLER_BROKER", ""),
+                   .output = log("labels").string(),
+                   .ends_with_us = true});
   if (child) {
     labels_ = *child;
     tell("labels", labels_known_ ? "checking those of the photographs, for the twins"

@@ -1,4 +1,4 @@
-#include "amqp/child_process.h"
+#include "runtime/child_process.h"
 
 #include <fcntl.h>
 #include <sys/prctl.h>
@@ -6,16 +6,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstring>
 #include <thread>
 
-#include "amqp/monotonic.h"
-#include "fmt/format.h"
+#include <fmt/format.h>
 
-namespace juggler::amqp {
+namespace juggler {
 namespace {
 
 // Erlang reserves memory for every file that it could open; containers often allow a milliard.
@@ -112,12 +111,12 @@ std::optional<int> poll_child(pid_t child) {
 }
 
 std::optional<int> await_child(pid_t child, Micros wait_max) {
-  const Time until = monotonic_now() + wait_max;
+  const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds(wait_max.count);
   for (;;) {
     if (auto status = poll_child(child)) {
       return status;
     }
-    if (monotonic_now() >= until) {
+    if (std::chrono::steady_clock::now() >= until) {
       return std::nullopt;
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
@@ -132,4 +131,9 @@ void end_child(pid_t child, Micros wait_max) {
   }
 }
 
-}  // namespace juggler::amqp
+void kill_child_group(pid_t child) {
+  kill(-child, SIGKILL);
+  (void)await_child(child, seconds(5));
+}
+
+}  // namespace juggler

@@ -10,7 +10,7 @@
 #include "core/result.h"
 #include "core/units.h"
 
-namespace juggler::amqp {
+namespace juggler {
 
 struct ChildOptions {
   std::string program;
@@ -29,5 +29,7 @@ std::optional<int> poll_child(pid_t child);
 std::optional<int> await_child(pid_t child, Micros wait_max);
 // SIGTERM, and after `wait_max` SIGKILL.
 void end_child(pid_t child, Micros wait_max);
+// SIGKILL to it and to whatever it has started in its group.
+void kill_child_group(pid_t child);
 
-}  // namespace juggler::amqp
+}  // namespace juggler
