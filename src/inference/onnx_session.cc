@@ -89,25 +89,53 @@ bool input_fits(const Port& port, const InputSpec& input) {
          same(port.shape[3], input.width);
 }
 
-}  // namespace
+class OnnxSession final : public Network {
+ public:
+  struct Loaded {
+    Ort::Session session;
+    Ort::MemoryInfo memory;
+    InputSpec input;
+    OutputSpec output;
+    int batch_max = 0;
+    int classes = 0;
+    std::vector<Ort::Value> scores;  // keeps the last run's output alive
+  };
 
-struct OnnxSession::Loaded {
-  Ort::Session session;
-  Ort::MemoryInfo memory;
-  InputSpec input;
-  OutputSpec output;
-  int batch_fixed = 0;
-  int classes = 0;
-  std::vector<Ort::Value> scores;  // keeps the last run's output alive
+  explicit OnnxSession(Loaded loaded) : loaded_(std::move(loaded)) {}
+  int batch_max() const override { return loaded_.batch_max; }
+  int classes() const override { return loaded_.classes; }
+  bool usable() const override { return true; }
+  Result<std::span<const float>> run(std::span<float> input, int batch) override;
+
+ private:
+  Loaded loaded_;
 };
 
-OnnxSession::OnnxSession(std::unique_ptr<Loaded> loaded) : loaded_(std::move(loaded)) {}
-OnnxSession::~OnnxSession() = default;
-int OnnxSession::batch_fixed() const { return loaded_->batch_fixed; }
-int OnnxSession::classes() const { return loaded_->classes; }
+Result<std::span<const float>> OnnxSession::run(std::span<float> input, int batch) {
+  const std::array<std::int64_t, 4> shape{batch, 3, loaded_.input.height, loaded_.input.width};
+  const std::array<const char*, 1> input_names{loaded_.input.name.c_str()};
+  const std::array<const char*, 1> output_names{loaded_.output.name.c_str()};
+  try {
+    const Ort::Value tensor = Ort::Value::CreateTensor<float>(
+        loaded_.memory, input.data(), input.size(), shape.data(), shape.size());
+    loaded_.scores = loaded_.session.Run(Ort::RunOptions{nullptr}, input_names.data(), &tensor, 1,
+                                         output_names.data(), 1);
+    const Ort::Value& scores = loaded_.scores.front();
+    const std::size_t count = scores.GetTensorTypeAndShapeInfo().GetElementCount();
+    if (count != static_cast<std::size_t>(batch) * static_cast<std::size_t>(loaded_.classes)) {
+      return fail(ErrorCode::Internal, "the network returned " + std::to_string(count) +
+                                           " scores for a batch of " + std::to_string(batch));
+    }
+    return std::span<const float>(scores.GetTensorData<float>(), count);
+  } catch (const std::exception& error) {
+    return fail(ErrorCode::Unavailable, std::string("ONNX Runtime: ") + error.what());
+  }
+}
 
-Result<std::unique_ptr<OnnxSession>> OnnxSession::open(const CatalogueVariant& variant,
-                                                       const SessionOptions& options) {
+}  // namespace
+
+Result<std::unique_ptr<Network>> open_onnx_session(const CatalogueVariant& variant,
+                                                   const SessionOptions& options) {
   try {
     Ort::Session session(environment(), variant.file.c_str(), library_options(options));
     const std::optional<Port> input = find_input(session, variant.input.name);
@@ -130,39 +158,17 @@ Result<std::unique_ptr<OnnxSession>> OnnxSession::open(const CatalogueVariant& v
     if (batch > 1) {
       return mismatch(variant, "its batch is fixed at " + std::to_string(batch));
     }
-    auto loaded = std::make_unique<Loaded>(
-        Loaded{std::move(session),
-               Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault),
-               variant.input,
-               variant.output,
-               batch < 0 ? 0 : 1,
-               static_cast<int>(output->shape[1]),
-               {}});
-    return std::unique_ptr<OnnxSession>(new OnnxSession(std::move(loaded)));
+    return std::make_unique<OnnxSession>(
+        OnnxSession::Loaded{std::move(session),
+                            Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault),
+                            variant.input,
+                            variant.output,
+                            batch < 0 ? 0 : 1,
+                            static_cast<int>(output->shape[1]),
+                            {}});
   } catch (const std::exception& error) {
     return fail(ErrorCode::Unavailable, variant.variant.id + ": ONNX Runtime cannot load " +
                                             variant.file.string() + ": " + error.what());
-  }
-}
-
-Result<std::span<const float>> OnnxSession::run(std::span<float> input, int batch) {
-  const std::array<std::int64_t, 4> shape{batch, 3, loaded_->input.height, loaded_->input.width};
-  const std::array<const char*, 1> input_names{loaded_->input.name.c_str()};
-  const std::array<const char*, 1> output_names{loaded_->output.name.c_str()};
-  try {
-    const Ort::Value tensor = Ort::Value::CreateTensor<float>(
-        loaded_->memory, input.data(), input.size(), shape.data(), shape.size());
-    loaded_->scores = loaded_->session.Run(Ort::RunOptions{nullptr}, input_names.data(), &tensor, 1,
-                                           output_names.data(), 1);
-    const Ort::Value& scores = loaded_->scores.front();
-    const std::size_t count = scores.GetTensorTypeAndShapeInfo().GetElementCount();
-    if (count != static_cast<std::size_t>(batch) * static_cast<std::size_t>(loaded_->classes)) {
-      return fail(ErrorCode::Internal, "the network returned " + std::to_string(count) +
-                                           " scores for a batch of " + std::to_string(batch));
-    }
-    return std::span<const float>(scores.GetTensorData<float>(), count);
-  } catch (const std::exception& error) {
-    return fail(ErrorCode::Unavailable, std::string("ONNX Runtime: ") + error.what());
   }
 }
 

@@ -3,6 +3,7 @@
 // runs batches on its own threads and hands back what became of them.
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -23,7 +24,7 @@ struct EngineInput {
   int top_k = 5;
 };
 
-// Runs networks. Real implementations: ONNX Runtime, twin, no-op.
+// Runs networks. Real implementations: ONNX Runtime, a worker process, twin, no-op.
 class InferenceEngine {
  public:
   virtual ~InferenceEngine() = default;
@@ -37,6 +38,11 @@ class InferenceEngine {
   // requires  load(variant) succeeded
   // thread    one at a time, any
   virtual BatchReport run(const std::string& variant, std::span<const EngineInput> inputs) = 0;
+
+  // What an engine has to look after while nothing runs. Returns when it wants to be called again
+  // at the latest; every batch counts as a call, so that one that is busy is not asked.
+  static constexpr Micros kIdleNever = {std::numeric_limits<std::int64_t>::max()};
+  virtual Micros idle() { return kIdleNever; }
 };
 
 // A batch to run on one processor. `id` comes back with its report.

@@ -1,5 +1,6 @@
 #include "runtime/thread_executor.h"
 
+#include <chrono>
 #include <new>
 #include <utility>
 
@@ -80,24 +81,41 @@ void ThreadExecutor::collect(std::vector<BatchDone>& done) {
 }
 
 // A std::unique_lock, because a condition variable needs one; clang's analysis ends here.
-std::optional<BatchJob> ThreadExecutor::next(Lane& lane) JUGGLER_NO_THREAD_ANALYSIS {
+ThreadExecutor::Next ThreadExecutor::next(Lane& lane, Micros wait_max,
+                                          BatchJob& job) JUGGLER_NO_THREAD_ANALYSIS {
   std::unique_lock lock(lane.mutex.native());
-  lane.ready.wait(
-      lock, [&lane]() JUGGLER_NO_THREAD_ANALYSIS { return lane.stopping || !lane.jobs.empty(); });
-  if (lane.stopping) {
-    return std::nullopt;
+  const auto ready = [&lane]()
+                         JUGGLER_NO_THREAD_ANALYSIS { return lane.stopping || !lane.jobs.empty(); };
+  if (wait_max == InferenceEngine::kIdleNever) {
+    lane.ready.wait(lock, ready);
+  } else if (!lane.ready.wait_for(lock, std::chrono::microseconds(wait_max.count), ready)) {
+    return Next::Idle;
   }
-  BatchJob job = std::move(lane.jobs.front());
+  if (lane.stopping) {
+    return Next::Stop;
+  }
+  job = std::move(lane.jobs.front());
   lane.jobs.pop_front();
-  return job;
+  return Next::Job;
 }
 
 void ThreadExecutor::run(Lane& lane) {
-  while (std::optional<BatchJob> job = next(lane)) {
+  Micros idle = lane.engine->idle();
+  for (;;) {
+    BatchJob job;
+    switch (next(lane, idle, job)) {
+      case Next::Stop:
+        return;
+      case Next::Idle:
+        idle = lane.engine->idle();
+        continue;
+      case Next::Job:
+        break;
+    }
     BatchDone done;
-    done.id = job->id;
-    done.report = report_of(*lane.engine, *job);
-    JUGGLER_CHECK(done.report.outputs.size() == job->inputs.size(), "one output per input");
+    done.id = job.id;
+    done.report = report_of(*lane.engine, job);
+    JUGGLER_CHECK(done.report.outputs.size() == job.inputs.size(), "one output per input");
     {
       const MutexLock lock(done_mutex_);
       done_.push_back(std::move(done));

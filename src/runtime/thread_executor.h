@@ -43,8 +43,9 @@ class ThreadExecutor final : public Executor {
     std::jthread thread;  // last: it uses the others
   };
   void run(Lane& lane);
-  // The next batch, once there is one; none any more when it is to stop.
-  static std::optional<BatchJob> next(Lane& lane);
+  enum class Next { Job, Idle, Stop };
+  // Waits for a batch, or until the engine wants to look after its own.
+  static Next next(Lane& lane, Micros wait_max, BatchJob& job);
 
   std::function<void()> finished_;
   Mutex done_mutex_;

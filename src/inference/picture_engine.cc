@@ -1,0 +1,187 @@
+#include "inference/picture_engine.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/check.h"
+#include "inference/image.h"
+#include "inference/payload_check.h"
+#include "inference/preprocess.h"
+#include "inference/top_labels.h"
+
+namespace juggler {
+namespace {
+
+// A tensor for more pictures than this is given back after the run.
+constexpr std::size_t kTensorFloatsKept = std::size_t{8} * 3 * 260 * 260;
+
+class PictureEngine final : public InferenceEngine {
+ public:
+  explicit PictureEngine(PictureEngineOptions options)
+      : catalogue_(std::move(options.catalogue)),
+        load_network_(std::move(options.load_network)),
+        busy_(options.busy),
+        idle_(std::move(options.idle)) {}
+
+  Result<void> load(const std::string& variant) override;
+  void unload(const std::string& variant) override { loaded_.erase(variant); }
+  BatchReport run(const std::string& variant, std::span<const EngineInput> inputs) override;
+  Micros idle() override { return idle_ ? idle_() : kIdleNever; }
+
+ private:
+  struct Loaded {
+    const CatalogueVariant* entry = nullptr;
+    std::unique_ptr<Network> network;
+    std::vector<std::string> labels;
+    Preprocessor preprocessor;
+  };
+
+  Result<void> fill(Loaded& loaded, const EngineInput& input, std::span<float> tensor);
+  void answer(Loaded& loaded, std::span<const EngineInput> inputs,
+              const std::vector<std::size_t>& good, std::vector<EngineOutput>& outputs);
+
+  Catalogue catalogue_;
+  NetworkLoader load_network_;
+  std::optional<BusyPower> busy_;
+  std::function<Micros()> idle_;
+  std::map<std::string, Loaded> loaded_;
+  Picture picture_;            // reused from picture to picture
+  std::vector<float> tensor_;  // the batch
+};
+
+Result<void> PictureEngine::load(const std::string& variant) {
+  if (const auto known = loaded_.find(variant); known != loaded_.end()) {
+    if (known->second.network->usable()) {
+      return {};
+    }
+    loaded_.erase(known);
+  }
+  const CatalogueVariant* entry = catalogue_.find(variant);
+  if (entry == nullptr) {
+    return fail(ErrorCode::NotFound, "variant '" + variant + "' is not in the model catalogue");
+  }
+  Result<std::vector<std::string>> labels = load_labels(entry->labels);
+  if (!labels) {
+    return labels.error();
+  }
+  Result<std::unique_ptr<Network>> network = load_network_(*entry);
+  if (!network) {
+    return network.error();
+  }
+  if (labels->size() != static_cast<std::size_t>((*network)->classes())) {
+    return fail(ErrorCode::InvalidArgument, variant + ": the network has " +
+                                                std::to_string((*network)->classes()) +
+                                                " classes, " + entry->labels.string() + " has " +
+                                                std::to_string(labels->size()) + " labels");
+  }
+  loaded_[variant] = {entry, std::move(*network), std::move(*labels), {}};
+  return {};
+}
+
+// One input into its place in the batch's tensor.
+Result<void> PictureEngine::fill(Loaded& loaded, const EngineInput& input,
+                                 std::span<float> tensor) {
+  const InputSpec& spec = loaded.entry->input;
+  if (Result<void> ok = check_payload(input, &spec); !ok) {
+    return ok;
+  }
+  const std::string& bytes = *input.bytes;
+  if (input.payload.kind == PayloadKind::FloatTensor) {
+    std::memcpy(tensor.data(), bytes.data(), bytes.size());  // little-endian, as all our boards are
+    return {};
+  }
+  if (input.payload.kind == PayloadKind::RawRgb) {
+    const auto* pixels = reinterpret_cast<const std::uint8_t*>(bytes.data());
+    loaded.preprocessor.run({pixels, input.payload.width, input.payload.height}, spec, tensor);
+    return {};
+  }
+  if (Result<void> ok = decode_picture(bytes, spec.resize_shorter_px, picture_); !ok) {
+    return ok;
+  }
+  loaded.preprocessor.run({picture_.pixels().data(), picture_.width(), picture_.height()}, spec,
+                          tensor);
+  picture_.trim();
+  return {};
+}
+
+// Runs the good inputs, which lie in the tensor in this order, and writes their outputs.
+void PictureEngine::answer(Loaded& loaded, std::span<const EngineInput> inputs,
+                           const std::vector<std::size_t>& good,
+                           std::vector<EngineOutput>& outputs) {
+  const std::size_t floats = loaded.entry->input.floats();
+  const auto classes = static_cast<std::size_t>(loaded.network->classes());
+  const auto limit = static_cast<std::size_t>(loaded.network->batch_max());
+  for (std::size_t done = 0, step = 0; done < good.size(); done += step) {
+    step = limit == 0 ? good.size() : std::min(limit, good.size() - done);
+    const std::span<float> tensor(tensor_.data() + done * floats, step * floats);
+    const Result<std::span<const float>> scores =
+        loaded.network->run(tensor, static_cast<int>(step));
+    for (std::size_t i = 0; i < step; ++i) {
+      const EngineInput& input = inputs[good[done + i]];
+      EngineOutput& output = outputs[good[done + i]];
+      if (!scores) {
+        output.reason = loaded.entry->variant.id + ": " + scores.error().message;
+        continue;
+      }
+      output.labels = top_labels(scores->subspan(i * classes, classes), loaded.entry->output.kind,
+                                 input.top_k, loaded.labels);
+      output.synthetic_labels = loaded.entry->variant.weights == Weights::Synthetic;
+      if (!output.labels.empty()) {
+        output.status = AttemptStatus::Ok;
+      } else if (input.payload.kind == PayloadKind::FloatTensor) {
+        output = bad_payload("the tensor gives scores that are not finite");
+      } else {
+        output.reason = loaded.entry->variant.id + ": its scores are not finite";
+      }
+    }
+  }
+}
+
+BatchReport PictureEngine::run(const std::string& variant, std::span<const EngineInput> inputs) {
+  const auto at = loaded_.find(variant);
+  JUGGLER_CHECK(at != loaded_.end(), "run of a variant that is not loaded");
+  Loaded& loaded = at->second;
+  const auto start = std::chrono::steady_clock::now();
+
+  const std::size_t floats = loaded.entry->input.floats();
+  if (tensor_.size() < floats * inputs.size()) {
+    tensor_.resize(floats * inputs.size());
+  }
+  BatchReport report;
+  report.outputs.resize(inputs.size());
+  std::vector<std::size_t> good;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const std::span<float> place(tensor_.data() + good.size() * floats, floats);
+    if (Result<void> ok = fill(loaded, inputs[i], place); !ok) {
+      report.outputs[i] = bad_payload(ok.error().message);
+    } else {
+      good.push_back(i);
+    }
+  }
+  if (!good.empty()) {
+    answer(loaded, inputs, good, report.outputs);
+  }
+  if (tensor_.size() > kTensorFloatsKept) {
+    tensor_ = {};
+  }
+
+  const auto elapsed = std::chrono::steady_clock::now() - start;
+  report.compute = {std::chrono::duration_cast<std::chrono::microseconds>(elapsed).count()};
+  if (busy_.has_value()) {
+    report.energy = energy_over(*busy_, report.compute);
+  }
+  return report;
+}
+
+}  // namespace
+
+std::unique_ptr<InferenceEngine> make_picture_engine(PictureEngineOptions options) {
+  return std::make_unique<PictureEngine>(std::move(options));
+}
+
+}  // namespace juggler
