@@ -16,7 +16,7 @@
 #include "apps/version.h"
 #include "core/consumer.h"
 #include "inference/given_twin.h"
-#include "inference/local_device.h"
+#include "inference/machine_device.h"
 #include "runtime/clock.h"
 #include "runtime/consumer_shell.h"
 #include "runtime/thread_executor.h"
@@ -39,6 +39,7 @@ struct ConsumerFlags {
   std::string twin_facts;
   std::string threads = "auto";
   std::vector<std::string> variants;
+  std::string lanes;
   std::optional<Micros> calibrate_max;
   std::string host_root = "/";
   std::uint64_t seed = 1;
@@ -49,7 +50,8 @@ struct ConsumerFlags {
 void declare(CLI::App& app, ConsumerFlags& flags) {
   add_broker_flags(app, flags.broker);
   app.add_option("--id", flags.id, "This device's name: lower-case letters, digits, hyphens");
-  app.add_option("--engine", flags.engine, "What computes: onnx, twin or noop")
+  app.add_option("--engine", flags.engine,
+                 "What computes: onnx (and what --lanes says), twin or noop")
       ->check(CLI::IsMember({"onnx", "twin", "noop"}))
       ->capture_default_str();
   app.add_option("--twin", flags.twin, "Stand for this board: times and energies from its profile")
@@ -66,6 +68,9 @@ void declare(CLI::App& app, ConsumerFlags& flags) {
   app.add_option("--variants", flags.variants, "Serve these models, networks or variants only")
       ->delimiter(',')
       ->type_name("A,B,...");
+  app.add_option("--lanes", flags.lanes,
+                 "Which engine runs on which processor, as this file says (docs/engines.md)")
+      ->type_name("FILE");
   add_duration(app, "--calibrate-max", flags.calibrate_max,
                "Time for measuring what was never measured here [15s]");
   add_host_root(app, flags.host_root);
@@ -117,16 +122,23 @@ Result<LocalDevice> open_device(const ConsumerFlags& flags) {
   if (!threads) {
     return threads.error();
   }
-  OnnxDeviceOptions options;
+  MachineDeviceOptions options;
   options.home = home;
   options.host_root = flags.host_root;
   options.identity = identity;
   options.threads = *threads;
   options.variants = flags.variants;
+  if (!flags.lanes.empty()) {
+    Result<std::vector<LaneSpec>> lanes = load_lanes(flags.lanes);
+    if (!lanes) {
+      return fail(ErrorCode::InvalidArgument, lanes.error().message);
+    }
+    options.lanes = std::move(*lanes);
+  }
   options.calibration_budget = flags.calibrate_max.value_or(seconds(15));
   options.progress = show_progress;
   options.stop = [] { return stop_signals() > 0; };
-  return open_onnx_device(options);
+  return open_machine_device(options);
 }
 
 // Serves until a signal asks to stop and everything accepted is done.
@@ -193,7 +205,8 @@ Result<void> check_engine(const CLI::App& app, ConsumerFlags& flags) {
   for (const Result<void>& checked : {only_for(!flags.twin.empty(), "--twin", "twin"),
                                       only_for(!flags.twin_facts.empty(), "--twin-facts", "twin"),
                                       only_for(!flags.twin_labels.empty(), "--twin-labels", "twin"),
-                                      only_for(!flags.variants.empty(), "--variants", "onnx")}) {
+                                      only_for(!flags.variants.empty(), "--variants", "onnx"),
+                                      only_for(!flags.lanes.empty(), "--lanes", "onnx")}) {
     if (!checked) {
       return checked;
     }

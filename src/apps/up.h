@@ -18,6 +18,7 @@ struct UpOptions {
   bool local = true;
   std::string local_id = "this-machine";
   std::vector<std::string> variants;
+  std::string lanes;  // of this machine: a file; empty: what it has
   std::string controller_config;
   std::string journal;  // a folder; empty: none
   std::string demo;     // a folder of photographs; empty: none

@@ -40,6 +40,9 @@ void declare(CLI::App& app, UpOptions& flags, std::string& home) {
   app.add_option("--variants", flags.variants, "This machine serves these only")
       ->delimiter(',')
       ->type_name("A,B,...");
+  app.add_option("--lanes", flags.lanes,
+                 "Which engine runs on which of its processors (docs/engines.md)")
+      ->type_name("FILE");
   app.add_option("--controller-config", flags.controller_config,
                  "TOML file for the controller: its defaults")
       ->type_name("FILE");

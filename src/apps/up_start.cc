@@ -11,8 +11,9 @@
 #include "apps/up_checks.h"
 #include "apps/up_run.h"
 #include "files/catalogue.h"
+#include "files/lanes_file.h"
 #include "inference/calibration_file.h"
-#include "inference/local_device.h"
+#include "inference/machine_device.h"
 #include "inference/onnx_runtime.h"
 #include "inference/twin_labels.h"
 #include "runtime/child_process.h"
@@ -58,6 +59,11 @@ Result<void> Up::check_home() {
   }
   if (Result<void> known = check_variants(*catalogue, options_.variants); !known) {
     return known;
+  }
+  if (!options_.lanes.empty()) {
+    if (const auto lanes = load_lanes(options_.lanes); !lanes) {
+      return fail(ErrorCode::InvalidArgument, lanes.error().message);
+    }
   }
   const Result<std::string> program = sibling_program("juggler-consumer");
   if (!program) {
@@ -236,6 +242,9 @@ Result<void> Up::start_device(const FleetMember& member) {
     if (!options_.variants.empty()) {
       spec.arguments.push_back("--variants");
       spec.arguments.push_back(fmt::format("{}", fmt::join(options_.variants, ",")));
+    }
+    if (!options_.lanes.empty()) {
+      spec.arguments.insert(spec.arguments.end(), {"--lanes", options_.lanes});
     }
     const fs::path file = calibration_file(options_.home, member.id);
     const Result<Calibration> known = load_calibration(file);

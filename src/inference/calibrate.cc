@@ -16,8 +16,6 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include "inference/onnx_engine.h"
-#include "inference/onnx_runtime.h"
 #include "inference/synthetic_picture.h"
 
 namespace juggler {
@@ -66,8 +64,8 @@ Latency summarise(std::vector<std::int64_t> times) {
 // The variants of one calibration, by an engine that it may replace with one of other threads.
 class Bench {
  public:
-  Bench(const Catalogue& catalogue, const CalibrationOptions& options)
-      : catalogue_(catalogue), options_(options), start_(SteadyClock::now()) {
+  explicit Bench(const CalibrationOptions& options)
+      : options_(options), start_(SteadyClock::now()) {
     input_.payload.kind = PayloadKind::Jpeg;
     input_.payload.width = kSyntheticWidth;
     input_.payload.height = kSyntheticHeight;
@@ -78,8 +76,7 @@ class Bench {
   bool time_is_up() const { return stopped() || since(start_) >= options_.budget; }
 
   Result<void> use_threads(int threads) {
-    Result<std::unique_ptr<InferenceEngine>> engine = make_onnx_engine(
-        catalogue_, {options_.home, threads, options_.allow_spinning, std::nullopt});
+    Result<std::unique_ptr<InferenceEngine>> engine = options_.lane.make_engine(threads);
     if (!engine) {
       return engine.error();
     }
@@ -88,6 +85,8 @@ class Bench {
   }
 
   InferenceEngine& engine() { return *engine_; }
+  Bytes memory() const { return options_.lane.memory(); }
+  bool builds_first() const { return options_.lane.builds_first; }
 
   // Warm-up, then runs until there are enough or half a second has passed.
   //
@@ -118,7 +117,6 @@ class Bench {
   }
 
  private:
-  const Catalogue& catalogue_;
   const CalibrationOptions& options_;
   SteadyClock::time_point start_;
   EngineInput input_;
@@ -181,8 +179,9 @@ Result<int> choose_threads(Bench& bench, const std::string& variant, int cores) 
 
 // What an earlier start measured, as far as it still holds.
 std::optional<Calibration> earlier(const Catalogue& catalogue, const Machine& machine,
-                                   const OnnxRuntime& runtime, const CalibrationOptions& options) {
-  const std::filesystem::path file = calibration_file(options.home, options.device);
+                                   const CalibrationOptions& options) {
+  const CalibrationLane& lane = options.lane;
+  const std::filesystem::path file = calibration_file(options.home, options.device, lane.processor);
   std::error_code failed;
   if (!std::filesystem::exists(file, failed)) {
     return std::nullopt;
@@ -193,10 +192,10 @@ std::optional<Calibration> earlier(const Catalogue& catalogue, const Machine& ma
     return std::nullopt;
   }
   const MeasuredOn& on = known->on;
-  if (on.machine != machine.processor || on.runtime_version != runtime.version ||
-      (options.threads > 0 && on.threads != options.threads) || on.threads > machine.cores) {
+  if (on.machine != machine.processor || on.runtime_version != lane.runtime ||
+      (lane.threads > 0 && on.threads != lane.threads) || on.threads > machine.cores) {
     spdlog::info(
-        "{}: measured on {} with ONNX Runtime {} and {} threads, not what is here; "
+        "{}: measured on {} with {} and {} threads, not what is here; "
         "measuring again",
         file.string(), on.machine, on.runtime_version, on.threads);
     return std::nullopt;
@@ -221,8 +220,17 @@ std::optional<Calibration> earlier(const Catalogue& catalogue, const Machine& ma
 // Load time, memory and batch 1 of a variant that is not loaded; it stays loaded.
 Result<Profile> first_profile(Bench& bench, const CatalogueVariant& entry,
                               const std::string& source, int& runs) {
+  if (bench.builds_first()) {
+    if (Result<void> ok = bench.engine().load(entry.variant.id); !ok) {
+      return ok.error();
+    }
+    if (const Result<Latency> built = bench.measure(entry.variant.id, 1); !built) {
+      return built.error();
+    }
+    bench.engine().unload(entry.variant.id);
+  }
   malloc_trim(0);  // so that the next network's memory is not taken from what the last one freed
-  const Bytes before = resident_memory();
+  const Bytes before = bench.memory();
   const SteadyClock::time_point start = SteadyClock::now();
   if (Result<void> ok = bench.engine().load(entry.variant.id); !ok) {
     return ok.error();
@@ -238,23 +246,25 @@ Result<Profile> first_profile(Bench& bench, const CatalogueVariant& entry,
   }
   runs = latency->runs;
   profile.points.push_back({1, latency->mean, latency->p95, std::nullopt});
-  profile.memory = std::max(resident_memory() - before, entry.size);
+  profile.memory = std::max(bench.memory() - before, entry.size);
   return profile;
 }
 
 class Calibrator {
  public:
-  Calibrator(const Catalogue& catalogue, const Machine& machine, const OnnxRuntime& runtime,
-             const CalibrationOptions& options)
-      : machine_(machine), runtime_(runtime), options_(options), bench_(catalogue, options) {}
+  Calibrator(const Machine& machine, const CalibrationOptions& options)
+      : machine_(machine), options_(options), bench_(options) {}
 
   Result<void> prepare(Calibration known, const std::vector<const CatalogueVariant*>& entries) {
     summary_.calibration = std::move(known);
     Calibration& result = summary_.calibration;
     if (result.on.date.empty()) {
-      result.on = {today(), machine_.processor, runtime_.version, options_.threads, {}};
+      const CalibrationLane& lane = options_.lane;
+      result.on = {today(), machine_.processor, lane.runtime, lane.threads, {}};
       result.board = machine_.board;
       result.title = machine_.title;
+      result.processor = lane.processor;
+      result.kind = lane.kind;
     }
     if (result.on.threads < 1) {
       report("threads", 0, 1);
@@ -297,6 +307,9 @@ class Calibrator {
       }
       Profile profile = *known;
       for (const int batch : kLargerBatches) {
+        if (batch > options_.lane.batch_max) {
+          break;
+        }
         const Result<Latency> latency =
             bench_.time_is_up() ? Result<Latency>(fail(ErrorCode::Unavailable, "no time"))
                                 : bench_.measure(id, batch);
@@ -334,7 +347,6 @@ class Calibrator {
   }
 
   const Machine& machine_;
-  const OnnxRuntime& runtime_;
   const CalibrationOptions& options_;
   Bench bench_;
   CalibrationSummary summary_;
@@ -344,11 +356,7 @@ class Calibrator {
 
 Result<CalibrationSummary> calibrate(const Catalogue& catalogue, const Machine& machine,
                                      const CalibrationOptions& options) {
-  const Result<OnnxRuntime> runtime = load_onnx_runtime(options.home);
-  if (!runtime) {
-    return runtime.error();
-  }
-  Calibration known = earlier(catalogue, machine, *runtime, options).value_or(Calibration{});
+  Calibration known = earlier(catalogue, machine, options).value_or(Calibration{});
   const std::vector<const CatalogueVariant*> wanted = in_order(catalogue, options.variants);
   std::vector<const CatalogueVariant*> missing;
   std::copy_if(wanted.begin(), wanted.end(), std::back_inserter(missing),
@@ -359,7 +367,7 @@ Result<CalibrationSummary> calibrate(const Catalogue& catalogue, const Machine& 
   if (wanted.empty()) {
     return fail(ErrorCode::NotFound, "no variant of the model catalogue to calibrate");
   }
-  Calibrator calibrator(catalogue, machine, *runtime, options);
+  Calibrator calibrator(machine, options);
   if (Result<void> ok = calibrator.prepare(std::move(known), missing); !ok) {
     return ok.error();
   }
@@ -376,7 +384,8 @@ Result<CalibrationSummary> calibrate(const Catalogue& catalogue, const Machine& 
   if (summary.calibration.profiles.empty()) {
     return fail(ErrorCode::Unavailable, "no variant could be measured: " + summary.left.front());
   }
-  const std::filesystem::path file = calibration_file(options.home, options.device);
+  const std::filesystem::path file =
+      calibration_file(options.home, options.device, options.lane.processor);
   if (Result<void> ok = save_calibration(summary.calibration, file); !ok) {
     spdlog::warn("{}: the measurements are used, but not kept", ok.error().message);
   }

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "files/catalogue.h"
 #include "inference/calibration_file.h"
 #include "inference/machine.h"
+#include "runtime/engine.h"
 
 namespace juggler {
 
@@ -21,13 +23,24 @@ struct CalibrationProgress {
   std::string doing;  // "resnet50-fp32, batch 1"
 };
 
+// What is measured: one processor under one engine.
+struct CalibrationLane {
+  std::string processor = kCpuLane;
+  ProcessorKind kind = ProcessorKind::Cpu;
+  std::string runtime;  // what ran before must have been the same: "1.32.0", "PyTorch 1.13.1, cuda"
+  int threads = 0;      // 0: chosen by measurement
+  int batch_max = 4;    // larger ones are not measured
+  bool builds_first = false;  // the first load builds what later ones find: not what a load costs
+  std::function<Result<std::unique_ptr<InferenceEngine>>(int threads)> make_engine;
+  std::function<Bytes()> memory;  // in use now
+};
+
 struct CalibrationOptions {
   std::filesystem::path home;
   std::string device;
-  std::vector<std::string> variants;  // the ids to measure
-  Micros budget = seconds(15);        // for all of it
-  int threads = 0;                    // 0: chosen by measurement
-  bool allow_spinning = false;
+  CalibrationLane lane;
+  std::vector<std::string> variants;                         // the ids to measure
+  Micros budget = seconds(15);                               // for all of it
   std::function<void(const CalibrationProgress&)> progress;  // may be empty
   std::function<bool()> stop;  // asked between runs; true ends it. May be empty
 };
@@ -38,7 +51,7 @@ struct CalibrationSummary {
 };
 
 // Loads what was measured before, measures what was not, saves the result. What was measured on
-// another machine, with another ONNX Runtime, thread count or model file is measured again.
+// another machine, with another runtime, thread count or model file is measured again.
 // Pretrained variants come first, then cheap ones, then larger batches while time remains.
 //
 // errors  where no variant can be measured at all, none was asked for, or it was stopped; nothing

@@ -11,8 +11,6 @@
 namespace juggler {
 namespace {
 
-constexpr const char* kProcessor = "cpu0";
-
 std::string row_text(const Profile& profile, const ProfilePoint& point,
                      const MeasuredVariant& variant) {
   std::string text = fmt::format(
@@ -38,11 +36,12 @@ std::string file_text(const Calibration& calibration) {
       "format = 1\nboard = {}\ntitle = {}\n\n"
       "[measured]\ndate = {}\nmachine = {}\nruntime_version = {}\nthreads = {}\n"
       "picture = \"decode, preprocess and run of a synthetic 500 x 375 JPEG\"\n\n"
-      "[[processor]]\nid = \"{}\"\nkind = \"cpu\"\nruntime = {}\n"
+      "[[processor]]\nid = {}\nkind = \"{}\"\nruntime = {}\n"
       "window_batches = 2\nbatch_max = {}\n",
       toml_quoted(calibration.board), toml_quoted(calibration.title), toml_quoted(on.date),
-      toml_quoted(on.machine), toml_quoted(on.runtime_version), on.threads, kProcessor,
-      toml_quoted("ONNX Runtime " + on.runtime_version), batch_max);
+      toml_quoted(on.machine), toml_quoted(on.runtime_version), on.threads,
+      toml_quoted(calibration.processor), to_string(calibration.kind),
+      toml_quoted(on.runtime_version), batch_max);
   for (const Profile& profile : calibration.profiles) {
     const auto variant = on.variants.find(profile.variant);
     for (const ProfilePoint& point : profile.points) {
@@ -73,9 +72,11 @@ void Calibration::set(Profile profile, MeasuredVariant variant) {
   }
 }
 
-std::filesystem::path calibration_file(const std::filesystem::path& home,
-                                       const std::string& device) {
-  return home / "profiles" / ("device-" + device + ".toml");
+std::filesystem::path calibration_file(const std::filesystem::path& home, const std::string& device,
+                                       const std::string& processor) {
+  // A device's name has no dot, so that no two of these files are one.
+  const std::string lane = processor == kCpuLane ? "" : "." + processor;
+  return home / "profiles" / ("device-" + device + lane + ".toml");
 }
 
 Result<Calibration> load_calibration(const std::filesystem::path& file) {
@@ -91,6 +92,8 @@ Result<Calibration> load_calibration(const std::filesystem::path& file) {
   calibration.on = std::move(*read->measured_on);
   calibration.board = std::move(read->board);
   calibration.title = std::move(read->title);
+  calibration.processor = read->processors.front().id;
+  calibration.kind = read->processors.front().kind;
   calibration.profiles = std::move(read->processors.front().profiles);
   return calibration;
 }

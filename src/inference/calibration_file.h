@@ -1,6 +1,7 @@
 #pragma once
-// What a device has measured of itself, `<home>/profiles/device-<id>.toml`: a board profile with
-// the conditions that it holds for.
+// What a device has measured of one of its processors: a board profile with the conditions that it
+// holds for. `<home>/profiles/device-<id>.toml` for cpu0, `device-<id>.<processor>.toml` for
+// others.
 
 #include <filesystem>
 #include <string>
@@ -12,11 +13,15 @@
 
 namespace juggler {
 
-// The measurements of one device on its one processor.
+inline constexpr const char* kCpuLane = "cpu0";
+
+// The measurements of one device on one processor.
 struct Calibration {
   MeasuredOn on;
   std::string board;
   std::string title;
+  std::string processor = kCpuLane;
+  ProcessorKind kind = ProcessorKind::Cpu;
   std::vector<Profile> profiles;  // sorted by variant, without energy: see local_device.h
 
   const Profile* find(const std::string& variant) const;
@@ -24,8 +29,8 @@ struct Calibration {
   void set(Profile profile, MeasuredVariant variant);
 };
 
-std::filesystem::path calibration_file(const std::filesystem::path& home,
-                                       const std::string& device);
+std::filesystem::path calibration_file(const std::filesystem::path& home, const std::string& device,
+                                       const std::string& processor = kCpuLane);
 
 Result<Calibration> load_calibration(const std::filesystem::path& file);
 // Replaces the file as a whole; makes its folder.

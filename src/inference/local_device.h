@@ -1,10 +1,9 @@
 #pragma once
-// The device that a consumer is: its facts for the hello, and an engine for each processor. Three
-// kinds: this machine with ONNX Runtime, a twin of a board, and one that computes nothing.
+// The device that a consumer is: its facts for the hello, and an engine for each processor. Here a
+// twin of a board and one that computes nothing; this machine is in inference/machine_device.h.
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -13,8 +12,7 @@
 
 #include "core/device.h"
 #include "core/result.h"
-#include "files/catalogue.h"
-#include "inference/calibrate.h"
+#include "inference/machine.h"
 #include "runtime/engine.h"
 
 namespace juggler {
@@ -32,26 +30,11 @@ struct DeviceIdentity {
   std::int64_t incarnation = 0;
 };
 
-struct OnnxDeviceOptions {
-  std::filesystem::path home;
-  std::filesystem::path host_root = "/";  // where the host's / is, in a container
-  DeviceIdentity identity;
-  int threads = 0;                    // 0: chosen by measurement
-  bool allow_spinning = false;        // only for a machine that runs nothing else
-  std::vector<std::string> variants;  // models, networks or variants to serve; empty: all
-  Micros calibration_budget = seconds(15);
-  std::function<void(const CalibrationProgress&)> progress;
-  std::function<bool()> stop;  // of the calibration: see calibrate.h
-};
+// Checks what is about to be announced as strictly as the controller will.
+Result<LocalDevice> checked_device(LocalDevice device);
 
-// Whether each of `wanted` names a model, network or variant of the catalogue.
-//
-// errors  InvalidArgument, with the one that names nothing
-Result<void> check_variants(const Catalogue& catalogue, const std::vector<std::string>& wanted);
-
-// This machine, calibrated. Its energies come from power times time, where a figure for its board
-// is known (`[power] busy_mw` of the board's profile, or its rows); else they are absent.
-Result<LocalDevice> open_onnx_device(const OnnxDeviceOptions& options);
+// What this machine says of itself, without processors.
+DeviceFacts machine_facts(const DeviceIdentity& identity, const Machine& machine);
 
 struct TwinDeviceOptions {
   std::filesystem::path home;

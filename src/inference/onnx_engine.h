@@ -9,6 +9,7 @@
 #include "core/result.h"
 #include "files/catalogue.h"
 #include "files/energy.h"
+#include "files/lanes_file.h"
 #include "runtime/engine.h"
 
 namespace juggler {
@@ -18,9 +19,10 @@ struct OnnxEngineOptions {
   int threads = 1;
   bool allow_spinning = false;    // only for a machine that runs nothing else
   std::optional<BusyPower> busy;  // for a device without a meter
+  LaneSpec lane{};                // by which execution provider
 };
 
-// errors  as load_onnx_runtime
+// errors  as load_onnx_runtime; Unsupported where the library has no such provider
 Result<std::unique_ptr<InferenceEngine>> make_onnx_engine(Catalogue catalogue,
                                                           const OnnxEngineOptions& options);
 

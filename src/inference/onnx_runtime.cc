@@ -49,6 +49,15 @@ std::filesystem::path loaded_from(const void* symbol, const std::string& name) {
   return dladdr(symbol, &about) != 0 && about.dli_fname != nullptr ? about.dli_fname : name.c_str();
 }
 
+std::vector<std::string> providers() {
+  try {
+    return Ort::GetAvailableProviders();
+  } catch (const std::exception& error) {
+    spdlog::warn("ONNX Runtime does not say which providers it has: {}", error.what());
+    return {};
+  }
+}
+
 Result<OnnxRuntime> use(void* handle, const std::string& name) {
   void* symbol = dlsym(handle, "OrtGetApiBase");
   if (symbol == nullptr) {
@@ -65,7 +74,7 @@ Result<OnnxRuntime> use(void* handle, const std::string& name) {
                                             std::to_string(kApiMin) + " or newer is needed");
   }
   Ort::InitApi(functions);
-  return OnnxRuntime{version, loaded_from(symbol, name)};
+  return OnnxRuntime{version, loaded_from(symbol, name), *minor, providers()};
 }
 
 Result<OnnxRuntime> load_first(const std::filesystem::path& home) {

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "core/result.h"
 
@@ -12,6 +13,10 @@ namespace juggler {
 struct OnnxRuntime {
   std::string version;            // "1.30.0"
   std::filesystem::path library;  // what was loaded
+  unsigned minor = 0;             // 30 of "1.30.0"
+  // Execution providers that it was built with, best first. One may still fail to start where its
+  // own libraries are missing.
+  std::vector<std::string> providers;
 };
 
 // Whether this build has the ONNX Runtime engine at all.

@@ -1,7 +1,9 @@
 #include "inference/onnx_session.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -19,6 +21,9 @@ void log_line(void* /*unused*/, OrtLoggingLevel /*severity*/, const char* /*cate
   spdlog::warn("ONNX Runtime: {}", message);
 }
 
+// What set-up calls the free dimension of every network that it exports.
+constexpr const char* kBatchDimension = "batch";
+
 // One environment per process, as the library wants; never destroyed, since its threads may outlive
 // static destructors.
 Ort::Env& environment() {
@@ -26,13 +31,71 @@ Ort::Env& environment() {
   return *env;
 }
 
+// Keys and values as the C API wants them; they live as long as `options`.
+struct RawOptions {
+  explicit RawOptions(const OptionList& options) {
+    for (const auto& [key, value] : options) {
+      keys.push_back(key.c_str());
+      values.push_back(value.c_str());
+    }
+  }
+  std::vector<const char*> keys;
+  std::vector<const char*> values;
+};
+
+void append_cuda(Ort::SessionOptions& session, const OptionList& options) {
+  const OrtApi& api = Ort::GetApi();
+  OrtCUDAProviderOptionsV2* made = nullptr;
+  Ort::ThrowOnError(api.CreateCUDAProviderOptions(&made));
+  const std::unique_ptr<OrtCUDAProviderOptionsV2, decltype(api.ReleaseCUDAProviderOptions)> owner(
+      made, api.ReleaseCUDAProviderOptions);
+  const RawOptions raw(options);
+  Ort::ThrowOnError(
+      api.UpdateCUDAProviderOptions(made, raw.keys.data(), raw.values.data(), raw.keys.size()));
+  session.AppendExecutionProvider_CUDA_V2(*made);
+}
+
+void append_tensorrt(Ort::SessionOptions& session, const OptionList& options) {
+  const OrtApi& api = Ort::GetApi();
+  OrtTensorRTProviderOptionsV2* made = nullptr;
+  Ort::ThrowOnError(api.CreateTensorRTProviderOptions(&made));
+  const std::unique_ptr<OrtTensorRTProviderOptionsV2, decltype(api.ReleaseTensorRTProviderOptions)>
+      owner(made, api.ReleaseTensorRTProviderOptions);
+  const RawOptions raw(options);
+  Ort::ThrowOnError(
+      api.UpdateTensorRTProviderOptions(made, raw.keys.data(), raw.values.data(), raw.keys.size()));
+  session.AppendExecutionProvider_TensorRT_V2(*made);
+}
+
+void append(Ort::SessionOptions& session, const ProviderChoice& provider) {
+  if (provider.name == "TensorRT") {
+    append_tensorrt(session, provider.options);
+  } else if (provider.name == "CUDA") {
+    append_cuda(session, provider.options);
+  } else {
+    session.AppendExecutionProvider(provider.name,
+                                    {provider.options.begin(), provider.options.end()});
+  }
+}
+
 Ort::SessionOptions library_options(const SessionOptions& options) {
   Ort::SessionOptions chosen;
-  chosen.SetIntraOpNumThreads(options.threads);
+  // XNNPACK has threads of its own: two pools on the same cores would be in each other's way.
+  const bool own_threads =
+      std::any_of(options.providers.begin(), options.providers.end(),
+                  [](const ProviderChoice& choice) { return choice.name == "XNNPACK"; });
+  chosen.SetIntraOpNumThreads(own_threads ? 1 : options.threads);
   chosen.SetInterOpNumThreads(1);
   chosen.SetExecutionMode(ORT_SEQUENTIAL);
   chosen.SetGraphOptimizationLevel(ORT_ENABLE_ALL);
-  chosen.AddConfigEntry("session.intra_op.allow_spinning", options.allow_spinning ? "1" : "0");
+  chosen.AddConfigEntry("session.intra_op.allow_spinning",
+                        options.allow_spinning && !own_threads ? "1" : "0");
+  if (options.batch_one) {
+    Ort::ThrowOnError(Ort::GetApi().AddFreeDimensionOverrideByName(chosen, kBatchDimension, 1));
+  }
+  for (const ProviderChoice& provider : options.providers) {
+    append(chosen, provider);
+  }
   return chosen;
 }
 

@@ -2,10 +2,12 @@
 // One network loaded into ONNX Runtime. Exceptions of its C++ API stop here.
 
 #include <memory>
+#include <vector>
 
 #include "core/result.h"
 #include "files/catalogue.h"
 #include "inference/network.h"
+#include "inference/provider_options.h"
 
 namespace juggler {
 
@@ -13,6 +15,8 @@ struct SessionOptions {
   int threads = 1;
   // Spinning threads are faster on cores of their own, and several times slower on shared ones.
   bool allow_spinning = false;
+  std::vector<ProviderChoice> providers;  // besides the CPU's
+  bool batch_one = false;                 // fixed shapes, of one picture
 };
 
 // Loads a model file and checks its input and output against the catalogue.

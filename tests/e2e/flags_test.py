@@ -57,6 +57,17 @@ class Flags(unittest.TestCase):
         self.refused("--twin-labels", *consumer, "--twin-labels", "labels.jsonl")
         self.refused("--variants", *consumer, "--twin", "jetson-nano", "--variants", "resnet18-int8")
         self.refused("which board", *consumer, "--engine", "twin")
+        self.refused("--lanes", *consumer, "--twin", "jetson-nano", "--lanes", "lanes.toml")
+
+    def test_lanes_that_nobody_understands(self):
+        lanes = os.path.join(self.folder.name, "lanes.toml")
+        for text, why in (("format = 1\n", "no [[lane]]"),
+                          ("format = 1\n[[lane]]\nprocessor = \"cpu0\"\nengine = \"cpu\"\nthread = 2\n", "threads"),
+                          ("format = 1\n[[lane]]\nprocessor = \"gpu0\"\nengine = \"vulkan\"\n", "vulkan")):
+            with open(lanes, "w", encoding="utf-8") as file:
+                file.write(text)
+            self.refused(why, "juggler-consumer", "--id", "d", "--broker", NOBODY, "--lanes", lanes)
+            self.refused(why, "juggler", "up", "--lanes", lanes)
 
     def test_a_password_on_the_command_line(self):
         address = "amqp://me:secret@127.0.0.1:1/juggler"

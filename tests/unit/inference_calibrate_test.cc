@@ -6,7 +6,7 @@
 #include <functional>
 
 #include "inference/calibrate.h"
-#include "inference/local_device.h"
+#include "inference/machine_device.h"
 #include "inference/onnx_runtime.h"
 #include "inference_tiny_model.h"
 
@@ -27,12 +27,12 @@ class CalibrateTest : public ::testing::Test {
   }
   Result<LocalDevice> open(const std::function<bool()>& stop,
                            const std::vector<std::string>& variants = {}) {
-    OnnxDeviceOptions options;
+    MachineDeviceOptions options;
     options.home = folder_.path();
     options.identity = {"here", 1};
     options.variants = variants;
     options.stop = stop;
-    return open_onnx_device(options);
+    return open_machine_device(options);
   }
   std::filesystem::path file() const { return calibration_file(folder_.path(), "here"); }
 

@@ -8,7 +8,7 @@
 #include <fstream>
 #include <iterator>
 
-#include "inference/local_device.h"
+#include "inference/machine_device.h"
 #include "inference/onnx_engine.h"
 #include "inference/onnx_runtime.h"
 #include "inference/twin_labels.h"
@@ -170,10 +170,10 @@ TEST_F(OnnxEngineTest, AnotherNumberOfLabels_DoesNotLoad) {
 }
 
 // A home with the tiny network and the checkout's ONNX Runtime.
-OnnxDeviceOptions device_options(const std::filesystem::path& home) {
+MachineDeviceOptions device_options(const std::filesystem::path& home) {
   std::filesystem::create_directory_symlink(
       std::filesystem::absolute(test::checkout_home() / "onnxruntime"), home / "onnxruntime");
-  OnnxDeviceOptions options;
+  MachineDeviceOptions options;
   options.home = home;
   options.identity = {"here", 7};
   options.calibration_budget = seconds(5);
@@ -181,8 +181,8 @@ OnnxDeviceOptions device_options(const std::filesystem::path& home) {
 }
 
 TEST_F(OnnxEngineTest, Device_CalibratesOnceAndKeepsIt) {
-  OnnxDeviceOptions options = device_options(home_.path());
-  const Result<LocalDevice> first = open_onnx_device(options);
+  MachineDeviceOptions options = device_options(home_.path());
+  const Result<LocalDevice> first = open_machine_device(options);
   ASSERT_TRUE(first.has_value()) << first.error().message;
   ASSERT_EQ(first->facts.processors.size(), 1U);
   const Profile& profile = first->facts.processors[0].profiles.at(0);
@@ -192,21 +192,21 @@ TEST_F(OnnxEngineTest, Device_CalibratesOnceAndKeepsIt) {
 
   int measured = 0;
   options.progress = [&](const CalibrationProgress&) { ++measured; };
-  const Result<LocalDevice> second = open_onnx_device(options);
+  const Result<LocalDevice> second = open_machine_device(options);
   ASSERT_TRUE(second.has_value());
   EXPECT_EQ(measured, 0);
   EXPECT_EQ(second->facts.processors, first->facts.processors);
 }
 
 TEST_F(OnnxEngineTest, DeviceOnAnotherMachine_MeasuresAgain) {
-  OnnxDeviceOptions options = device_options(home_.path());
-  ASSERT_TRUE(open_onnx_device(options).has_value());
+  MachineDeviceOptions options = device_options(home_.path());
+  ASSERT_TRUE(open_machine_device(options).has_value());
   const std::filesystem::path file = calibration_file(home_.path(), "here");
   Result<Calibration> known = load_calibration(file);
   ASSERT_TRUE(known.has_value());
   known->on.machine = "another processor";
   ASSERT_TRUE(save_calibration(*known, file).has_value());
-  ASSERT_TRUE(open_onnx_device(options).has_value());
+  ASSERT_TRUE(open_machine_device(options).has_value());
   EXPECT_NE(load_calibration(file)->on.machine, "another processor");
 }
 

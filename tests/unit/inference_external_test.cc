@@ -75,7 +75,7 @@ class ExternalEngineTest : public testing::Test {
 
   // As the lane's thread does while it has nothing to run.
   void await_ready() {
-    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
     while (!worker_->ready() && std::chrono::steady_clock::now() < until) {
       const Micros again = engine_->idle();
       EXPECT_LE(again, seconds(30));
