@@ -30,7 +30,7 @@ std::string find_program(const std::string& name) {
   std::string_view left = path != nullptr ? path : "/usr/local/bin:/usr/bin:/bin";
   while (!left.empty()) {
     const std::size_t end = std::min(left.find(':'), left.size());
-    const std::string candidate = fmt::format("{}/{}", left.substr(0, end), name);
+    std::string candidate = fmt::format("{}/{}", left.substr(0, end), name);
     if (access(candidate.c_str(), X_OK) == 0) {
       return candidate;
     }
