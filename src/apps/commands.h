@@ -17,5 +17,6 @@ void add_bench_command(CLI::App& app, Action& action);
 void add_replay_command(CLI::App& app, Action& action);
 void add_evaluate_command(CLI::App& app, Action& action);
 void add_plan_command(CLI::App& app, Action& action);
+void add_profile_command(CLI::App& app, Action& action);  // and profile compare
 
 }  // namespace juggler

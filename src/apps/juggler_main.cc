@@ -28,6 +28,7 @@ int main(int argc, char** argv) {
   add_replay_command(app, action);
   add_evaluate_command(app, action);
   add_plan_command(app, action);
+  add_profile_command(app, action);
   add_controller_command(app, action);
   return run_app(app, argc, argv, action);
 }

@@ -145,6 +145,11 @@ Row read_row(TomlSection& section, std::optional<PowerScope> scope, MeasuredOn* 
   if (row.latency.low.count > mean || row.latency.high.count < mean) {
     section.refuse("latency_us_mean", "must lie from latency_us_low to latency_us_high");
   }
+  // What `juggler profile` tells of a point besides.
+  for (const char* more :
+       {"latency_us_min", "latency_us_p50", "latency_us_p90", "latency_us_p99", "threads"}) {
+    section.maybe_integer(more, {1, kMicrosMax});
+  }
   row.evidence = section.choice("kind", parse_evidence, kEvidenceNames);
   row.source = section.text("source");
   section.text_or("rule", "");
@@ -209,6 +214,10 @@ ProcessorRows read_processor(TomlSection& section, std::optional<PowerScope> sco
     rows.push_back(read_row(row, scope, measured));
   }
   group(std::move(rows), section, read);
+  // Of a profile that `juggler profile` wrote; the rows of other numbers of threads are for people.
+  section.text_or("engine", "");
+  section.maybe_integer("threads", {1, 1024});
+  section.sections("sweep", kRowsMax);
   section.warn_unknown();
   return read;
 }
@@ -219,7 +228,13 @@ MeasuredOn read_measured_on(TomlSection section) {
   measured.machine = section.text("machine");
   measured.runtime_version = section.text("runtime_version");
   measured.threads = static_cast<int>(section.integer("threads", {1, 1024}));
-  section.text_or("picture", "");
+  for (const char* note : {"picture", "program", "note", "energy_absent"}) {
+    section.text_or(note, "");
+  }
+  for (const char* idle : {"load_permille_before", "load_permille_after",
+                           "temperature_millicelsius_before", "temperature_millicelsius_after"}) {
+    section.maybe_integer(idle, {-100'000, 200'000});
+  }
   section.warn_unknown();
   return measured;
 }

@@ -36,7 +36,7 @@ std::vector<GoldenCase> help_cases(const std::string& programs) {
   std::vector<GoldenCase> cases;
   for (const char* command :
        {"", "up", "submit", "devices", "models", "policies", "tasks", "status", "explain", "doctor",
-        "controller", "simulate", "bench", "replay", "evaluate", "plan"}) {
+        "controller", "simulate", "bench", "replay", "evaluate", "plan", "profile"}) {
     const std::string name = command;
     cases.push_back({name.empty() ? "help" : "help-" + name,
                      output_of("'" + programs + "/juggler' " + name + " --help")});

@@ -1,0 +1,279 @@
+// `juggler profile`: what each variant costs on each processor of this machine, or of a twin, as a
+// file that twins and controllers read; and `juggler profile compare`, two such files side by side.
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <ctime>
+#include <memory>
+#include <thread>
+
+#include "apps/commands.h"
+#include "apps/places.h"
+#include "apps/profile_lanes.h"
+#include "apps/profile_text.h"
+#include "apps/stop_signals.h"
+#include "apps/version.h"
+#include "files/board_profile.h"
+#include "inference/calibration_file.h"
+#include "inference/machine_profiler.h"
+#include "telemetry/host.h"
+
+namespace juggler {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::chrono::seconds kIdleWindow{2};
+
+std::string today() {
+  const time_t now = time(nullptr);
+  tm parts{};
+  gmtime_r(&now, &parts);
+  return fmt::format("{:04}-{:02}-{:02}", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday);
+}
+
+// Two seconds of doing nothing: what else computes here.
+IdleState look_at_idle(const std::string& root) {
+  HostSampler host(root);
+  static_cast<void>(host.sample());
+  std::this_thread::sleep_for(kIdleWindow);
+  const HostSample sample = host.sample();
+  return {sample.cpu_load_permille, sample.temperature_millicelsius};
+}
+
+std::string idle_words(const IdleState& idle) {
+  std::string words =
+      idle.load_permille.has_value()
+          ? fmt::format("{:.0f} % load", static_cast<double>(*idle.load_permille) / 10)
+          : "load unknown";
+  if (idle.temperature_millicelsius.has_value()) {
+    words += fmt::format(", {:.0f} C", static_cast<double>(*idle.temperature_millicelsius) / 1000);
+  }
+  return words;
+}
+
+void show_point(std::size_t done, std::size_t total, const std::string& doing) {
+  if (isatty(STDERR_FILENO) != 0) {
+    fmt::print(stderr, "\r\x1b[K{} of {}: {}", done + 1, total, doing);
+    std::fflush(stderr);
+  }
+}
+
+void end_line() {
+  if (isatty(STDERR_FILENO) != 0) {
+    fmt::print(stderr, "\r\x1b[K");
+  }
+}
+
+// What an earlier run left in the file, where it fits this machine.
+Result<MachineProfile> begin(const ProfileFlags& flags, const ProfiledMachine& machine,
+                             const fs::path& file) {
+  MachineProfile fresh;
+  fresh.name = machine.name;
+  fresh.title = machine.title;
+  fresh.machine = machine.processor;
+  fresh.memory = machine.memory;
+  fresh.date = today();
+  fresh.program = "juggler " + version_short();
+  fresh.note = flags.note;
+  fresh.energy_absent = machine.energy_absent;
+  if (flags.again || file.empty()) {
+    return fresh;
+  }
+  Result<MachineProfile> known = load_profile(file);
+  if (!known && known.error().code == ErrorCode::NotFound) {
+    return fresh;
+  }
+  if (!known) {
+    return fail(known.error().code, known.error().message + "; --again replaces the file");
+  }
+  if (known->machine != machine.processor || known->name != machine.name) {
+    return fail(
+        ErrorCode::InvalidArgument,
+        fmt::format("{} is of '{}' on {}, not of '{}' on {}: name another file, or --again "
+                    "replaces it",
+                    file.string(), known->name, known->machine, machine.name, machine.processor));
+  }
+  fresh.lanes = std::move(known->lanes);
+  return fresh;
+}
+
+std::size_t rough_points(const MachineProfile& profile, const MeasuringGoal& goal) {
+  std::size_t rough = 0;
+  for (const auto& [lane_id, lane] : profile.lanes) {
+    for (const auto& [id, variant] : lane.variants) {
+      rough += static_cast<std::size_t>(
+          std::count_if(variant.points.begin(), variant.points.end(),
+                        [&goal](const MeasuredPoint& point) { return !point.precise(goal); }));
+    }
+  }
+  return rough;
+}
+
+void print_result(const ProfileFlags& flags, const MachineProfile& profile,
+                  const std::vector<std::string>& strange, const std::vector<std::string>& left,
+                  const fs::path& file) {
+  const Screen screen = screen_of(STDOUT_FILENO);
+  if (flags.json) {
+    nlohmann::json document = profile_json(profile);
+    document["doubts"] = strange;
+    document["left_out"] = left;
+    document["file"] = file.string();
+    fmt::print("{}\n", document.dump(1, ' ', false, nlohmann::json::error_handler_t::replace));
+    return;
+  }
+  fmt::print("{}\n", profile_table(profile, screen));
+  if (const std::size_t rough = rough_points(profile, goal_of(flags)); rough > 0) {
+    fmt::print("{}",
+               paragraph(fmt::format("{} points are known less well than +-{:g} %: their time "
+                                     "was up (--time-max).",
+                                     rough, flags.precision_percent),
+                         screen));
+  }
+  fmt::print("{}", paragraph("Energy: " + profile.energy_absent, screen));
+  if (flags.twin.empty()) {
+    fmt::print("{}", paragraph(fmt::format("Idle before: {}. Idle after: {}.",
+                                           idle_words(profile.before), idle_words(profile.after)),
+                               screen));
+  }
+  for (const std::string& one : strange) {
+    fmt::print("{}", paragraph("Looks wrong: " + one, screen));
+  }
+  for (const std::string& one : left) {
+    fmt::print("{}", paragraph("Left out: " + one, screen));
+  }
+  if (!file.empty()) {
+    fmt::print("{}", paragraph(fmt::format("Kept in {}: `juggler up --twin {}` stands for it.",
+                                           file.string(), profile.name),
+                               screen));
+  }
+}
+
+// For the consumer of this device: juggler-consumer finds it measured already.
+Result<void> announce(const ProfileFlags& flags, const fs::path& home,
+                      const MachineProfile& profile) {
+  for (const auto& [id, lane] : profile.lanes) {
+    if (Result<void> saved = save_calibration(calibration_of(profile, lane),
+                                              calibration_file(home, flags.device, id));
+        !saved) {
+      return saved;
+    }
+  }
+  return {};
+}
+
+int profile(const ProfileFlags& flags) {
+  catch_stop_signals();
+  const fs::path home = home_folder(flags.home);
+  Result<ProfiledMachine> machine = open_profiled(flags, home);
+  if (!machine) {
+    return complain(machine.error().message,
+                    machine.error().code == ErrorCode::InvalidArgument ? kExitUsage : kExitFailed);
+  }
+  const fs::path file = !flags.out.empty()   ? fs::path(flags.out)
+                        : flags.twin.empty() ? home / "profiles" / (machine->name + ".toml")
+                                             : fs::path();
+  Result<MachineProfile> profile = begin(flags, *machine, file);
+  if (!profile) {
+    return complain(profile.error().message, kExitUsage);
+  }
+  const bool real = flags.twin.empty();
+  profile->before = real ? look_at_idle(flags.host_root) : IdleState{};
+  ProfilingOptions options;
+  options.batches = flags.batches;
+  options.goal = goal_of(flags);
+  options.progress = show_point;
+  options.stop = [] { return stop_signals() > 0; };
+  if (!file.empty()) {
+    options.keep = [&file](const MachineProfile& made) { return save_profile(made, file); };
+  }
+  std::vector<std::string> left = machine->notes;
+  for (const LaneUnderTest& lane : machine->lanes) {
+    const Result<void> measured = profile_lane(lane, machine->catalogue, options, *profile, left);
+    end_line();
+    if (!measured && stop_signals() > 0) {
+      return complain(file.empty() ? "stopped"
+                                   : "stopped; what is whole is in " + file.string() +
+                                         ", and the next run goes on from there",
+                      kExitFailed);
+    }
+    if (!measured) {
+      return complain(measured.error().message, kExitFailed);
+    }
+  }
+  std::erase_if(profile->lanes, [](const auto& lane) { return lane.second.variants.empty(); });
+  if (profile->lanes.empty()) {
+    return complain("nothing could be measured" + (left.empty() ? "" : ": " + left.front()),
+                    kExitFailed);
+  }
+  profile->after = real ? look_at_idle(flags.host_root) : IdleState{};
+  if (!file.empty()) {
+    if (Result<void> saved = save_profile(*profile, file); !saved) {
+      return complain(saved.error().message, kExitFailed);
+    }
+  }
+  if (!flags.device.empty()) {
+    if (Result<void> saved = announce(flags, home, *profile); !saved) {
+      return complain(saved.error().message, kExitFailed);
+    }
+  }
+  print_result(flags, *profile, doubts(*profile, machine->catalogue, machine->published), left,
+               file);
+  return left.size() > machine->notes.size() ? kExitFailed : kExitDone;
+}
+
+Result<BoardProfile> named_profile(const std::string& name, const fs::path& home) {
+  std::error_code failed;
+  return fs::is_regular_file(name, failed) ? load_board_profile(name)
+                                           : find_board_profile(name, home);
+}
+
+int compare(const ProfileFlags& flags) {
+  const fs::path home = home_folder(flags.home);
+  const Result<BoardProfile> a = named_profile(flags.a, home);
+  const Result<BoardProfile> b = named_profile(flags.b, home);
+  if (!a || !b) {
+    return complain((a ? b : a).error().message, kExitUsage);
+  }
+  const Comparison comparison = compare_profiles(*a, *b);
+  if (flags.json) {
+    fmt::print("{}\n", comparison_json(comparison).dump(1));
+  } else {
+    fmt::print("A: {}\nB: {}\n\n{}", a->title, b->title,
+               comparison_table(comparison, screen_of(STDOUT_FILENO)));
+  }
+  if (comparison.points.empty()) {
+    return complain("the two have no processor, variant and batch in common", kExitFailed);
+  }
+  return kExitDone;
+}
+
+}  // namespace
+
+void add_profile_command(CLI::App& app, Action& action) {
+  CLI::App* command =
+      app.add_subcommand("profile", "Measure what each variant costs here, on each processor");
+  const auto flags = std::make_shared<ProfileFlags>();
+  declare_profile_flags(*command, *flags);
+  command->footer(
+      examples({"juggler profile --variants resnet18,efficientnet_lite0",
+                "juggler profile --batches 1,2,4,8 --threads 1,2,4 --precision 1",
+                "juggler profile compare this-machine raspberry-pi-5"}) +
+      "\nExit status: 0 done, 1 something could not be measured or it was stopped, 2 usage.");
+  CLI::App* other = command->add_subcommand("compare", "Two profiles side by side");
+  other->add_option("a", flags->a, "A board's name or a file")->required()->type_name("A");
+  other->add_option("b", flags->b, "Another")->required()->type_name("B");
+  other->add_option("--home", flags->home, "Folder of models and state")->type_name("DIR");
+  other->add_flag("--json", flags->json, "One JSON document instead of the table");
+  command->require_subcommand(0, 1);
+  command->callback([flags, command, other, &action] {
+    action = [flags, compared = command->got_subcommand(other)] {
+      return compared ? compare(*flags) : profile(*flags);
+    };
+  });
+}
+
+}  // namespace juggler

@@ -1,0 +1,70 @@
+#pragma once
+// What `juggler profile` has measured of a machine, as a file: a board's profile that twins read
+// (docs/profiles.md), with the distribution of every point, the runs on other numbers of threads,
+// and the conditions.
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/device.h"
+#include "core/result.h"
+#include "core/units.h"
+#include "inference/calibration_file.h"
+#include "inference/profiler.h"
+
+namespace juggler {
+
+// A variant on one processor.
+struct ProfiledVariant {
+  std::string model_sha256;
+  Bytes memory;
+  Micros load;
+  std::vector<MeasuredPoint> points;  // sorted by threads, then batch
+
+  const MeasuredPoint* find(int threads, int batch) const;
+};
+
+struct ProfiledLane {
+  std::string id;
+  ProcessorKind kind = ProcessorKind::Cpu;
+  std::string runtime;  // the engine, without its threads
+  std::map<std::string, ProfiledVariant> variants;
+
+  // The number of threads that serves pictures one by one fastest: the least sum, over the variants
+  // measured on all numbers, of logarithms, so that none outweighs the others. A further thread has
+  // to gain a tenth.
+  int best_threads() const;
+};
+
+// The machine without work, before and after.
+struct IdleState {
+  std::optional<std::int64_t> load_permille;
+  std::optional<std::int64_t> temperature_millicelsius;
+};
+
+struct MachineProfile {
+  std::string name;  // of the file, and of twins made from it
+  std::string title;
+  std::string machine;  // the processor's name
+  std::string date;
+  std::string program;  // "juggler 0.1.0"
+  std::string note;     // what a reader should know of the conditions
+  std::string energy_absent;
+  Bytes memory;
+  IdleState before;
+  IdleState after;
+  std::map<std::string, ProfiledLane> lanes;  // by id
+};
+
+std::string profile_text(const MachineProfile& profile);
+Result<void> save_profile(const MachineProfile& profile, const std::filesystem::path& file);
+// What a device announces of this lane when it serves, in place of its own quick measurements.
+Calibration calibration_of(const MachineProfile& profile, const ProfiledLane& lane);
+// errors  NotFound: no file; else what is wrong with it, and where
+Result<MachineProfile> load_profile(const std::filesystem::path& file);
+
+}  // namespace juggler
