@@ -50,8 +50,7 @@ struct ConsumerFlags {
 void declare(CLI::App& app, ConsumerFlags& flags) {
   add_broker_flags(app, flags.broker);
   app.add_option("--id", flags.id, "This device's name: lower-case letters, digits, hyphens");
-  app.add_option("--engine", flags.engine,
-                 "What computes: onnx (and what --lanes says), twin or noop")
+  app.add_option("--engine", flags.engine, "What computes: onnx, twin or noop")
       ->check(CLI::IsMember({"onnx", "twin", "noop"}))
       ->capture_default_str();
   app.add_option("--twin", flags.twin, "Stand for this board: times and energies from its profile")
