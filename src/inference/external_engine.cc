@@ -77,7 +77,8 @@ std::unique_ptr<InferenceEngine> make_external_engine(ExternalEngine options) {
     worker->look();
     return worker->look_again();
   };
-  return make_picture_engine({std::move(options.catalogue), load, options.busy, idle});
+  return make_picture_engine(
+      {std::move(options.catalogue), load, options.busy, idle, std::move(options.memory)});
 }
 
 }  // namespace juggler::external

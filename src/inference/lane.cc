@@ -51,11 +51,12 @@ Result<PreparedLane> prepare_onnx(const LaneSpec& lane, const LaneContext& conte
                                            variant.id, to_string(lane.engine), variant.precision));
     }
   }
-  prepared.make_engine = [=](int threads, std::optional<BusyPower> busy) {
-    return make_onnx_engine(catalogue, {context.home, threads, context.allow_spinning, busy, lane});
+  prepared.make_engine = [=](ServingOptions options) {
+    return make_onnx_engine(catalogue, {context.home, options.threads, context.allow_spinning,
+                                        options.busy, lane, std::move(options.memory)});
   };
   // Asks for the provider now, and not at the first network.
-  if (auto engine = prepared.make_engine(std::max(calibration.threads, 1), {}); !engine) {
+  if (auto engine = prepared.make_engine({std::max(calibration.threads, 1)}); !engine) {
     return engine.error();
   }
   return prepared;
@@ -99,12 +100,14 @@ Result<PreparedLane> prepare_external(const LaneSpec& lane, const LaneContext& c
       prepared.variants.push_back(id);
     }
   }
-  prepared.make_engine =
-      [=](int /*threads*/,
-          std::optional<BusyPower> busy) -> Result<std::unique_ptr<InferenceEngine>> {
-    return external::make_external_engine(
-        {worker, catalogue, busy,
-         [memory](const std::string& /*variant*/, Bytes taken) { *memory += taken; }});
+  prepared.make_engine = [=](ServingOptions serving) -> Result<std::unique_ptr<InferenceEngine>> {
+    external::ExternalEngine engine;
+    engine.worker = worker;
+    engine.catalogue = catalogue;
+    engine.busy = serving.busy;
+    engine.loaded = [memory](const std::string& /*variant*/, Bytes taken) { *memory += taken; };
+    engine.memory = std::move(serving.memory);
+    return external::make_external_engine(std::move(engine));
   };
   return prepared;
 }
@@ -125,9 +128,7 @@ Result<PreparedLane> prepare_lane(const LaneSpec& lane, const LaneContext& conte
   CalibrationLane& calibration = prepared->calibration;
   calibration.processor = lane.processor;
   calibration.kind = lane.kind;
-  calibration.make_engine = [make = prepared->make_engine](int threads) {
-    return make(threads, std::nullopt);
-  };
+  calibration.make_engine = [make = prepared->make_engine](int threads) { return make({threads}); };
   return prepared;
 }
 

@@ -13,6 +13,7 @@
 #include "files/energy.h"
 #include "files/lanes_file.h"
 #include "inference/calibrate.h"
+#include "inference/memory_keeper.h"
 #include "runtime/engine.h"
 
 namespace juggler {
@@ -26,14 +27,18 @@ struct LaneContext {
   bool allow_spinning = false;
 };
 
+struct ServingOptions {
+  int threads = 1;
+  std::optional<BusyPower> busy{};      // for a device without a meter
+  std::optional<MemoryRules> memory{};  // none while it is measured: one is loaded at a time
+};
+
 struct PreparedLane {
   CalibrationLane calibration;
   std::vector<std::string> variants;  // ids of the catalogue that it can serve
   std::vector<std::string> notes;     // what it leaves out, and why
-  // The engine that is to serve; `busy` for a device without a meter.
-  std::function<Result<std::unique_ptr<InferenceEngine>>(int threads,
-                                                         std::optional<BusyPower> busy)>
-      make_engine;
+  // The engine that is to serve.
+  std::function<Result<std::unique_ptr<InferenceEngine>>(ServingOptions options)> make_engine;
 };
 
 // errors  the engine's: no such provider, a worker that does not start, nothing that it can serve

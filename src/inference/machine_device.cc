@@ -1,6 +1,7 @@
 #include "inference/machine_device.h"
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <set>
 #include <utility>
@@ -106,8 +107,8 @@ class Opener {
     }
     const std::optional<BusyPower> busy =
         board_.has_value() ? busy_power(*board_, lane.kind) : std::nullopt;
-    Result<std::unique_ptr<InferenceEngine>> engine =
-        prepared->make_engine(calibrated->calibration.on.threads, busy);
+    Result<std::unique_ptr<InferenceEngine>> engine = prepared->make_engine(
+        {calibrated->calibration.on.threads, busy, memory_rules(calibrated->calibration)});
     if (!engine) {
       return engine.error();
     }
@@ -115,6 +116,21 @@ class Opener {
     note(prepared->notes);
     note(calibrated->left);
     return {};
+  }
+
+  // What is measured of a variant is what it needs; what is free is asked anew each time.
+  MemoryRules memory_rules(const Calibration& calibration) const {
+    std::map<std::string, Bytes> needs;
+    for (const Profile& profile : calibration.profiles) {
+      needs[profile.variant] = profile.memory;
+    }
+    MemoryRules rules;
+    rules.free = [root = options_.host_root] { return read_machine(root).memory; };
+    rules.needs = [needs](const std::string& variant) {
+      const auto at = needs.find(variant);
+      return at != needs.end() ? at->second : Bytes{0};
+    };
+    return rules;
   }
 
   bool has(const std::string& processor) const { return device_.engines.contains(processor); }

@@ -70,7 +70,7 @@ Result<std::unique_ptr<InferenceEngine>> make_onnx_engine(Catalogue catalogue,
   const auto load = [options, context](const CatalogueVariant& variant) {
     return load_variant(variant, options, context);
   };
-  return make_picture_engine({std::move(catalogue), load, options.busy});
+  return make_picture_engine({std::move(catalogue), load, options.busy, {}, options.memory});
 }
 
 }  // namespace juggler

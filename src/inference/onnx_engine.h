@@ -10,6 +10,7 @@
 #include "files/catalogue.h"
 #include "files/energy.h"
 #include "files/lanes_file.h"
+#include "inference/memory_keeper.h"
 #include "runtime/engine.h"
 
 namespace juggler {
@@ -20,6 +21,7 @@ struct OnnxEngineOptions {
   bool allow_spinning = false;    // only for a machine that runs nothing else
   std::optional<BusyPower> busy;  // for a device without a meter
   LaneSpec lane{};                // by which execution provider
+  std::optional<MemoryRules> memory{};
 };
 
 // errors  as load_onnx_runtime; Unsupported where the library has no such provider

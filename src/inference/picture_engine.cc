@@ -17,6 +17,9 @@
 namespace juggler {
 namespace {
 
+// How often an idle engine looks whether memory is short: one small file read.
+constexpr Micros kLookAtMemory = seconds(2);
+
 // A tensor for more pictures than this is given back after the run.
 constexpr std::size_t kTensorFloatsKept = std::size_t{8} * 3 * 260 * 260;
 
@@ -26,12 +29,22 @@ class PictureEngine final : public InferenceEngine {
       : catalogue_(std::move(options.catalogue)),
         load_network_(std::move(options.load_network)),
         busy_(options.busy),
-        idle_(std::move(options.idle)) {}
+        idle_(std::move(options.idle)) {
+    if (options.memory.has_value()) {
+      keeper_.emplace(std::move(*options.memory),
+                      [this](const std::string& variant) { loaded_.erase(variant); });
+    }
+  }
 
   Result<void> load(const std::string& variant) override;
-  void unload(const std::string& variant) override { loaded_.erase(variant); }
+  void unload(const std::string& variant) override {
+    loaded_.erase(variant);
+    if (keeper_.has_value()) {
+      keeper_->gone(variant);
+    }
+  }
   BatchReport run(const std::string& variant, std::span<const EngineInput> inputs) override;
-  Micros idle() override { return idle_ ? idle_() : kIdleNever; }
+  Micros idle() override;
 
  private:
   struct Loaded {
@@ -49,6 +62,7 @@ class PictureEngine final : public InferenceEngine {
   NetworkLoader load_network_;
   std::optional<BusyPower> busy_;
   std::function<Micros()> idle_;
+  std::optional<MemoryKeeper> keeper_;
   std::map<std::string, Loaded> loaded_;
   Picture picture_;            // reused from picture to picture
   std::vector<float> tensor_;  // the batch
@@ -57,9 +71,12 @@ class PictureEngine final : public InferenceEngine {
 Result<void> PictureEngine::load(const std::string& variant) {
   if (const auto known = loaded_.find(variant); known != loaded_.end()) {
     if (known->second.network->usable()) {
+      if (keeper_.has_value()) {
+        keeper_->used(variant);
+      }
       return {};
     }
-    loaded_.erase(known);
+    unload(variant);
   }
   const CatalogueVariant* entry = catalogue_.find(variant);
   if (entry == nullptr) {
@@ -68,6 +85,11 @@ Result<void> PictureEngine::load(const std::string& variant) {
   Result<std::vector<std::string>> labels = load_labels(entry->labels);
   if (!labels) {
     return labels.error();
+  }
+  if (keeper_.has_value()) {
+    if (Result<void> room = keeper_->make_room(variant); !room) {
+      return room;
+    }
   }
   Result<std::unique_ptr<Network>> network = load_network_(*entry);
   if (!network) {
@@ -80,7 +102,19 @@ Result<void> PictureEngine::load(const std::string& variant) {
                                                 std::to_string(labels->size()) + " labels");
   }
   loaded_[variant] = {entry, std::move(*network), std::move(*labels), {}};
+  if (keeper_.has_value()) {
+    keeper_->used(variant);
+  }
   return {};
+}
+
+Micros PictureEngine::idle() {
+  Micros again = idle_ ? idle_() : kIdleNever;
+  if (keeper_.has_value()) {
+    keeper_->relieve();
+    again = std::min(again, kLookAtMemory);
+  }
+  return again;
 }
 
 // One input into its place in the batch's tensor.

@@ -8,6 +8,7 @@
 
 #include "files/catalogue.h"
 #include "files/energy.h"
+#include "inference/memory_keeper.h"
 #include "inference/network.h"
 #include "runtime/engine.h"
 
@@ -16,8 +17,9 @@ namespace juggler {
 struct PictureEngineOptions {
   Catalogue catalogue;
   NetworkLoader load_network;
-  std::optional<BusyPower> busy;   // for a device without a meter
-  std::function<Micros()> idle{};  // see InferenceEngine::idle; may be empty
+  std::optional<BusyPower> busy;        // for a device without a meter
+  std::function<Micros()> idle{};       // see InferenceEngine::idle; may be empty
+  std::optional<MemoryRules> memory{};  // none: whatever is asked for is loaded
 };
 
 std::unique_ptr<InferenceEngine> make_picture_engine(PictureEngineOptions options);
