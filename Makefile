@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: evaluation help run test check chaos sanitize floor soak fuzz tidy build bench models models-again check-models photos onnxruntime
-.PHONY: clean distclean doctor
+.PHONY: clean distclean doctor cross digests
 MAKEFLAGS += --no-print-directory
 
 SETUP := setup/setup.sh
@@ -92,6 +92,17 @@ build: onnxruntime ## Set up what the build needs, and build the programs (build
 	  cmake --preset release; fi
 	@echo '[build] compiling (about 3 minutes the first time)'
 	@cmake --build build/release
+
+# What runs on boards: one build by g++ 11 for each architecture, in packages.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
+cross: onnxruntime
+	@$(SETUP) packages test packages check packages arm64 arm64
+
+digests: cross build ## Same seed, same digest: by g++ 12, g++ 11, clang and on arm64 (qemu) (about 20 minutes, then 3)
+	@for p in portable clang aarch64; do cmake --preset $$p >/dev/null && cmake --build build/$$p --target juggler || exit 1; done
+	@tests/digests/compare.py "$$($(JUGGLER) --version | sed -n 's/^built by //p')=$(JUGGLER)" \
+	  "g++ 11 for x86-64=build/portable/juggler" "clang 14 for x86-64=build/clang/juggler" \
+	  "g++ 11 for arm64=tests/arm64/emulate.sh build/aarch64/juggler"
 
 bench: build models ## Run the benchmarks; docs/performance.md explains them (about 15 minutes)
 	@$(SETUP) packages bench

@@ -18,17 +18,17 @@ system_ort_library() {
   ldconfig -p 2>/dev/null | awk '/libonnxruntime\.so\.1/ && !found { print $NF; found = 1 }'
 }
 
+# fetch_ort_library MACHINE FOLDER: the library for that kind of processor, in FOLDER/lib.
 fetch_ort_library() {
-  local machine scratch wheel sha256
-  machine=$(uname -m)
+  local machine=$1 folder=$2 scratch wheel sha256
   case $machine in
     x86_64) sha256=$ORT_SHA256_X86_64 ;;
     aarch64) sha256=$ORT_SHA256_AARCH64 ;;
     *) say "no ONNX Runtime wheel for $machine"; return 1 ;;
   esac
   say "onnxruntime: taking $ORT_VERSION for $machine from PyPI (28 MB, about 5 s)"
-  mkdir -p "$ORT_DIR/lib"
-  scratch=$(mktemp -d "$ORT_DIR/fetch.XXXXXX")
+  mkdir -p "$folder/lib"
+  scratch=$(mktemp -d "$folder/fetch.XXXXXX")
   if ! retry quietly onnxruntime "$PYTHON" -m pip download --no-deps --only-binary :all: \
     --python-version 3.11 --implementation cp --platform "manylinux_2_28_$machine" \
     --dest "$scratch" "onnxruntime==$ORT_VERSION"; then
@@ -42,9 +42,9 @@ fetch_ort_library() {
     return 1
   fi
   "$PYTHON" -m zipfile -e "$wheel" "$scratch/unpacked" &&
-    cp "$scratch"/unpacked/onnxruntime/{LICENSE,ThirdPartyNotices.txt} "$ORT_DIR/" &&
+    cp "$scratch"/unpacked/onnxruntime/{LICENSE,ThirdPartyNotices.txt} "$folder/" &&
     mv "$scratch/unpacked/onnxruntime/capi/libonnxruntime.so.$ORT_VERSION" \
-      "$ORT_DIR/lib/libonnxruntime.so.1"
+      "$folder/lib/libonnxruntime.so.1"
   local status=$?
   rm -rf "$scratch"
   return "$status"
@@ -70,7 +70,7 @@ ort_library() {
   found=$(system_ort_library)
   [[ -n $found && -r $found ]] && return 0
   [[ -s $ours ]] && return 0
-  fetch_ort_library
+  fetch_ort_library "$(uname -m)" "$ORT_DIR"
 }
 
 ort_headers() {

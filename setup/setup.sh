@@ -11,12 +11,14 @@ export PATH=$PATH:/usr/sbin:/sbin  # ldconfig; Debian leaves these out for users
 usage() {
   cat <<'EOF'
 usage: setup/setup.sh STEP…
-  packages GROUP   Debian packages of a group of setup/packages.list (build, test, bench, models, report)
+  packages GROUP   Debian packages of a group of setup/packages.list (build, test, check, arm64, package, bench, models, report)
   cmake            CMake 3.25 or newer, where the system's is older (Ubuntu 22.04)
   onnxruntime      ONNX Runtime's headers and library, in var/onnxruntime
+  arm64            what the arm64 build links against, in var/arm64
   photos           photographs with a free licence, in var/photos
   models           ONNX files and their catalogue, in var/models
   check-models     what every variant says about every photograph, beside the truth
+  mirror           prints the Debian mirror that is used ($JUGGLER_DEBIAN_MIRROR, else apt's own)
   status           what is there and what is not; changes nothing
   list             what to install by hand on a system that is not recognised
 EOF
@@ -34,6 +36,8 @@ source setup/cmake.sh
 source setup/debian_files.sh
 # shellcheck source=setup/onnxruntime.sh
 source setup/onnxruntime.sh
+# shellcheck source=setup/arm64.sh
+source setup/arm64.sh
 # shellcheck source=setup/photos.sh
 source setup/photos.sh
 # shellcheck source=setup/models.sh
@@ -49,8 +53,9 @@ while (($# > 0)); do
       step_packages "$2"
       shift
       ;;
-    cmake | onnxruntime | photos | models) "step_$1" ;;
+    cmake | onnxruntime | arm64 | photos | models) "step_$1" ;;
     check-models) step_check_models ;;
+    mirror) debian_mirror ;;
     status) step_status ;;
     list) print_package_list ;;
     -h | --help) usage ;;
