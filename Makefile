@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: evaluation help run test check chaos sanitize floor soak fuzz tidy build bench models models-again check-models photos onnxruntime
-.PHONY: clean distclean doctor cross digests
+.PHONY: clean distclean doctor cross digests arm64 deb deb-test
 MAKEFLAGS += --no-print-directory
 
 SETUP := setup/setup.sh
@@ -103,6 +103,18 @@ digests: cross build ## Same seed, same digest: by g++ 12, g++ 11, clang and on 
 	@tests/digests/compare.py "$$($(JUGGLER) --version | sed -n 's/^built by //p')=$(JUGGLER)" \
 	  "g++ 11 for x86-64=build/portable/juggler" "clang 14 for x86-64=build/clang/juggler" \
 	  "g++ 11 for arm64=tests/arm64/emulate.sh build/aarch64/juggler"
+
+deb: cross ## Debian packages for amd64 and arm64, in build/packages; lintian (about 15 minutes, then 1)
+	@$(SETUP) packages package
+	@packaging/build.sh
+
+deb-test: deb ## Install, upgrade, remove and purge them: Debian 12 amd64, Debian 13 arm64 (qemu), Ubuntu's libraries (root)
+	@$(AS_ROOT) tests/packaging/deb_test.sh bookworm amd64 "$$($(SETUP) mirror)"
+	@$(AS_ROOT) tests/packaging/deb_test.sh trixie arm64 "$$($(SETUP) mirror)"
+
+arm64: deb build models ## The arm64 consumer under qemu classifies photographs beside the native one (root; 5 minutes)
+	@$(SETUP) packages test
+	@$(AS_ROOT) tests/arm64/consumer_test.sh build/release "$$($(SETUP) mirror)"
 
 bench: build models ## Run the benchmarks; docs/performance.md explains them (about 15 minutes)
 	@$(SETUP) packages bench
