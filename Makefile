@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: evaluation help run test check chaos sanitize floor soak fuzz tidy build bench models models-again check-models photos onnxruntime
-.PHONY: clean distclean doctor cross digests arm64 deb deb-test
+.PHONY: clean distclean doctor cross digests arm64 deb deb-test containers-test
 MAKEFLAGS += --no-print-directory
 
 SETUP := setup/setup.sh
@@ -111,6 +111,9 @@ deb: cross ## Debian packages for amd64 and arm64, in build/packages; lintian (a
 deb-test: deb ## Install, upgrade, remove and purge them: Debian 12 amd64, Debian 13 arm64 (qemu), Ubuntu's libraries (root)
 	@$(AS_ROOT) tests/packaging/deb_test.sh bookworm amd64 "$$($(SETUP) mirror)"
 	@$(AS_ROOT) tests/packaging/deb_test.sh trixie arm64 "$$($(SETUP) mirror)"
+
+containers-test: deb ## Build the images of containers/ without a container engine, in clean roots (root; 5 minutes)
+	@$(AS_ROOT) tests/containers/containers_test.sh amd64 "$$($(SETUP) mirror)"
 
 arm64: deb build models ## The arm64 consumer under qemu classifies photographs beside the native one (root; 5 minutes)
 	@$(SETUP) packages test
