@@ -22,7 +22,7 @@ struct ExternalLane {
   std::vector<std::string> command;  // empty: somebody else starts it
   Micros start_max = seconds(120);
   Micros load_max = seconds(120);
-  Micros run_max = seconds(10);
+  Micros run_max = seconds(30);
 
   friend bool operator==(const ExternalLane&, const ExternalLane&) = default;
 };

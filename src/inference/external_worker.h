@@ -30,7 +30,7 @@ struct WorkerOptions {
   std::filesystem::path log;  // what it prints
   Micros start_max = seconds(120);
   Micros load_max = seconds(120);
-  Micros run_max = seconds(10);
+  Micros run_max = seconds(30);
   Micros restart_delay_max = seconds(30);
   std::uint64_t seed = 1;
 };
