@@ -8,6 +8,7 @@
 #include <cstdio>
 
 #include "amqp/session.h"
+#include "apps/device_telemetry.h"
 #include "apps/flags.h"
 #include "apps/idle_memory.h"
 #include "apps/incarnation.h"
@@ -20,7 +21,6 @@
 #include "runtime/clock.h"
 #include "runtime/consumer_shell.h"
 #include "runtime/thread_executor.h"
-#include "telemetry/host.h"
 #include "telemetry/log.h"
 
 namespace juggler {
@@ -42,6 +42,7 @@ struct ConsumerFlags {
   std::string lanes;
   std::optional<Micros> calibrate_max;
   std::string host_root = "/";
+  std::string meter = "auto";
   std::uint64_t seed = 1;
   std::string config;
   std::string log_level = "info";
@@ -73,6 +74,9 @@ void declare(CLI::App& app, ConsumerFlags& flags) {
   add_duration(app, "--calibrate-max", flags.calibrate_max,
                "Time for measuring what was never measured here [15s]");
   add_host_root(app, flags.host_root);
+  app.add_option("--meter", flags.meter, std::string("Measures power: ") + kMeterNames)
+      ->type_name("METER")
+      ->capture_default_str();
   app.add_option("--seed", flags.seed, "Of a twin's noise");
   add_config_flag(app, flags.config);
   app.add_option("--log-level", flags.log_level, "trace, debug, info, warn, error or off")
@@ -141,20 +145,23 @@ Result<LocalDevice> open_device(const ConsumerFlags& flags) {
 }
 
 // Serves until a signal asks to stop and everything accepted is done.
-int serve(LocalDevice device, amqp::BrokerUrl broker, const ConsumerFlags& flags) {
+int serve(LocalDevice device, amqp::BrokerUrl broker, DeviceTelemetry* telemetry) {
   SystemClock clock;
-  HostSampler host(flags.host_root);
+  if (telemetry != nullptr) {
+    telemetry->start();
+    telemetry->meter(device.engines);
+    spdlog::info("{}", telemetry->about_meter());
+  }
   const DeviceFacts& facts = device.facts;
   const std::unique_ptr<Transport> transport = amqp::make_transport(
       amqp::device_session(std::move(broker), facts.id, facts.incarnation, dispatches_max(facts)));
   ThreadExecutor executor(std::move(device.engines), [&transport] { transport->wake(); });
   Consumer consumer(ConsumerConfig{}, std::move(device.facts));
-  const auto sample = [&host, memory_free = device.memory_free] {
-    HostSample sampled;
-    if (!memory_free.has_value()) {
-      return host.sample();
+  const auto sample = [telemetry, memory_free = device.memory_free] {
+    HostSample sampled = telemetry != nullptr ? telemetry->summary() : HostSample{};
+    if (memory_free.has_value()) {
+      sampled.memory_free = memory_free;
     }
-    sampled.memory_free = memory_free;
     return sampled;
   };
   ConsumerShell shell(consumer, *transport, executor, clock, {.sample_host = sample});
@@ -220,6 +227,10 @@ Result<void> check_engine(const CLI::App& app, ConsumerFlags& flags) {
   return {};
 }
 
+int exit_of(const Error& error) {
+  return error.code == ErrorCode::InvalidArgument ? kExitUsage : kExitFailed;
+}
+
 int run(CLI::App& app, ConsumerFlags& flags) {
   if (Result<void> applied = apply_config(app, flags.config); !applied) {
     return complain(applied.error().message, kExitUsage);
@@ -247,6 +258,16 @@ int run(CLI::App& app, ConsumerFlags& flags) {
   if (!broker) {
     return complain(broker.error().message, kExitUsage);
   }
+  // A twin says nothing of the machine that it runs on.
+  std::unique_ptr<DeviceTelemetry> telemetry;
+  if (flags.engine != "twin") {
+    Result<std::unique_ptr<DeviceTelemetry>> opened =
+        DeviceTelemetry::open(flags.host_root, flags.meter);
+    if (!opened) {
+      return complain(opened.error().message, exit_of(opened.error()));
+    }
+    telemetry = std::move(*opened);
+  }
   catch_stop_signals();
   second_signal_ends(kExitFailed);  // a network that is being measured may run for long
   Result<LocalDevice> device = open_device(flags);
@@ -257,7 +278,7 @@ int run(CLI::App& app, ConsumerFlags& flags) {
   }
   if (!device) {
     spdlog::error("cannot serve: {}", device.error().message);
-    return device.error().code == ErrorCode::InvalidArgument ? kExitUsage : kExitFailed;
+    return exit_of(device.error());
   }
   for (const std::string& note : device->notes) {
     spdlog::info("{}", note);
@@ -269,7 +290,7 @@ int run(CLI::App& app, ConsumerFlags& flags) {
   if (stop_signals() > 0) {
     return kExitDone;
   }
-  return serve(std::move(*device), std::move(*broker), flags);
+  return serve(std::move(*device), std::move(*broker), telemetry.get());
 }
 
 }  // namespace

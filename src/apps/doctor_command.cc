@@ -172,18 +172,16 @@ std::vector<Finding> check_machine(const fs::path& home, const std::string& id,
                                    "none yet: measured when it first serves, in about 20 s"});
   const Result<BoardProfile> board = find_board_profile(machine.board, home);
   if (board && board->busy.has_value()) {
-    findings.push_back(
-        {"power meter", State::Note,
-         fmt::format("none: energies here are estimates, time x {:.1f} W ({:.1f}-{:.1f}), {}, from "
-                     "the profile of {}",
-                     static_cast<double>(board->busy->value.count) / 1000,
-                     static_cast<double>(board->busy->low.count) / 1000,
-                     static_cast<double>(board->busy->high.count) / 1000,
-                     to_string(board->busy->evidence), machine.board)});
+    findings.push_back({"energies without a meter", State::Note,
+                        fmt::format("time x {:.1f} W ({:.1f}-{:.1f}), {}, from "
+                                    "the profile of {}",
+                                    static_cast<double>(board->busy->value.count) / 1000,
+                                    static_cast<double>(board->busy->low.count) / 1000,
+                                    static_cast<double>(board->busy->high.count) / 1000,
+                                    to_string(board->busy->evidence), machine.board)});
   } else {
-    findings.push_back({"power meter", State::Note,
-                        "none, and no figure for this board: tasks with an energy limit go "
-                        "elsewhere"});
+    findings.push_back({"energies without a meter", State::Note,
+                        "no figure for this board: tasks with an energy limit go elsewhere"});
   }
   return findings;
 }
@@ -229,7 +227,11 @@ int examine(const DoctorFlags& flags) {
   add(check_machine(home, "this-machine", flags.host_root));
   DiskFiles host(flags.host_root);
   DiskFiles own;
-  add(host_findings(discover(host, own), host));
+  const Discovery found = discover(host, own);
+  add(host_findings(found, host));
+  const std::unique_ptr<Mailbox> mailbox =
+      found.family == BoardFamily::RaspberryPi ? make_mailbox() : nullptr;
+  findings.push_back(meter_finding(found, host, mailbox.get()));
 
   const auto missing = std::count_if(findings.begin(), findings.end(), [](const Finding& finding) {
     return finding.state == State::Missing;

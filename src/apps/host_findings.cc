@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "apps/quantities.h"
+#include "telemetry/choose_meter.h"
 
 namespace juggler {
 namespace {
@@ -137,6 +138,21 @@ std::vector<Finding> host_findings(const Discovery& found, HostFiles& host) {
                         "boot with psi=1, where the kernel has CONFIG_PSI"});
   }
   return findings;
+}
+
+Finding meter_finding(const Discovery& found, HostFiles& host, Mailbox* mailbox) {
+  const Result<MeterChoice> choice = choose_meter("auto", found, host, mailbox);
+  if (!choice || choice->meter == nullptr) {
+    return {"power meter", State::Note, choice ? choice->why : choice.error().message};
+  }
+  const MeterFacts& facts = choice->meter->facts();
+  Finding finding{"power meter", State::Works,
+                  fmt::format("{}, {}", facts.name, to_string(facts.scope))};
+  if (const Fact<MeterReading> now = choice->meter->read({}); !facts.counter && now.value) {
+    finding.found +=
+        fmt::format(", {:.2f} W now", static_cast<double>(now.value->power.count) / 1000);
+  }
+  return finding;
 }
 
 }  // namespace juggler

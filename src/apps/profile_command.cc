@@ -19,7 +19,10 @@
 #include "files/board_profile.h"
 #include "inference/calibration_file.h"
 #include "inference/machine_profiler.h"
-#include "telemetry/host.h"
+#include "runtime/clock.h"
+#include "telemetry/discovery.h"
+#include "telemetry/host_files.h"
+#include "telemetry/host_sampler.h"
 
 namespace juggler {
 namespace {
@@ -37,10 +40,13 @@ std::string today() {
 
 // Two seconds of doing nothing: what else computes here.
 IdleState look_at_idle(const std::string& root) {
-  HostSampler host(root);
-  static_cast<void>(host.sample());
+  DiskFiles host(root);
+  DiskFiles own;
+  HostProbes probes(host, own, discover(host, own), nullptr);
+  SystemClock clock;
+  static_cast<void>(probes.sample(clock.now()));
   std::this_thread::sleep_for(kIdleWindow);
-  const HostSample sample = host.sample();
+  const HostSample sample = summary_of(probes.sample(clock.now()));
   return {sample.cpu_load_permille, sample.temperature_millicelsius};
 }
 

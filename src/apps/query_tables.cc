@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 
+#include "apps/host_line.h"
 #include "apps/json_fields.h"
 #include "apps/quantities.h"
 
@@ -80,11 +81,20 @@ std::string devices_text(const json& answer, const Screen& screen) {
   if (table.empty()) {
     return "No device has joined yet. A device joins by: juggler-consumer --broker URL --id NAME\n";
   }
-  return table.text(screen) + paragraph(
-                                  "A twin takes its times and energies from a board's profile. "
-                                  "Network: broker and wire, "
-                                  "both ways. In flight: tasks.",
-                                  screen);
+  std::string now;
+  for (const json& device : list_of(answer, "devices")) {
+    const auto host = device.find("host");
+    const std::string line = host != device.end() ? host_line(*host) : "";
+    if (!line.empty()) {
+      now += paragraph(text_of(device, "id") + " now: " + line + ".", screen);
+    }
+  }
+  return table.text(screen) + now +
+         paragraph(
+             "A twin takes its times and energies from a board's profile. "
+             "Network: broker and wire, "
+             "both ways. In flight: tasks.",
+             screen);
 }
 
 std::string models_text(const json& answer, const Screen& screen) {

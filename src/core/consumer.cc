@@ -360,9 +360,8 @@ void Consumer::beat() {
   heartbeat.incarnation = facts_.incarnation;
   heartbeat.draining = draining_;
   heartbeat.leaving = left_;
-  heartbeat.memory_free = memory_free();
-  heartbeat.cpu_load_permille = host_.cpu_load_permille;
-  heartbeat.temperature_millicelsius = host_.temperature_millicelsius;
+  heartbeat.host = host_;
+  heartbeat.host.memory_free = memory_free();
   for (const Lane& lane : lanes_) {
     if (lane.running.has_value()) {
       for (const Job& job : lane.running->jobs) {

@@ -9,6 +9,7 @@
 
 #include "core/controller_messages.h"
 #include "core/handles.h"
+#include "core/host_sample.h"
 #include "core/shared.h"
 #include "core/task.h"
 #include "core/units.h"
@@ -27,13 +28,6 @@ struct BatchReport {
   std::vector<EngineOutput> outputs;   // one per input, in order
   Micros compute;                      // decode, preprocess and run
   std::optional<EnergyFigure> energy;  // of the whole batch, above idle; absent if unknown
-};
-
-// What the machine looks like, for the heartbeat.
-struct HostSample {
-  std::optional<Bytes> memory_free;
-  std::optional<std::int64_t> cpu_load_permille;
-  std::optional<std::int64_t> temperature_millicelsius;
 };
 
 struct LinkUp {};

@@ -194,8 +194,9 @@ void Controller::on(const HeartbeatArrived& event) {
   const bool too_soon =
       device->liveness == Liveness::Suspect && now_ - device->last_heard < kEnrolmentTakes;
   fleet_.heard(*device, now_);
-  if (device->memory_free != heartbeat.memory_free) {
-    fleet_.find_to_change(heartbeat.device)->memory_free = heartbeat.memory_free;
+  fleet_.set_host(*device, heartbeat.host);
+  if (device->memory_free != heartbeat.host.memory_free) {
+    fleet_.find_to_change(heartbeat.device)->memory_free = heartbeat.host.memory_free;
   }
   adopt(heartbeat);
   if (heartbeat.leaving) {

@@ -10,6 +10,7 @@
 
 #include "core/device.h"
 #include "core/handles.h"
+#include "core/host_sample.h"
 #include "core/shared.h"
 #include "core/task.h"
 #include "core/units.h"
@@ -22,9 +23,7 @@ struct Heartbeat {
   std::int64_t incarnation = 0;
   bool draining = false;  // finishes what it has, takes nothing new
   bool leaving = false;   // its last one
-  std::optional<Bytes> memory_free;
-  std::optional<std::int64_t> cpu_load_permille;         // of all cores
-  std::optional<std::int64_t> temperature_millicelsius;  // of the hottest zone
+  HostSample host;
   std::vector<AttemptId> running;  // started attempts: a new leader adopts them
 
   friend bool operator==(const Heartbeat&, const Heartbeat&) = default;

@@ -10,7 +10,8 @@ constexpr std::array<Named<Evidence>, 5> kEvidence{{{Evidence::Measured, "measur
                                                     {Evidence::Derived, "derived"},
                                                     {Evidence::Estimated, "estimated"},
                                                     {Evidence::Assumed, "assumed"}}};
-constexpr std::array<Named<PowerScope>, 4> kScopes{{{PowerScope::ModuleRail, "module-rail"},
+constexpr std::array<Named<PowerScope>, 5> kScopes{{{PowerScope::ModuleRail, "module-rail"},
+                                                    {PowerScope::RailSum, "rail-sum"},
                                                     {PowerScope::BoardInput, "board-input"},
                                                     {PowerScope::Wall, "wall"},
                                                     {PowerScope::Package, "package"}}};

@@ -23,6 +23,7 @@ enum class Evidence {
 // What an energy or power figure includes. Joules of different scopes are not the same joules.
 enum class PowerScope {
   ModuleRail,  // the module's input rail (Jetson VDD_IN, POM_5V_IN)
+  RailSum,     // rails behind their regulators, added up (AGX Orin, Raspberry Pi 5): less than it
   BoardInput,  // the board's supply
   Wall,        // AC, with the supply's losses
   Package,     // a processor package (RAPL) or a share of one

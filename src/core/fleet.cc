@@ -83,6 +83,10 @@ void Fleet::heard(const DeviceState& device, Time now) {
   devices_[position_of(device)].last_heard = now;
 }
 
+void Fleet::set_host(const DeviceState& device, const HostSample& host) {
+  devices_[position_of(device)].host = host;
+}
+
 void Fleet::set_wake(const DeviceState& device, std::size_t lane, Time wake) {
   devices_[position_of(device)].lanes[lane].wake = wake;
 }

@@ -11,6 +11,7 @@
 
 #include "core/change_log.h"
 #include "core/device.h"
+#include "core/host_sample.h"
 #include "core/lane.h"
 #include "core/link.h"
 #include "core/moving_mean.h"
@@ -34,6 +35,7 @@ struct DeviceState {
   Liveness liveness = Liveness::Live;
   Time last_heard;
   std::optional<Bytes> memory_free;  // as of the last heartbeat
+  HostSample host;                   // likewise, for people: no decision reads it
   LinkLearning link;                 // broker and wire
   std::vector<Lane> lanes;           // one per processor, in the order of the facts
 
@@ -96,6 +98,7 @@ class Fleet {
   void erase(std::string_view id);
   // What no decision reads, and so changes nothing for them.
   void heard(const DeviceState& device, Time now);
+  void set_host(const DeviceState& device, const HostSample& host);
   void set_wake(const DeviceState& device, std::size_t lane, Time wake);
 
   // Whether any open batch anywhere has a lower priority.

@@ -18,7 +18,7 @@ namespace juggler {
 namespace {
 
 constexpr std::string_view kEvidenceNames = "measured, published, derived, estimated, assumed";
-constexpr std::string_view kScopeNames = "module-rail, board-input, wall, package";
+constexpr std::string_view kScopeNames = "module-rail, rail-sum, board-input, wall, package";
 constexpr std::int64_t kMilliwattsMax = 10'000'000;
 constexpr std::int64_t kMicrosMax = 600'000'000;
 constexpr std::int64_t kMicrojoulesMax = 10'000'000'000;

@@ -8,6 +8,7 @@
 #include "core/profile_point.h"
 #include "core/result.h"
 #include "runtime/controller_shell.h"
+#include "runtime/host_json.h"
 #include "wire/messages.h"
 #include "wire/version.h"
 
@@ -74,6 +75,9 @@ json devices(const Controller& controller, Time now) {
     }
     if (device.facts->idle.has_value()) {
       entry["idle_mw"] = device.facts->idle->count;
+    }
+    if (json host = host_json(device.host); !host.empty()) {
+      entry["host"] = std::move(host);
     }
     list.push_back(std::move(entry));
   }

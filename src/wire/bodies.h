@@ -13,11 +13,14 @@ namespace juggler::wire {
 void write_fields(JsonWriter& writer, const DeviceFacts& facts);
 void write_fields(JsonWriter& writer, const Heartbeat& heartbeat);
 void write_fields(JsonWriter& writer, const AttemptResult& result);
+// The object `host`: all of it but memory, load and temperature, which stand beside it.
+void write_host(JsonWriter& writer, const HostSample& host);
 void write_fields(JsonWriter& writer, const Outcome& outcome);
 
 // What is wrong with a field is the reader's error; validate() is the caller's to ask.
 DeviceFacts read_facts(ObjectReader& reader);
 Heartbeat read_heartbeat(ObjectReader& reader);
+void read_host(ObjectReader& heartbeat, HostSample& host);
 AttemptResult read_result(ObjectReader& reader);
 Outcome read_outcome(ObjectReader& reader);
 

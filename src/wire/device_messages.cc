@@ -257,15 +257,16 @@ Envelope encode_heartbeat(const Heartbeat& heartbeat) {
 }
 
 void write_fields(JsonWriter& writer, const Heartbeat& heartbeat) {
-  if (heartbeat.cpu_load_permille.has_value()) {
-    writer.integer("cpu_load_permille", *heartbeat.cpu_load_permille);
+  if (heartbeat.host.cpu_load_permille.has_value()) {
+    writer.integer("cpu_load_permille", *heartbeat.host.cpu_load_permille);
   }
   writer.text("device", heartbeat.device);
   writer.flag("draining", heartbeat.draining);
+  write_host(writer, heartbeat.host);
   writer.integer("incarnation", heartbeat.incarnation);
   writer.flag("leaving", heartbeat.leaving);
-  if (heartbeat.memory_free.has_value()) {
-    writer.integer("memory_bytes_free", heartbeat.memory_free->count);
+  if (heartbeat.host.memory_free.has_value()) {
+    writer.integer("memory_bytes_free", heartbeat.host.memory_free->count);
   }
   writer.integer("minor", kMinor);
   writer.begin_array("running");
@@ -273,8 +274,8 @@ void write_fields(JsonWriter& writer, const Heartbeat& heartbeat) {
     write_attempt(writer, id);
   }
   writer.end_array();
-  if (heartbeat.temperature_millicelsius.has_value()) {
-    writer.integer("temperature_millicelsius", *heartbeat.temperature_millicelsius);
+  if (heartbeat.host.temperature_millicelsius.has_value()) {
+    writer.integer("temperature_millicelsius", *heartbeat.host.temperature_millicelsius);
   }
 }
 
@@ -285,11 +286,12 @@ Heartbeat read_heartbeat(ObjectReader& reader) {
   heartbeat.draining = reader.boolean_or("draining", false);
   heartbeat.leaving = reader.boolean_or("leaving", false);
   if (const auto bytes = reader.optional_integer("memory_bytes_free", 0, INT64_MAX)) {
-    heartbeat.memory_free = Bytes{*bytes};
+    heartbeat.host.memory_free = Bytes{*bytes};
   }
-  heartbeat.cpu_load_permille = reader.optional_integer("cpu_load_permille", 0, 1000);
-  heartbeat.temperature_millicelsius =
+  heartbeat.host.cpu_load_permille = reader.optional_integer("cpu_load_permille", 0, 1000);
+  heartbeat.host.temperature_millicelsius =
       reader.optional_integer("temperature_millicelsius", -100'000, 250'000);
+  read_host(reader, heartbeat.host);
   reader.each("running", 1024,
               [&](ObjectReader& attempt) { heartbeat.running.push_back(read_attempt(attempt)); });
   return heartbeat;

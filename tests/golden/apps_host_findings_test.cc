@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "support/host_tree.h"
 
@@ -62,6 +63,17 @@ TEST(HostFindings, Limits_AreThoseOfThisProcess) {
             "2.50 cores (sys/fs/cgroup/system.slice/juggler.service/cpu.max), 2 GiB of memory "
             "(sys/fs/cgroup/system.slice/juggler.service/memory.max)");
   EXPECT_EQ(finding_of("raspberry-pi-4", "limits here").found, "none by control groups");
+}
+
+TEST(HostFindings, TheMeter_IsNamedWithItsScopeOrWithWhatMendsIt) {
+  HostTree orin = HostTree::fixture("orin-nano-jp6");
+  const Finding meter = meter_finding(discover(orin, orin), orin, nullptr);
+  EXPECT_EQ(meter.found, "ina3221 VDD_IN, module-rail, 5.16 W now");
+  EXPECT_EQ(meter.state, Finding::State::Works);
+  HostTree x86 = HostTree::fixture("x86-rapl");
+  x86.fail("sys/class/powercap/intel-rapl:0/energy_uj", EACCES);
+  EXPECT_NE(meter_finding(discover(x86, x86), x86, nullptr).found.find("sudo chmod a+r"),
+            std::string::npos);
 }
 
 TEST(HostFindings, AKernelWithoutPressure_IsNoted) {

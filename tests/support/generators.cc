@@ -77,8 +77,8 @@ rc::Gen<EnergyFigure> any_energy() {
     energy.value = energy.low + Microjoules{any_count(1'000'000'000)};
     energy.high = energy.value + Microjoules{any_count(1'000'000'000)};
     energy.evidence = any_evidence();
-    energy.scope = any_of(
-        {PowerScope::ModuleRail, PowerScope::BoardInput, PowerScope::Wall, PowerScope::Package});
+    energy.scope = any_of({PowerScope::ModuleRail, PowerScope::RailSum, PowerScope::BoardInput,
+                           PowerScope::Wall, PowerScope::Package});
     return energy;
   });
 }
@@ -155,6 +155,24 @@ rc::Gen<AttemptResult> any_result() {
   });
 }
 
+// All that stands in a heartbeat's object `host`, beside what is there.
+HostSample any_host(HostSample host) {
+  const auto any_share = [] { return maybe(rc::gen::inRange<std::int64_t>(0, 1001)); };
+  host.age = Micros{any_count(1'000'000'000)};
+  host.gpu_load_permille = any_share();
+  host.memory_pressure_permille = any_share();
+  host.gpu_clock_hz = maybe(rc::gen::inRange<std::int64_t>(0, 2'000'000'000));
+  host.dla_active = maybe(rc::gen::inRange<std::int64_t>(0, 3));
+  host.throttled = maybe(rc::gen::arbitrary<bool>());
+  host.under_voltage = maybe(rc::gen::arbitrary<bool>());
+  host.received_bytes_per_s = maybe(rc::gen::inRange<std::int64_t>(0, INT64_MAX));
+  host.sent_bytes_per_s = any_share();
+  host.power_mode = *any_text(0, 20);
+  const EnergyFigure figure = *any_energy();
+  host.power = PowerNow{{any_count(1'000'000)}, figure.scope, figure.evidence};
+  return host;
+}
+
 rc::Gen<Heartbeat> any_heartbeat() {
   return rc::gen::exec([] {
     Heartbeat beat;
@@ -162,10 +180,13 @@ rc::Gen<Heartbeat> any_heartbeat() {
     beat.incarnation = any_count(INT64_MAX);
     beat.draining = *rc::gen::arbitrary<bool>();
     beat.leaving = *rc::gen::arbitrary<bool>();
-    beat.memory_free = maybe(rc::gen::map(rc::gen::inRange<std::int64_t>(0, INT64_MAX),
-                                          [](std::int64_t n) { return Bytes{n}; }));
-    beat.cpu_load_permille = maybe(rc::gen::inRange<std::int64_t>(0, 1001));
-    beat.temperature_millicelsius = maybe(rc::gen::inRange<std::int64_t>(-100'000, 250'001));
+    beat.host.memory_free = maybe(rc::gen::map(rc::gen::inRange<std::int64_t>(0, INT64_MAX),
+                                               [](std::int64_t n) { return Bytes{n}; }));
+    beat.host.cpu_load_permille = maybe(rc::gen::inRange<std::int64_t>(0, 1001));
+    beat.host.temperature_millicelsius = maybe(rc::gen::inRange<std::int64_t>(-100'000, 250'001));
+    if (*rc::gen::arbitrary<bool>()) {
+      beat.host = any_host(beat.host);
+    }
     beat.running.resize(static_cast<std::size_t>(any_int(0, 4)));
     std::generate(beat.running.begin(), beat.running.end(), any_attempt);
     return beat;

@@ -43,9 +43,9 @@ TEST(Consumer, Heartbeat_CarriesTheHostAndWhatRuns) {
   harness.dispatch("waiting");
   harness.advance(seconds(1));
   const Heartbeat beat = harness.all<SendHeartbeat>().back().heartbeat;
-  EXPECT_EQ(beat.memory_free, mebibytes(300));
-  EXPECT_EQ(beat.cpu_load_permille, 250);
-  EXPECT_EQ(beat.temperature_millicelsius, 51'000);
+  EXPECT_EQ(beat.host.memory_free, mebibytes(300));
+  EXPECT_EQ(beat.host.cpu_load_permille, 250);
+  EXPECT_EQ(beat.host.temperature_millicelsius, 51'000);
   ASSERT_EQ(beat.running.size(), 1U);
   EXPECT_EQ(beat.running[0].task.id, "running");
 }

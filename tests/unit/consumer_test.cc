@@ -46,11 +46,11 @@ TEST(Consumer, TwinsMemory_IsItsBoardsLessWhatHasRunThere) {
   host.sample.memory_free = mebibytes(20'000);
   harness.step(host);
   harness.link_up();
-  EXPECT_EQ(harness.all<SendHeartbeat>().back().heartbeat.memory_free, mebibytes(2000));
+  EXPECT_EQ(harness.all<SendHeartbeat>().back().heartbeat.host.memory_free, mebibytes(2000));
   harness.dispatch("t");
   harness.finish();
   harness.advance(seconds(2));
-  EXPECT_EQ(harness.all<SendHeartbeat>().back().heartbeat.memory_free, mebibytes(1900));
+  EXPECT_EQ(harness.all<SendHeartbeat>().back().heartbeat.host.memory_free, mebibytes(1900));
 }
 
 TEST(Consumer, Dispatch_StartsAtOnceOnAnIdleProcessor) {

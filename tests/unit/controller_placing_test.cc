@@ -272,12 +272,12 @@ TEST(Controller, HeartbeatSaysMemoryIsShort_TheTaskWaitsForIt) {
   harness.lead_with(
       {device("d").serves(variant("n-fp32"), milliseconds(50), energy_mj(1), mebibytes(100))});
   Heartbeat beat;
-  beat.memory_free = mebibytes(10);
+  beat.host.memory_free = mebibytes(10);
   harness.heartbeat("d", beat);
   harness.submit(submission("t"));
   EXPECT_TRUE(harness.dispatches().empty());
   EXPECT_NE(harness.controller().tasks().find(TaskKey{"reply_to:replies", "t"}), nullptr);
-  beat.memory_free = mebibytes(200);
+  beat.host.memory_free = mebibytes(200);
   harness.heartbeat("d", beat);
   harness.advance(milliseconds(600));
   EXPECT_EQ(harness.last_dispatch().attempt.task.id, "t");

@@ -43,8 +43,8 @@ TEST(Names, Evidence_RoundTrips) {
 }
 
 TEST(Names, PowerScope_RoundTrips) {
-  for (const PowerScope value :
-       {PowerScope::ModuleRail, PowerScope::BoardInput, PowerScope::Wall, PowerScope::Package}) {
+  for (const PowerScope value : {PowerScope::ModuleRail, PowerScope::RailSum,
+                                 PowerScope::BoardInput, PowerScope::Wall, PowerScope::Package}) {
     EXPECT_EQ(parse_power_scope(to_string(value)), value);
   }
   EXPECT_FALSE(parse_power_scope("").has_value());

@@ -49,6 +49,22 @@ TEST_F(QueriesTest, Devices_AreListedWithTheirProcessors) {
   EXPECT_EQ(answer["devices"][0]["processors"][0]["window_batches"], 2);
 }
 
+TEST_F(QueriesTest, Devices_SayWhatTheirLastHeartbeatSaidOfTheMachine) {
+  EXPECT_FALSE(ask("devices")["devices"][0].contains("host"));
+  Heartbeat beat;
+  beat.host.power = PowerNow{{5120}, PowerScope::ModuleRail, Evidence::Measured};
+  beat.host.throttled = true;
+  beat.host.power_mode = "15W";
+  harness_.heartbeat("a", beat);
+  const json host = ask("devices")["devices"][0]["host"];
+  EXPECT_EQ(host["power_mw"], 5120);
+  EXPECT_EQ(host["power_scope"], "module-rail");
+  EXPECT_EQ(host["power_evidence"], "measured");
+  EXPECT_EQ(host["throttled"], true);
+  EXPECT_EQ(host["power_mode"], "15W");
+  EXPECT_FALSE(host.contains("gpu_load_permille"));
+}
+
 TEST_F(QueriesTest, Models_AreListedByVariantWithTheirPlacements) {
   const json answer = ask("models");
   ASSERT_EQ(answer["models"].size(), 2U);

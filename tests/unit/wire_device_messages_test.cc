@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "support/builders.h"
 #include "support/json_edit.h"
 #include "wire/messages.h"
@@ -36,9 +38,13 @@ Envelope heartbeat_message() {
   Heartbeat beat;
   beat.device = "pi-1";
   beat.incarnation = 4;
-  beat.memory_free = Bytes{5};
-  beat.cpu_load_permille = 10;
-  beat.temperature_millicelsius = 40'000;
+  beat.host.memory_free = Bytes{5};
+  beat.host.cpu_load_permille = 10;
+  beat.host.temperature_millicelsius = 40'000;
+  beat.host.throttled = false;
+  beat.host.power_mode = "15W";
+  beat.host.power = PowerNow{{5120}, PowerScope::ModuleRail, Evidence::Measured};
+  beat.host.age = Micros{250'000};
   beat.running = {dispatch().attempt};
   return wire::encode_heartbeat(beat);
 }
@@ -229,10 +235,17 @@ TEST(WireHeartbeat, FieldOfTheWrongType_IsRefusedByName) {
                                                         {"memory_bytes_free", -1},
                                                         {"cpu_load_permille", 1001},
                                                         {"temperature_millicelsius", 1e9},
+                                                        {"host", 5},
+                                                        {"host/power_mw", -1},
+                                                        {"host/power_scope", "roof"},
+                                                        {"host/throttled", 1},
+                                                        {"host/age_us", "old"},
                                                         {"running", 5},
                                                         {"running", json::array({1})}};
   for (const auto& [field, value] : wrong) {
-    expect_names(wire::decode_heartbeat(with(heartbeat_message(), "/" + field, value)), field);
+    std::string name = field;
+    std::replace(name.begin(), name.end(), '/', '.');
+    expect_names(wire::decode_heartbeat(with(heartbeat_message(), "/" + field, value)), name);
   }
   expect_names(wire::decode_heartbeat(without(heartbeat_message(), "/running/0/epoch")),
                "running[0].epoch");
@@ -243,8 +256,8 @@ TEST(WireHeartbeat, OptionalFieldsMissingOrNull_AreUnknown) {
   envelope = with(envelope, "/cpu_load_permille", nullptr);
   const auto decoded = wire::decode_heartbeat(envelope);
   ASSERT_TRUE(decoded.has_value());
-  EXPECT_FALSE(decoded->memory_free.has_value());
-  EXPECT_FALSE(decoded->cpu_load_permille.has_value());
+  EXPECT_FALSE(decoded->host.memory_free.has_value());
+  EXPECT_FALSE(decoded->host.cpu_load_permille.has_value());
 }
 
 TEST(WireHeartbeat, OfAnotherDeviceThanItsRoutingKey_IsRefused) {
