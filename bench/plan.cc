@@ -131,7 +131,8 @@ class MovingFleet {
     fresh.profile = chosen.profile;
     fresh.hoped = chosen.hoped;
     lane.join(chosen.batch, fresh,
-              {.task = task.number, .due = chosen.due, .patient = true, .bytes = task.bytes});
+              {.task = task.number, .due = chosen.due, .patient = true, .bytes = task.bytes},
+              chosen.position);
     send(chosen.device);
   }
 

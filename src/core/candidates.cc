@@ -107,6 +107,7 @@ bool Judge::fit(const Scene& scene, const Alone& alone, Candidate& candidate) co
         timeline_.join(i, task.priority, candidate.due, in_the_end, task.bytes);
     if (found.in_time) {
       candidate.batch = batch.id;
+      candidate.position = static_cast<std::uint32_t>(found.position);
       candidate.tasks = batch.tasks + 1;
       candidate.hoped = std::max(batch.hoped, candidate.tasks);
       candidate.latency = grown.mean + margin_of_one(grown.spread, 1645);
@@ -135,6 +136,7 @@ bool Judge::open_batch(const Scene& scene, const Alone& alone, Candidate& candid
     candidate.latency = alone.late(1645);
     candidate.finish = found.end_late + scene.back();
     candidate.hoped = tasks;
+    candidate.position = static_cast<std::uint32_t>(found.position);
     share_of_opening(batch, tasks, candidate);
     return found.in_time;
   }
@@ -204,8 +206,7 @@ void Judge::add_figures(const Scene& scene, const Alone& alone, Candidate& candi
   const Micros wait = candidate.finish - scene.question.now;
   candidate.cost_uj += scene.worth(latency_mw, wait, candidate.accuracy);
   // Whichever keeps others away longer.
-  candidate.occupies =
-      std::max(candidate.occupies, scene.lane.pace.transfer(scene.task().bytes));
+  candidate.occupies = std::max(candidate.occupies, scene.lane.pace.transfer(scene.task().bytes));
   candidate.price_uj = objective.prices ? scene.lane.price_mw * candidate.occupies.count / 1000 : 0;
   if (objective.prices || objective.loading) {
     ask(scene, candidate);

@@ -37,10 +37,11 @@ struct Candidate {
   std::uint64_t queued = 0;   // tasks in flight and in line there, for policies that balance load
 
   // The batch that it would be part of.
-  std::uint64_t batch = 0;  // an open one; 0: a new one
-  int tasks = 1;            // in it, with this one
-  int hoped = 1;            // tasks expected in it when it goes out
-  Time due;                 // when its computing must have ended
+  std::uint64_t batch = 0;     // an open one; 0: a new one
+  std::uint32_t position = 0;  // where in line the batch would stand
+  int tasks = 1;               // in it, with this one
+  int hoped = 1;               // tasks expected in it when it goes out
+  Time due;                    // when its computing must have ended
 
   // What it would ask for if nobody were in its way: its share of the time of a batch as full as
   // the deadline allows, and what that would cost with its price (core/prices.h).

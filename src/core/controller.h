@@ -166,6 +166,7 @@ class Controller {
   void lane_due(const ControllerTimer& timer);
   void refresh(const std::string& device, const std::string& processor);
   void refresh_all(const std::string& device);
+  void make_room(const std::string& device, std::size_t lane, int priority);
   void send_away_late(const std::string& device, std::size_t lane);
   void dispatch(const std::string& device, std::size_t lane, std::uint64_t batch);
   bool has_room(const DeviceState& device, const Lane& lane);

@@ -63,8 +63,8 @@ bool Controller::may_be_loaded_by(const TaskRecord& record, const Candidate& can
          within_energy(alone, 1, record.submission.requirements.max_energy);
 }
 
-// A processor that has work is kept from it only while no other loads, or a burst would find all of
-// them loading.
+// A processor that has work is kept from it only while no other loads, or a burst would find all
+// of them loading. Loading may come on top of its window: a busy one's is never seen with room.
 bool Controller::may_load(const Candidate& candidate) const {
   const DeviceState& device = fleet_.devices()[candidate.device];
   const Lane& lane = device.lanes[candidate.lane];
@@ -76,7 +76,7 @@ bool Controller::may_load(const Candidate& candidate) const {
     return std::any_of(other.in_flight.begin(), other.in_flight.end(),
                        [](const BatchInFlight& batch) { return batch.loads; });
   };
-  return lane.in_flight.size() < static_cast<std::size_t>(processor.window_batches) &&
+  return lane.in_flight.size() <= static_cast<std::size_t>(processor.window_batches) &&
          std::none_of(fleet_.devices().begin(), fleet_.devices().end(),
                       [&](const DeviceState& other) {
                         return std::any_of(other.lanes.begin(), other.lanes.end(), loads);

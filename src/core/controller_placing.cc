@@ -5,8 +5,8 @@
 #include "core/check.h"
 #include "core/controller.h"
 
-// This file: which task goes into which line, and which wait for none. When a line's batches go out
-// is in controller_lines.cc.
+// This file: which task goes into which line, and which wait for none. When a line's batches go
+// out is in controller_lines.cc.
 
 namespace juggler {
 
@@ -90,15 +90,40 @@ void Controller::place(TaskRecord& record, const Candidate& candidate) {
       .patient = planner_.objective().batching == Batching::Planned && record.deadline_stated,
       .bytes = record.submission.payload.size.count,
       .joined_at = fleet_.arrivals.count()};
-  lane.join(candidate.batch, fresh, member);
+  lane.join(candidate.batch, fresh, member, candidate.position);
   tasks_.enter_line(record, {device.facts->id, candidate.lane, fresh.id});
   record.waiting_for =
       "its turn on " + device.facts->id + "/" + device.facts->processors[candidate.lane].id;
   const std::string id = device.facts->id;
   if (planner_.over_lower_priorities()) {
-    send_away_late(id, candidate.lane);
+    make_room(id, candidate.lane, record.submission.requirements.priority);
   }
   serve(id, candidate.lane);
+}
+
+// Whoever is less urgent and stands before somebody of this priority who would not be in time then
+// goes behind: the least urgent first, of these the last in line. Who is late there looks
+// elsewhere.
+void Controller::make_room(const std::string& device_id, std::size_t lane_index, int priority) {
+  while (true) {
+    DeviceState& device = *fleet_.find_to_change(device_id);
+    Lane& lane = device.lanes[lane_index];
+    build_timeline(device, lane);
+    const Line& line = *lane.line;
+    const std::size_t in_need = timeline_.last_short(priority);
+    std::size_t least = in_need;
+    for (std::size_t i = 0; i < in_need; ++i) {
+      if (line[i].priority < priority &&
+          (least == in_need || line[i].priority <= line[least].priority)) {
+        least = i;
+      }
+    }
+    if (least == in_need) {
+      break;
+    }
+    lane.move_back(least, in_need);
+  }
+  send_away_late(device_id, lane_index);
 }
 
 // Takes a task out of the line in which it stands; it is among those that wait in none.
@@ -167,6 +192,7 @@ void Controller::reconsider(TaskRecord& record) {
   const auto at = std::find_if(line.begin(), line.end(),
                                [&](const OpenBatch& batch) { return batch.id == before.batch; });
   OpenBatch fresh = *at;
+  const auto position = static_cast<std::size_t>(at - line.begin());
   const std::vector<Member>& members = lane.members_of(before.batch);
   const Member member = *std::find_if(members.begin(), members.end(),
                                       [&](const Member& one) { return one.task == record.number; });
@@ -179,7 +205,7 @@ void Controller::reconsider(TaskRecord& record) {
   }
   fresh.id = alone ? ++last_batch_ : before.batch;
   Lane& again = fleet_.find_to_change(before.device)->lanes[before.lane];
-  again.join(alone ? 0 : before.batch, fresh, member);
+  again.join(alone ? 0 : before.batch, fresh, member, position);
   tasks_.enter_line(record, {before.device, before.lane, fresh.id});
 }
 

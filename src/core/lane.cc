@@ -15,13 +15,6 @@ constexpr std::int64_t kSamplesMin = 8;
 // 64 bits, whatever a device announces.
 constexpr Micros kSpreadMax = seconds(30);
 
-bool runs_before(const OpenBatch& a, const OpenBatch& b) {
-  if (a.priority != b.priority) {
-    return a.priority > b.priority;
-  }
-  return a.due != b.due ? a.due < b.due : a.id < b.id;
-}
-
 }  // namespace
 
 BatchCost corrected(const BatchCost& cost, const LaneLearned& learned, std::size_t profile) {
@@ -103,59 +96,72 @@ const std::vector<Member>& Lane::members_of(std::uint64_t batch) const {
   return members[position_of(batch)].second;
 }
 
-void Lane::replace(std::uint64_t batch) {
+void Lane::work_out(std::uint64_t batch) {
   auto changed = std::make_shared<Line>(*line);
   const auto at = std::find_if(changed->begin(), changed->end(),
                                [&](const OpenBatch& entry) { return entry.id == batch; });
   JUGGLER_CHECK(at != changed->end(), "only open batches change");
-  OpenBatch entry = *at;
-  changed->erase(at);
   const std::size_t position = position_of(batch);
   const std::vector<Member>& of_batch = members[position].second;
   if (of_batch.empty()) {
+    changed->erase(at);
     members.erase(members.begin() + static_cast<std::ptrdiff_t>(position));
   } else {
-    entry.tasks = static_cast<int>(of_batch.size());
-    entry.hoped = std::max(entry.hoped, entry.tasks);
-    entry.priority = of_batch.front().priority;
-    entry.due = of_batch.front().due;
-    entry.patient = true;
-    entry.bytes = 0;
+    at->tasks = static_cast<int>(of_batch.size());
+    at->hoped = std::max(at->hoped, at->tasks);
+    at->priority = of_batch.front().priority;
+    at->due = of_batch.front().due;
+    at->patient = true;
+    at->bytes = 0;
     for (const Member& member : of_batch) {
-      entry.priority = std::max(entry.priority, member.priority);
-      entry.due = std::min(entry.due, member.due);
-      entry.patient = entry.patient && member.patient;
-      entry.bytes += member.bytes;
+      at->priority = std::max(at->priority, member.priority);
+      at->due = std::min(at->due, member.due);
+      at->patient = at->patient && member.patient;
+      at->bytes += member.bytes;
     }
-    changed->insert(std::upper_bound(changed->begin(), changed->end(), entry, runs_before), entry);
   }
   line = std::move(changed);
 }
 
-void Lane::join(std::uint64_t batch, const OpenBatch& fresh, const Member& member) {
+void Lane::join(std::uint64_t batch, const OpenBatch& fresh, const Member& member,
+                std::size_t position) {
+  JUGGLER_CHECK(position <= line->size(), "a line has no gaps");
+  auto changed = std::make_shared<Line>(*line);
+  const auto to = changed->begin() + static_cast<std::ptrdiff_t>(position);
   if (batch == 0) {
-    auto longer = std::make_shared<Line>(*line);
-    longer->push_back(fresh);
-    line = std::move(longer);
+    changed->insert(to, fresh);
     members.emplace_back(fresh.id, std::vector<Member>{member});
-    replace(fresh.id);
-    return;
+  } else {
+    const auto at = std::find_if(changed->begin(), changed->end(),
+                                 [&](const OpenBatch& entry) { return entry.id == batch; });
+    JUGGLER_CHECK(to <= at && at != changed->end(), "a batch that grows does not move back");
+    std::rotate(to, at, at + 1);
+    members[position_of(batch)].second.push_back(member);
   }
-  members[position_of(batch)].second.push_back(member);
-  replace(batch);
+  line = std::move(changed);
+  work_out(batch == 0 ? fresh.id : batch);
+}
+
+void Lane::move_back(std::size_t from, std::size_t to) {
+  auto changed = std::make_shared<Line>(*line);
+  const auto begin = changed->begin();
+  std::rotate(begin + static_cast<std::ptrdiff_t>(from),
+              begin + static_cast<std::ptrdiff_t>(from) + 1,
+              begin + static_cast<std::ptrdiff_t>(to) + 1);
+  line = std::move(changed);
 }
 
 void Lane::leave(std::uint64_t batch, std::uint64_t task) {
   std::vector<Member>& of_batch = members[position_of(batch)].second;
   of_batch.erase(std::find_if(of_batch.begin(), of_batch.end(),
                               [&](const Member& member) { return member.task == task; }));
-  replace(batch);
+  work_out(batch);
 }
 
 std::vector<Member> Lane::take(std::uint64_t batch) {
   std::vector<Member> taken;
   std::swap(taken, members[position_of(batch)].second);
-  replace(batch);
+  work_out(batch);
   return taken;
 }
 

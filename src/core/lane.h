@@ -43,7 +43,8 @@ struct OpenBatch {
   bool patient = false;        // none of its tasks minds being held back while others can join
 };
 
-// In the order in which the batches will run: the most urgent first, then by due time, then id.
+// In the order in which the batches will run: the most urgent first, then by due time, but for
+// those who let others go first (Timeline::insert()).
 using Line = std::vector<OpenBatch>;
 
 // A task of an open batch.
@@ -83,8 +84,8 @@ struct Lane {
   struct Flight {
     bool any = false;
     Time head_since;
-    Micros head;  // the mean of the first batch
-    Micros rest;  // of all others
+    Micros head;      // the mean of the first batch
+    Micros rest;      // of all others
     Time not_before;  // when the last of them is computed at the earliest, whatever the first does:
                       // each has to be on the device before it can run
     std::int64_t variance_us2 = 0;
@@ -98,8 +99,12 @@ struct Lane {
   // Tasks in flight and in line.
   std::uint64_t queued() const;
 
-  // Adds a task to an open batch (0: a new one with this id), which moves to its place in line.
-  void join(std::uint64_t batch, const OpenBatch& fresh, const Member& member);
+  // Adds a task to an open batch (0: a new one with this id), which stands at this position then:
+  // of the line as it is, and not behind where the batch stood.
+  void join(std::uint64_t batch, const OpenBatch& fresh, const Member& member,
+            std::size_t position);
+  // Moves the batch at position `from` back, so that it stands at `to`.
+  void move_back(std::size_t from, std::size_t to);
   // Takes a task out; an empty batch leaves the line.
   void leave(std::uint64_t batch, std::uint64_t task);
   // Takes a whole batch out of the line.
@@ -108,7 +113,7 @@ struct Lane {
 
  private:
   std::size_t position_of(std::uint64_t batch) const;  // in `members`
-  void replace(std::uint64_t batch);  // works its entry of the line out anew from its members
+  void work_out(std::uint64_t batch);  // its entry of the line, anew from its members
 };
 
 // Above this a time is too long for any deadline.

@@ -34,7 +34,12 @@ constexpr std::int64_t kAheadZPermille = 4000;
 constexpr Micros kAheadMargin = milliseconds(1);
 
 bool too_much_in_flight(const DeviceState& device, const Lane& lane, int window_batches, Time now) {
-  if (lane.in_flight.size() <= static_cast<std::size_t>(window_batches)) {
+  const std::size_t in_flight = lane.in_flight.size();
+  const auto window = static_cast<std::size_t>(window_batches);
+  // Loading may come on top.
+  const bool loads = std::any_of(lane.in_flight.begin(), lane.in_flight.end(),
+                                 [](const BatchInFlight& batch) { return batch.loads; });
+  if (in_flight <= window || (loads && in_flight == window + 1)) {
     return false;
   }
   Lane before;
@@ -44,7 +49,7 @@ bool too_much_in_flight(const DeviceState& device, const Lane& lane, int window_
   const Lane::Backlog backlog = device.backlog(before, now);
   const std::int64_t spread = device.network_spread().count;
   const Micros ahead = margin_of(backlog.variance_us2 + spread * spread, kAheadZPermille);
-  return lane.in_flight.size() > kInFlightBatchesMax ||
+  return in_flight > kInFlightBatchesMax ||
          now + backlog.mean > lane.in_flight.back().there + ahead + kAheadMargin;
 }
 
@@ -138,9 +143,9 @@ void InvariantChecker::check_prediction(const Dispatch& dispatch, const Controll
                            dispatch.attempt.task.id, predicted.count, why->remaining.count));
     }
   }
-  // The rule of one deadline per attempt: after twice its prediction, which never passes the task's
-  // deadline, and a grace it has its result, or counts as lost. It runs only while the broker is
-  // there.
+  // The rule of one deadline per attempt: after twice its prediction, which never passes the
+  // task's deadline, and a grace it has its result, or counts as lost. It runs only while the
+  // broker is there.
   const Lane* lane = lane_of(controller, dispatch);
   const std::optional<Micros> overdue =
       lane != nullptr ? overdue_after(*lane, dispatch) : std::nullopt;

@@ -328,7 +328,8 @@ class RandomFleet {
                .priority = task.priority,
                .due = chosen.due,
                .patient = task.deadline_stated,
-               .bytes = task.bytes});
+               .bytes = task.bytes},
+              chosen.position);
   }
 
   Rng rng_;

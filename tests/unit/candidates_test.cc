@@ -109,8 +109,13 @@ TEST(Candidates, Finish_CountsWhatIsInFlight) {
 
 // Lets a batch of one task stand in the line of the scene's processor.
 void add_in_line(Scene& scene, std::uint64_t batch, Time due, int priority = 0) {
+  const Line& line = *lane_of(scene).line;
+  const auto before = std::find_if(line.begin(), line.end(), [&](const OpenBatch& other) {
+    return priority != other.priority ? priority > other.priority : due < other.due;
+  });
   lane_of(scene).join(0, {.id = batch, .profile = 0},
-                      {.task = batch, .priority = priority, .due = due, .patient = true});
+                      {.task = batch, .priority = priority, .due = due, .patient = true},
+                      static_cast<std::size_t>(before - line.begin()));
 }
 
 TEST(Candidates, Finish_CountsBatchesThatAreDueBeforeOnly) {
@@ -175,7 +180,7 @@ TEST(Candidates, OpenBatchInWhichItsShareIsTooDear_IsPassedOver) {
   EXPECT_EQ(scene.only().verdict, Verdict::EnergyOver);
   for (std::uint64_t task = 21; task <= 23; ++task) {
     lane_of(scene).join(task == 21 ? 0 : 9, {.id = 9, .profile = 0},
-                        {.task = task, .due = kNow + milliseconds(600), .patient = true});
+                        {.task = task, .due = kNow + milliseconds(600), .patient = true}, 1);
   }
   EXPECT_EQ(scene.only().batch, 9U);  // with it four: 40 mJ each
 }

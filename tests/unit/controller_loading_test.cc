@@ -73,6 +73,23 @@ TEST(Loading, TimeEnough_TheTaskItselfWaitsForTheLoad) {
   EXPECT_EQ(harness.last_dispatch().device, "frugal");
 }
 
+// A busy processor's window is full whenever a task comes: it would never load what all ask for.
+TEST(Loading, WindowIsFull_ACopyLoadsTheBetterVariantAllTheSame) {
+  DeviceFacts facts = device("d")
+                          .window(1)
+                          .serves(variant("small-fp32", 60), milliseconds(10), energy_mj(10))
+                          .serves(variant("large-fp32", 80), milliseconds(50), energy_mj(50));
+  for (Profile& profile : facts.processors[0].profiles) {
+    profile.load = profile.variant == "small-fp32" ? milliseconds(500) : Micros{0};
+  }
+  ControllerHarness harness(without_hedges());
+  harness.lead_with({facts});
+  harness.submit(submission("running").min_accuracy(80).deadline(seconds(2)));
+  ASSERT_EQ(harness.dispatches().size(), 1U);
+  harness.submit(submission("t").deadline(milliseconds(200)));
+  EXPECT_EQ(harness.controller().stats().loaded_ahead, 1U);
+}
+
 TEST(Loading, WhatALoadTook_IsNotLearnedAsTheNetwork) {
   ControllerHarness harness(without_hedges());
   harness.lead_with({loads_in("d", seconds(1), 20)});

@@ -128,11 +128,36 @@ TEST(Controller, UrgentTask_GoesBeforeWhatWaitsInItsPrediction) {
   harness.submit(submission("running"));
   harness.submit(submission("waiting"));
   harness.submit(submission("urgent").priority(9).deadline(milliseconds(650)));
-  EXPECT_EQ(harness.controller().explain("urgent")->candidates[0].verdict,
-            Verdict::WindowFull);
+  EXPECT_EQ(harness.controller().explain("urgent")->candidates[0].verdict, Verdict::WindowFull);
   harness.submit(submission("second").deadline(milliseconds(650)));
-  EXPECT_EQ(harness.controller().explain("second")->candidates[0].verdict,
-            Verdict::QueueTooLong);
+  EXPECT_EQ(harness.controller().explain("second")->candidates[0].verdict, Verdict::QueueTooLong);
+}
+
+TEST(Controller, UrgentTaskWithTime_LetsTheLessUrgentGoFirst) {
+  ControllerHarness harness;
+  harness.lead_with({one_slot("d", milliseconds(100))});
+  harness.submit(submission("running"));
+  harness.submit(submission("soon").deadline(milliseconds(250)));
+  harness.submit(submission("urgent").priority(9).deadline(seconds(5)));
+  std::vector<std::string> order;
+  for (int i = 0; i < 2; ++i) {
+    harness.advance(milliseconds(100));
+    harness.result(result_of(harness.last_dispatch()));
+    order.push_back(harness.last_dispatch().attempt.task.id);
+  }
+  EXPECT_EQ(order, (std::vector<std::string>{"soon", "urgent"}));
+}
+
+TEST(Controller, UrgentTaskWithLittleTime_GoesFirstWhereverTheLessUrgentGoThen) {
+  ControllerHarness harness;
+  harness.lead_with({one_slot("d", milliseconds(100))});
+  harness.submit(submission("running"));
+  harness.submit(submission("soon").deadline(milliseconds(250)));
+  harness.submit(submission("urgent").priority(9).deadline(milliseconds(320)));
+  EXPECT_EQ(harness.outcomes().size(), 1U);
+  harness.advance(milliseconds(100));
+  harness.result(result_of(harness.last_dispatch()));
+  EXPECT_EQ(harness.last_dispatch().attempt.task.id, "urgent");
 }
 
 // 1 ms of computing at the end of a way of 3 ms: the first result comes after 4 ms, when the window

@@ -62,23 +62,26 @@ Member member(std::uint64_t task, std::int64_t due_us, int priority = 0) {
 
 TEST(Lane, Line_IsInTheOrderInWhichBatchesRun) {
   Lane lane;
-  lane.join(0, {.id = 1}, member(10, 500));
-  lane.join(0, {.id = 2}, member(11, 300));
+  lane.join(0, {.id = 1}, member(10, 500), 0);
+  lane.join(0, {.id = 2}, member(11, 300), 0);
   ASSERT_EQ(lane.line->size(), 2U);
   EXPECT_EQ((*lane.line)[0].id, 2U);
-  lane.join(1, {}, member(12, 100, 4));  // makes its batch the more urgent one
+  lane.join(1, {}, member(12, 100, 4), 0);  // makes its batch the more urgent one
   EXPECT_EQ((*lane.line)[0].id, 1U);
   EXPECT_EQ((*lane.line)[0].tasks, 2);
   EXPECT_EQ((*lane.line)[0].due, Time{100});
   EXPECT_EQ((*lane.line)[0].priority, 4);
   lane.leave(1, 12);
-  EXPECT_EQ((*lane.line)[1].due, Time{500});
-  EXPECT_EQ((*lane.line)[1].priority, 0);
+  EXPECT_EQ((*lane.line)[0].due, Time{500});
+  EXPECT_EQ((*lane.line)[0].priority, 0);
+  lane.move_back(0, 1);
+  EXPECT_EQ((*lane.line)[1].id, 1U);
+  EXPECT_EQ(lane.members_of(1).size(), 1U);
 }
 
 TEST(Lane, LastTaskLeaves_TheBatchIsGone) {
   Lane lane;
-  lane.join(0, {.id = 1}, member(10, 500));
+  lane.join(0, {.id = 1}, member(10, 500), 0);
   lane.leave(1, 10);
   EXPECT_TRUE(lane.line->empty());
   EXPECT_TRUE(lane.members.empty());
@@ -86,9 +89,9 @@ TEST(Lane, LastTaskLeaves_TheBatchIsGone) {
 
 TEST(Lane, Line_LeavesTheOldOneToWhoHoldsIt) {
   Lane lane;
-  lane.join(0, {.id = 1}, member(10, 500));
+  lane.join(0, {.id = 1}, member(10, 500), 0);
   const std::shared_ptr<const Line> kept = lane.line;
-  lane.join(1, {}, member(11, 400));
+  lane.join(1, {}, member(11, 400), 0);
   EXPECT_EQ(kept->front().tasks, 1);
 }
 

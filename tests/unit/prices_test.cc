@@ -162,7 +162,7 @@ struct Hoping {
   Timeline timeline;
 
   explicit Hoping(Timeline::Size size) {
-    lane.join(0, {.id = 1, .hoped = 4}, {.task = 1, .due = Time{100'000}});
+    lane.join(0, {.id = 1, .hoped = 4}, {.task = 1, .due = Time{100'000}}, 0);
     timeline.build(*lane.line, *lane.costs, *lane.learned, size, {}, 0);
   }
 };
@@ -183,7 +183,7 @@ TEST(Timeline, BatchThatIsOnlyLikelyToBeInTime_IsNotMadeLater) {
   const auto fits = [&](std::int64_t due_us) {
     lane.line = std::make_shared<const Line>();
     lane.members.clear();
-    lane.join(0, {.id = 1}, {.task = 1, .due = Time{due_us}});
+    lane.join(0, {.id = 1}, {.task = 1, .due = Time{due_us}}, 0);
     timeline.build(*lane.line, *lane.costs, *lane.learned, Timeline::Size::AsItIs, {}, 0);
     const BatchCost other{
         .mean = milliseconds(1), .spread = {}, .energy = {}, .energy_high = {}, .load = {}};
@@ -196,7 +196,7 @@ TEST(Timeline, BatchThatIsOnlyLikelyToBeInTime_IsNotMadeLater) {
 
 TEST(Timeline, Overtaking_LeavesTheOthersInTime) {
   Hoping scene(Timeline::Size::AsItIs);  // due at 100 ms, takes 50
-  scene.lane.join(0, {.id = 2}, {.task = 2, .due = Time{400'000}});
+  scene.lane.join(0, {.id = 2}, {.task = 2, .due = Time{400'000}}, 1);
   const auto may = [&](std::int64_t free_at_us) {
     scene.timeline.build(*scene.lane.line, *scene.lane.costs, *scene.lane.learned,
                          Timeline::Size::AsItIs,
@@ -210,7 +210,7 @@ TEST(Timeline, Overtaking_LeavesTheOthersInTime) {
 TEST(Timeline, LatestStart_LeavesTimeForAllBehind) {
   Hoping scene(Timeline::Size::AsItIs);
   EXPECT_EQ(scene.timeline.latest_start(0, 3000), Time{50'000});
-  scene.lane.join(0, {.id = 2}, {.task = 2, .due = Time{110'000}});
+  scene.lane.join(0, {.id = 2}, {.task = 2, .due = Time{110'000}}, 1);
   scene.timeline.build(*scene.lane.line, *scene.lane.costs, *scene.lane.learned,
                        Timeline::Size::AsItIs, {}, 0);
   EXPECT_EQ(scene.timeline.latest_start(0, 3000), Time{10'000});
