@@ -121,17 +121,32 @@ def await_all(fleet, watcher, limit_s):
     return True
 
 
-def run_faults(fleet, options, draw, until):
+def completed_since(when, submitter, collector):
+    """Whether a task was completed that was accepted after that."""
+    recent = [task for task, (accepted, _) in list(submitter.accepted.items())[-200:] if accepted >= when]
+    return any(task in collector.outcomes and collector.outcomes[task][1]["outcome"] == "completed"
+               for task in recent)
+
+
+def run_faults(fleet, options, draw, until, submitter, collector):
     """One fault after the other, now and then two at once."""
     faults = Faults(fleet, draw)
     script = [item.split(":") for item in options.script.split(",")] if options.script else []
     done, open_ones = [], []
+    well_since = None  # when the last of them was healed; None: nothing waits for it
     while time.monotonic() < until or open_ones:
         now = time.monotonic()
         for fault in [one for one in open_ones if now >= one.begun + one.seconds]:
             faults.heal(fault)
             open_ones.remove(fault)
+            well_since = time.monotonic()
         room = 2 if draw.random() < 0.3 and not options.script else 1
+        # So that each fault has its own recovery: the next one comes when tasks are completed again.
+        if not open_ones and well_since is not None:
+            well_since = None if completed_since(well_since, submitter, collector) or (
+                now > well_since + 40) else well_since
+            time.sleep(0.05)
+            continue
         if now < until and len(open_ones) < room and (script or not options.script):
             fault = faults.make(script[0][0], float(script.pop(0)[1])) if script else faults.draw()
             busy = {one.target for one in open_ones}
@@ -183,7 +198,8 @@ def run(options, folder):
             return None
         submitter.start()
         options.begun = time.monotonic()
-        faults = run_faults(fleet, options, draw, options.begun + options.seconds)
+        faults = run_faults(fleet, options, draw, options.begun + options.seconds,
+                            submitter, collector)
         left = heal_and_wait(fleet, submitter, collector)
         collector.stop()
         watcher.stop()

@@ -188,15 +188,15 @@ class Watcher(Worker):
     def live(self):
         return sorted(device for device, state in self.states.items() if state == "live")
 
-    def detected(self, device, since):
-        """When it was first known not to be live."""
+    def detected(self, device, since, until, states):
+        """How long after `since` it was first known to be in one of these states."""
         for when, who, state in list(self.changes):
-            if who == device and when >= since and state != "live":
+            if who == device and since <= when <= until and state in states:
                 return when - since
         return None
 
-    def led(self, since):
+    def led(self, since, until):
         for when, _epoch in list(self.leads):
-            if when >= since:
+            if since <= when <= until:
                 return when - since
         return None

@@ -1,6 +1,7 @@
 """What a chaos run is made of: a broker that can be hurt, processes, and the networks between them."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,22 +17,29 @@ class Broker(PrivateBroker):
     """The node of the benchmarks, with its bounds as `juggler up` sets them."""
 
     def __init__(self, users, parent):
-        super().__init__(["juggler"], users, parent=parent, like_up=True)
+        super().__init__(["juggler"], users, parent=parent, like_up=True, start_timeout_s=180)
 
     def kill(self):
         self.signal(signal.SIGKILL)
         self.process.wait()
 
     def again(self):
-        """After its end. RabbitMQ may find its port taken by itself for a moment: try again."""
-        for attempt in range(3):
-            try:
-                self.run()
-                return
-            except SystemExit:
-                if attempt == 2:
-                    raise
-                time.sleep(1)
+        """After its end. A port of the node may be taken for a moment: try once more."""
+        try:
+            self.run()
+        except SystemExit:
+            if self.process.poll() is None:
+                self.kill()
+            time.sleep(1)
+            self.run()
+
+    def stop(self):
+        """Its log outlives it, for who looks into a failure."""
+        self.end()
+        if self.folder and os.path.isdir(os.path.join(self.folder, "log")):
+            shutil.copytree(os.path.join(self.folder, "log"), os.path.join(self.parent, "broker-log"),
+                            dirs_exist_ok=True)
+        super().stop()
 
     def messages(self, channel, queue):
         return channel.queue_declare(queue, passive=True).method.message_count

@@ -45,13 +45,31 @@ class Report:
                  and self.accepted[task][0] >= fault.begun]
         return min(whens) - fault.begun if whens else None
 
-    def line(self, fault):
+    def seen(self, fault):
+        """Until the controller knew, or another one led; None where neither came of it."""
         if fault.target in self.fleet.devices:
-            seen = self.watcher.detected(fault.target, fault.begun)
-        elif fault.target == "broker":
-            seen = None
-        else:
-            seen = self.watcher.led(fault.begun)
+            states = ("draining", "lost") if fault.kind == "drain" else ("lost", "gone")
+            return self.watcher.detected(fault.target, fault.begun, fault.healed + 3, states)
+        if fault.target == "broker":
+            return None
+        return self.watcher.led(fault.begun, fault.healed + 10)
+
+    def summary(self):
+        """By kind of fault: how many, and how soon each was seen and got over."""
+        lines = [f"  {'kind of fault':<20} {'times':>5}  {'seen: times, median, max':>28}  "
+                 f"{'next done: median, max':>24}"]
+        for kind in sorted({fault.kind for fault in self.faults}):
+            faults = [fault for fault in self.faults if fault.kind == kind]
+            seen = sorted(s for s in map(self.seen, faults) if s is not None)
+            done = sorted(s for s in map(self.recovered, faults) if s is not None)
+            middle = lambda values: values[len(values) // 2]  # noqa: E731
+            shown = f"{len(seen)}, {middle(seen):.2f} s, {seen[-1]:.2f} s" if seen else "-"
+            over = f"{middle(done):.2f} s, {done[-1]:.2f} s" if done else "-"
+            lines.append(f"  {kind:<20} {len(faults):>5}  {shown:>28}  {over:>24}")
+        return lines
+
+    def line(self, fault):
+        seen = self.seen(fault)
         rescued = self.rescued(fault)
         moved = f"{len(rescued)} tasks elsewhere in {max(rescued):.1f} s" if rescued else ""
         recovered = self.recovered(fault)
@@ -62,8 +80,8 @@ class Report:
     def text(self):
         counts = self.counts()
         lines = ["", "  fault                part       held     seen   next done",
-                 *map(self.line, self.faults), "",
-                 "  seen: a device until the controller knew, a controller until another one led",
+                 *map(self.line, self.faults), "", *self.summary(), "",
+                 "  seen: a device until it counted as lost, a controller until another one led",
                  "  next done: until a task was completed that was accepted after the fault began", ""]
         totals = {"accepted": len(self.accepted), **counts, "lost": len(self.lost),
                   "duplicated": len(self.different), "copies": self.copies,
@@ -71,8 +89,8 @@ class Report:
         lines.append("  " + ", ".join(f"{word} {count}" for word, count in totals.items()))
         status = self.watcher.status
         lines.append("  the last leader: " + ", ".join(
-            f"{word} {status[word]}" for word in ("dispatched", "attempts_failed", "false_alarms",
-                                                  "results_late", "hedged") if word in status))
+            f"{word} {status[word]}" for word in ("dispatched", "attempts_failed", "found_absent",
+                                                  "false_alarms", "put_aside", "results_late", "hedged") if word in status))
         lines.append(f"  the journals, step by step: {self.judged.get('steps', 0)} steps of "
                      f"{self.judged.get('runs', 0)} runs, {len(self.judged['complaints'])} promises broken, "
                      f"{len(self.judged.get('unsure', []))} unsure, "
