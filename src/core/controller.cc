@@ -47,6 +47,10 @@ std::vector<Lane> lanes_for(const DeviceFacts& facts, const DeviceState& before,
   return lanes;
 }
 
+// A process that was stopped for so long, or was given no time, sees to what came due meanwhile
+// before it goes on: devices have fallen silent, deadlines have passed.
+constexpr Micros kStopped = milliseconds(100);
+
 }  // namespace
 
 Controller::Controller(ControllerConfig config, std::unique_ptr<Policy> policy)
@@ -60,6 +64,9 @@ void Controller::step(Time now, ControllerEvent event, std::vector<ControllerAct
   JUGGLER_CHECK(now >= now_, "time does not run backwards");
   now_ = now;
   actions_ = &actions;
+  if (timers_.next() < now - kStopped) {
+    on(Tick{});
+  }
   std::visit([this](auto& e) { on(e); }, event);
   actions_ = nullptr;
 }

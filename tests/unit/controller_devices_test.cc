@@ -107,6 +107,16 @@ TEST(Controller, SuspectDevice_GetsNothingNew) {
   EXPECT_EQ(harness.dispatches().size(), 1U);
 }
 
+TEST(Controller, StoppedItself_SeesWhoHasFallenSilentBeforeItGoesOn) {
+  ControllerHarness harness;
+  harness.lead_with({device("d").serves(variant("n-fp32"), milliseconds(50))});
+  harness.stop_for(seconds(8));
+  harness.submit(submission("t"));
+  EXPECT_TRUE(harness.dispatches().empty());
+  harness.heartbeat("d");
+  EXPECT_EQ(harness.dispatches().size(), 1U);
+}
+
 TEST(Controller, LostDevice_ItsTasksGoElsewhere) {
   ControllerHarness harness(ControllerConfig{}, "fastest-finish");
   harness.lead_with({board("a", seconds(4)), board("b", seconds(5))});
