@@ -44,9 +44,9 @@ void Controller::ask_for(TaskRecord& record, const Decision& decision) {
   }
   const auto* place = std::get_if<Place>(&decision);
   if (best != nullptr && may_be_loaded_by(record, *best)) {
+    // Whoever is to be served there by another variant would stand behind the load.
     const bool goes_there = place != nullptr && place->candidate.device == best->device &&
-                            place->candidate.lane == best->lane &&
-                            place->candidate.profile == best->profile;
+                            place->candidate.lane == best->lane;
     if (!goes_there && may_load(*best)) {
       load_ahead(record, *best);
     }
@@ -77,6 +77,7 @@ bool Controller::may_load(const Candidate& candidate) const {
                        [](const BatchInFlight& batch) { return batch.loads; });
   };
   return lane.in_flight.size() <= static_cast<std::size_t>(processor.window_batches) &&
+         lane.in_flight.size() < kInFlightBatchesMax &&
          std::none_of(fleet_.devices().begin(), fleet_.devices().end(),
                       [&](const DeviceState& other) {
                         return std::any_of(other.lanes.begin(), other.lanes.end(), loads);

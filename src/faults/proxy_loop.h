@@ -40,7 +40,7 @@ class ProxyLoop {
     Way out;                // what goes to this side
     bool ended = false;     // it sends no more
     bool told_end = false;  // and was told that the other does not, either
-    bool stuck = false;     // takes no more for now
+    bool stuck = false;     // its buffer is full: what it was offered last did not fit
     explicit Half(std::uint64_t seed) : out(seed) {}
   };
   struct Flow {

@@ -36,10 +36,11 @@ constexpr Micros kAheadMargin = milliseconds(1);
 bool too_much_in_flight(const DeviceState& device, const Lane& lane, int window_batches, Time now) {
   const std::size_t in_flight = lane.in_flight.size();
   const auto window = static_cast<std::size_t>(window_batches);
+  if (in_flight > kInFlightBatchesMax) {
+    return true;
+  }
   // Loading may come on top.
-  const bool loads = std::any_of(lane.in_flight.begin(), lane.in_flight.end(),
-                                 [](const BatchInFlight& batch) { return batch.loads; });
-  if (in_flight <= window || (loads && in_flight == window + 1)) {
+  if (in_flight <= window || (lane.in_flight.back().loads && in_flight == window + 1)) {
     return false;
   }
   Lane before;
@@ -49,8 +50,7 @@ bool too_much_in_flight(const DeviceState& device, const Lane& lane, int window_
   const Lane::Backlog backlog = device.backlog(before, now);
   const std::int64_t spread = device.network_spread().count;
   const Micros ahead = margin_of(backlog.variance_us2 + spread * spread, kAheadZPermille);
-  return in_flight > kInFlightBatchesMax ||
-         now + backlog.mean > lane.in_flight.back().there + ahead + kAheadMargin;
+  return now + backlog.mean > lane.in_flight.back().there + ahead + kAheadMargin;
 }
 
 // How long the batch of a dispatch may take before the controller itself calls it overdue: no

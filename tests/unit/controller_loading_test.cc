@@ -86,7 +86,9 @@ TEST(Loading, WindowIsFull_ACopyLoadsTheBetterVariantAllTheSame) {
   harness.lead_with({facts});
   harness.submit(submission("running").min_accuracy(80).deadline(seconds(2)));
   ASSERT_EQ(harness.dispatches().size(), 1U);
-  harness.submit(submission("t").deadline(milliseconds(200)));
+  harness.submit(submission("t").deadline(milliseconds(200)));  // in time, but not behind a load
+  EXPECT_EQ(harness.controller().stats().loaded_ahead, 0U);
+  harness.submit(submission("u").deadline(milliseconds(70)));  // too late there anyway
   EXPECT_EQ(harness.controller().stats().loaded_ahead, 1U);
 }
 
