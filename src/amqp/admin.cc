@@ -1,12 +1,18 @@
 #include "amqp/admin.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "amqp/topology.h"
 #include "core/device.h"
 #include "spdlog/spdlog.h"
 
 namespace juggler::amqp {
+namespace {
+
+constexpr std::uint16_t kChannel = 1;
+
+}  // namespace
 
 Admin::~Admin() {
   {
@@ -16,19 +22,19 @@ Admin::~Admin() {
   worker_.request_stop();
 }
 
-void Admin::enrol(const std::string& device) {
-  if (!valid_device_id(device)) {
+void Admin::add(const Job& job) {
+  if (!valid_device_id(job.device)) {
     spdlog::warn("broker: a device asked to join under an impossible name; ignored");
     return;
   }
   bool start = false;
   {
     const MutexLock lock(mutex_);
-    const bool known = std::find(waiting_.begin(), waiting_.end(), device) != waiting_.end();
+    const bool known = std::find(waiting_.begin(), waiting_.end(), job) != waiting_.end();
     if (known || waiting_.size() >= kWaitingMax) {
       return;
     }
-    waiting_.push_back(device);
+    waiting_.push_back(job);
     start = !running_;
     running_ = true;
   }
@@ -37,50 +43,89 @@ void Admin::enrol(const std::string& device) {
   }
 }
 
-bool Admin::take(std::string& device) {
+bool Admin::take(Job& job) {
   const MutexLock lock(mutex_);
   running_ = !waiting_.empty();
   if (running_) {
-    device = std::move(waiting_.front());
+    job = std::move(waiting_.front());
     waiting_.pop_front();
   }
   return running_;
 }
 
+void Admin::take_answers(std::vector<TransportEvent>& events) {
+  const MutexLock lock(mutex_);
+  events.insert(events.end(), std::make_move_iterator(answers_.begin()),
+                std::make_move_iterator(answers_.end()));
+  answers_.clear();
+}
+
 void Admin::run(const std::stop_token& stop) {
   std::unique_ptr<Connection> connection;
-  std::string device;
-  while (take(device)) {
+  Job job;
+  while (take(job)) {
     if (stop.stop_requested()) {
       continue;
     }
-    std::string why;
-    if (connection == nullptr) {
-      auto opened = Connection::open(broker_, "juggler: enrolment");
-      if (opened) {
-        connection = std::move(*opened);
-        if (auto channel = connection->open_channel(1); !channel) {
-          why = channel.error().message;
-        }
-      } else {
-        why = opened.error().message;
-      }
-    }
-    if (connection != nullptr && why.empty()) {
-      if (auto declared = declare(*connection, 1, device_topology(device)); !declared) {
-        why = declared.error().message + declared.error().advice;
-      }
-    }
-    if (why.empty()) {
-      spdlog::info("broker: device {} enrolled", device);
+    if (job.kind == Job::Kind::Enrol) {
+      enrol(connection, job.device);
     } else {
-      spdlog::warn("broker: device {} not enrolled: {}", device, why);
-      connection.reset();  // a refusal closed the channel
+      look_for(connection, job.device);
     }
   }
   if (connection != nullptr) {
     connection->close(seconds(1));
   }
+}
+
+// Opens a connection with a channel, unless there is one.
+Result<void> Admin::connect(std::unique_ptr<Connection>& connection) {
+  if (connection != nullptr) {
+    return {};
+  }
+  auto opened = Connection::open(broker_, "juggler: administration");
+  if (!opened) {
+    return opened.error();
+  }
+  if (auto channel = (*opened)->open_channel(kChannel); !channel) {
+    return fail(ErrorCode::Unavailable, channel.error().message);
+  }
+  connection = std::move(*opened);
+  return {};
+}
+
+void Admin::enrol(std::unique_ptr<Connection>& connection, const std::string& device) {
+  std::string why;
+  if (Result<void> connected = connect(connection); !connected) {
+    why = connected.error().message;
+  } else if (auto declared = declare(*connection, kChannel, device_topology(device)); !declared) {
+    why = declared.error().message + declared.error().advice;
+  }
+  if (why.empty()) {
+    spdlog::info("broker: device {} enrolled", device);
+  } else {
+    spdlog::warn("broker: device {} not enrolled: {}", device, why);
+    connection.reset();  // a refusal closed the channel
+  }
+}
+
+// Where it cannot be found out, silence has to tell.
+void Admin::look_for(std::unique_ptr<Connection>& connection, const std::string& device) {
+  if (!connect(connection)) {
+    return;
+  }
+  const auto found = inspect_queue(*connection, kChannel, device_queue(device));
+  if (!found) {
+    connection.reset();  // a refusal closed the channel
+    if (found.error().reply_code != AMQP_NOT_FOUND) {
+      return;
+    }
+  }
+  {
+    const MutexLock lock(mutex_);
+    answers_.emplace_back(TransportPresence{device, found && found->consumers > 0});
+  }
+  answered_();
 }
 
 }  // namespace juggler::amqp

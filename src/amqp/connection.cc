@@ -9,8 +9,6 @@
 namespace juggler::amqp {
 namespace {
 
-// A silent peer is noticed after twice this. Below 5 s a busy machine would cut itself off.
-constexpr std::uint16_t kHeartbeatSeconds = 5;
 // A delivery beyond this is skipped and rejected. Larger than any message of our own node.
 constexpr std::size_t kBodyMax = 64 << 20;
 constexpr int kReadsMax = 8;  // of one receive(), so that sending is not starved
@@ -46,8 +44,8 @@ Connection::Connection(std::unique_ptr<Stream> stream)
 
 Time Connection::monotonic_deadline() { return monotonic_now() + kCallMax; }
 
-Result<std::unique_ptr<Connection>> Connection::open(const BrokerUrl& url,
-                                                     const std::string& name) {
+Result<std::unique_ptr<Connection>> Connection::open(const BrokerUrl& url, const std::string& name,
+                                                     int heartbeat_s) {
   const Time deadline = monotonic_now() + kHandshakeMax;
   auto stream = Stream::connect(url, deadline);
   if (!stream) {
@@ -55,14 +53,15 @@ Result<std::unique_ptr<Connection>> Connection::open(const BrokerUrl& url,
                                                  stream.error().message));
   }
   std::unique_ptr<Connection> connection(new Connection(std::move(*stream)));
-  if (auto done = connection->log_in(url, name, deadline); !done) {
+  if (auto done = connection->log_in(url, name, heartbeat_s, deadline); !done) {
     return fail(done.error().code, fmt::format("cannot log in to the broker {}: {}", url.redacted(),
                                                done.error().message));
   }
   return connection;
 }
 
-Result<void> Connection::log_in(const BrokerUrl& url, const std::string& name, Time deadline) {
+Result<void> Connection::log_in(const BrokerUrl& url, const std::string& name, int heartbeat_s,
+                                Time deadline) {
   constexpr std::string_view kGreeting("AMQP\0\0\x09\x01", 8);
   out_.append(kGreeting);
   const auto fail_with = [](const CallFailure& failure) {
@@ -103,8 +102,8 @@ Result<void> Connection::log_in(const BrokerUrl& url, const std::string& name, T
   tune_ok.channel_max = kChannelMax;
   tune_ok.frame_max = tune->frame_max == 0 ? std::uint32_t{kFrameMax}
                                            : std::min(tune->frame_max, std::uint32_t{kFrameMax});
-  tune_ok.heartbeat =
-      tune->heartbeat_s == 0 ? kHeartbeatSeconds : std::min(tune->heartbeat_s, kHeartbeatSeconds);
+  const auto wanted_s = static_cast<std::uint16_t>(heartbeat_s);
+  tune_ok.heartbeat = tune->heartbeat_s == 0 ? wanted_s : std::min(tune->heartbeat_s, wanted_s);
   writer_.limit_frames(tune_ok.frame_max);
   heartbeat_ = seconds(tune_ok.heartbeat);
   amqp_connection_open_t open{};
@@ -200,7 +199,7 @@ Result<void> Connection::receive(Time now, std::vector<Incoming>& out) {
   if (!read) {
     return read;
   }
-  if (heartbeat_.count > 0 && now - last_received_ > heartbeat_ * 2) {
+  if (heartbeat_.count > 0 && now - last_received_ > kSilenceMax) {
     return fail(ErrorCode::Unavailable, "the broker has sent nothing, not even heartbeats");
   }
   return {};
@@ -210,7 +209,7 @@ Time Connection::next_deadline() const {
   if (heartbeat_.count == 0) {
     return Time::never();
   }
-  return std::min(last_sent_ + heartbeat_ / 2, last_received_ + heartbeat_ * 2 + milliseconds(1));
+  return std::min(last_sent_ + heartbeat_ / 2, last_received_ + kSilenceMax + milliseconds(1));
 }
 
 Result<void> Connection::pump(Time deadline) {

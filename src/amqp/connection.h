@@ -24,7 +24,13 @@ struct CallFailure {
 class Connection {
  public:
   // Connects, logs in and opens the vhost within kHandshakeMax. Blocks for that long at most.
-  static Result<std::unique_ptr<Connection>> open(const BrokerUrl& url, const std::string& name);
+  static Result<std::unique_ptr<Connection>> open(const BrokerUrl& url, const std::string& name,
+                                                  int heartbeat_s = kHeartbeatSeconds);
+
+  static constexpr int kHeartbeatSeconds = 5;
+  // A broker that says nothing for so long is gone. Not less, however often it asks for heartbeats:
+  // a busy disk stops it for seconds.
+  static constexpr Micros kSilenceMax = seconds(10);
 
   static constexpr Micros kHandshakeMax = seconds(10);
   static constexpr Micros kCallMax = seconds(10);
@@ -81,7 +87,8 @@ class Connection {
   explicit Connection(std::unique_ptr<Stream> stream);
 
   static Time monotonic_deadline();
-  Result<void> log_in(const BrokerUrl& url, const std::string& name, Time deadline);
+  Result<void> log_in(const BrokerUrl& url, const std::string& name, int heartbeat_s,
+                      Time deadline);
   tl::expected<Reply, CallFailure> await(std::uint16_t channel, std::uint32_t answer,
                                          std::uint32_t other_answer, Time deadline);
   // Sends, waits for the socket and reads once.

@@ -55,8 +55,9 @@ struct SessionSpec : SessionPlan {
 // What our node takes; a larger publish is settled as Refused before it is sent.
 inline constexpr Bytes kMessageMax = mebibytes(16);
 
-inline SessionSpec controller_session(BrokerUrl broker, std::string instance) {
-  return {controller_plan(std::move(instance)), std::move(broker)};
+inline SessionSpec controller_session(BrokerUrl broker, std::string instance,
+                                      bool standby = false) {
+  return {controller_plan(std::move(instance), standby), std::move(broker)};
 }
 inline SessionSpec device_session(BrokerUrl broker, const std::string& device,
                                   std::int64_t incarnation, int dispatches_max) {

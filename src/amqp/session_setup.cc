@@ -12,7 +12,7 @@
 namespace juggler::amqp {
 namespace {
 
-constexpr Micros kLockRetry = milliseconds(500);
+constexpr Micros kLockRetry = milliseconds(200);
 constexpr Micros kQueueRetry = seconds(1);
 constexpr Micros kDrainRecheck = milliseconds(20);
 constexpr const char* kReplyConsumer = "reply";
@@ -203,11 +203,7 @@ tl::expected<bool, CallFailure> SessionSetup::start(Connection& connection, std:
     }
     // Asked before it is tried: a refused consume would close the channel twice a second, and fill
     // the broker's log.
-    if (subscription.exclusive && found->consumers > 0) {
-      if (!waiting_logged_) {
-        spdlog::info("broker: another controller leads; standing by");
-        waiting_logged_ = true;
-      }
+    if (subscription.exclusive && !may_lead(found->consumers, now)) {
       wait_ = Wait::Lock;
       wake_at_ = now + kLockRetry;
       return false;
@@ -222,6 +218,21 @@ tl::expected<bool, CallFailure> SessionSetup::start(Connection& connection, std:
   state.active = true;
   state.drained = drained || !(subscription.drain_first || subscription.browse);
   return true;
+}
+
+// Whether the lock is free, and, where nobody was seen to have it, has been for as long as this
+// controller gives way to others that start beside it.
+bool SessionSetup::may_lead(std::uint32_t consumers, Time now) {
+  if (consumers > 0) {
+    leader_seen_ = true;
+    if (!waiting_logged_) {
+      spdlog::info("broker: another controller leads; standing by");
+      waiting_logged_ = true;
+    }
+    return false;
+  }
+  free_since_ = free_since_.value_or(now);
+  return leader_seen_ || now - *free_since_ >= spec_.lead_patience;
 }
 
 tl::expected<void, CallFailure> SessionSetup::consume(Connection& connection, std::size_t index) {

@@ -64,6 +64,7 @@ class SessionSetup {
   tl::expected<void, CallFailure> declare_own(Connection& connection, std::size_t index);
   // False where it has to wait.
   tl::expected<bool, CallFailure> start(Connection& connection, std::size_t index, Time now);
+  bool may_lead(std::uint32_t consumers, Time now);
   tl::expected<bool, CallFailure> drain(Connection& connection, std::size_t index, Time now);
   tl::expected<bool, CallFailure> queue_exists(Connection& connection, const std::string& queue);
   tl::expected<void, CallFailure> open_side(Connection& connection);
@@ -77,6 +78,8 @@ class SessionSetup {
   Wait wait_ = Wait::None;
   bool waiting_logged_ = false;
   Time wake_at_;
+  std::optional<Time> free_since_;  // nobody led at the first look
+  bool leader_seen_ = false;
   bool side_open_ = false;
   bool announced_ = false;
   TakenEpoch epoch_;

@@ -41,7 +41,7 @@ std::unique_ptr<Transport> make_transport(SessionSpec spec) {
 
 AmqpTransport::AmqpTransport(SessionSpec spec)
     : spec_(std::move(spec)),
-      admin_(spec_.broker),
+      admin_(spec_.broker, [this] { wake(); }),
       ladder_(seed(), spec_.reconnect_max),
       wake_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   JUGGLER_CHECK(wake_fd_ >= 0, "no eventfd");
@@ -146,7 +146,7 @@ void AmqpTransport::send_settlements() {
 }
 
 void AmqpTransport::connect(Time now) {
-  auto opened = Connection::open(spec_.broker, spec_.connection_name);
+  auto opened = Connection::open(spec_.broker, spec_.connection_name, spec_.heartbeat_s);
   if (!opened) {
     lose_connection(opened.error().message, now);
     return;
@@ -315,6 +315,7 @@ void AmqpTransport::poll(Micros wait_max, std::vector<TransportEvent>& events) {
   const Time until = now + wait_max;
   for (;;) {
     step(now);
+    admin_.take_answers(events_);
     if (!events_.empty()) {
       events.insert(events.end(), std::make_move_iterator(events_.begin()),
                     std::make_move_iterator(events_.end()));

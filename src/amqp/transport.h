@@ -34,6 +34,7 @@ class AmqpTransport final : public Transport {
   void ack(DeliveryId delivery) override;
   void reject(DeliveryId delivery, bool requeue) override;
   void enrol(const std::string& device) override { admin_.enrol(device); }
+  void ask_presence(const std::string& device) override { admin_.ask_presence(device); }
   void poll(Micros wait_max, std::vector<TransportEvent>& events) override;
   void wake() override;
   void close(Micros wait_max) override;

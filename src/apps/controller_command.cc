@@ -140,8 +140,8 @@ int control(CLI::App& app, ControllerFlags& flags) {
   }
 
   SystemClock clock;
-  const std::unique_ptr<Transport> transport =
-      amqp::make_transport(amqp::controller_session(std::move(*broker), instance_name()));
+  const std::unique_ptr<Transport> transport = amqp::make_transport(
+      amqp::controller_session(std::move(*broker), instance_name(), flags.standby));
   Controller controller(config_of(flags), std::move(*policy));
   const Result<std::unique_ptr<JournalWriter>> journal = open_journal(flags, controller);
   if (!journal) {

@@ -28,6 +28,8 @@ void declare_controller_flags(CLI::App& app, ControllerFlags& flags) {
       ->type_name("DIR");
   add_size(app, "--journal-max", flags.journal_max,
            "Of the journal on disk; the oldest is deleted [256MiB]");
+  app.add_flag("--standby", flags.standby,
+               "Give way to a controller that starts beside this one");
   add_config_flag(app, flags.config);
   app.add_option("--log-level", flags.log_level, "trace, debug, info, warn, error or off")
       ->capture_default_str();
@@ -35,7 +37,8 @@ void declare_controller_flags(CLI::App& app, ControllerFlags& flags) {
                "Start, tasks that were not completed, and end, as JSON lines on stdout");
   app.footer(examples({"juggler controller --broker-file /etc/juggler/broker --min-accuracy 75",
                        "juggler controller --policy juggler@latency --deadline 500ms",
-                       "juggler controller --journal /var/lib/juggler/journal"}));
+                       "juggler controller --journal /var/lib/juggler/journal",
+                       "juggler controller --standby --broker-file /etc/juggler/broker"}));
 }
 
 Result<ControllerFlags> read_controller_config(const std::string& file) {

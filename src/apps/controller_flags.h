@@ -22,6 +22,7 @@ struct ControllerFlags {
   std::optional<std::uint64_t> seed;
   std::string journal;
   std::optional<Bytes> journal_max;
+  bool standby = false;
   std::string config;
   std::string log_level = "info";
   bool json = false;

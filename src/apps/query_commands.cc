@@ -163,21 +163,27 @@ std::shared_ptr<QueryFlags> add_flags(CLI::App& command, const std::string& exam
   return flags;
 }
 
-void add_listing(CLI::App& app, Action& action, const std::string& name, const std::string& help,
-                 Printer printer) {
+CLI::App& add_listing(CLI::App& app, Action& action, const std::string& name,
+                      const std::string& help, Printer printer) {
   CLI::App* command = app.add_subcommand(name, help);
   const auto flags = add_flags(*command, "juggler " + name);
-  command->callback([flags, name, printer, &action] {
+  command->callback([flags, name, printer, command, &action] {
+    if (!command->get_subcommands().empty()) {
+      return;
+    }
     action = [flags, name, printer] {
       return logged(*flags, [&](const QueryFlags& given) { return query(given, name, printer); });
     };
   });
+  return *command;
 }
 
 }  // namespace
 
 void add_query_commands(CLI::App& app, Action& action) {
-  add_listing(app, action, "devices", "Who is there: devices, processors, load", devices_text);
+  CLI::App& devices =
+      add_listing(app, action, "devices", "Who is there: devices, processors, load", devices_text);
+  add_device_drain(devices, action);
   CLI::App* list = app.add_subcommand(
       "models", "What can answer: variants, accuracy, where; the catalogue if nothing runs");
   const auto model_flags = add_flags(*list, "juggler models");

@@ -206,6 +206,9 @@ std::string status_text(const json& answer, const Screen& screen) {
   table.row({"dispatches, of them failed",
              count_of(answer, "dispatched") + ", " + count_of(answer, "attempts_failed")});
   table.row({"results too late", count_of(answer, "results_late")});
+  table.row({"devices found dead, false alarms, put aside",
+             count_of(answer, "found_absent") + ", " + count_of(answer, "false_alarms") + ", " +
+                 count_of(answer, "put_aside")});
   table.row({"malformed messages", count_of(answer, "malformed")});
   return table.text(screen);
 }

@@ -19,6 +19,8 @@ std::optional<Verdict> device_unfit(const TaskView& task, const LaneState& lane)
       return Verdict::DeviceGone;
     case Liveness::Draining:
       return Verdict::DeviceDraining;
+    case Liveness::Aside:
+      return Verdict::DeviceAside;
   }
   if (task.devices_failed != nullptr &&
       std::find(task.devices_failed->begin(), task.devices_failed->end(), lane.facts->id) !=

@@ -25,7 +25,10 @@ std::optional<EnergyFigure> share(const std::optional<EnergyFigure>& energy, std
 }  // namespace
 
 Consumer::Consumer(ConsumerConfig config, DeviceFacts facts)
-    : config_(config), facts_(std::move(facts)), lanes_(facts_.processors.size()) {}
+    : config_(config),
+      facts_(std::move(facts)),
+      lanes_(facts_.processors.size()),
+      every_(config.heartbeat) {}
 
 void Consumer::step(Time now, ConsumerEvent event, std::vector<ConsumerAction>& actions) {
   JUGGLER_CHECK(now >= now_, "time does not run backwards");
@@ -307,22 +310,6 @@ void Consumer::on(const PublishSettled& event) {
   // Otherwise the next heartbeat sends it again.
 }
 
-void Consumer::on(const HelloAsked& /*event*/) {
-  if (linked_) {
-    actions_->emplace_back(SendHello{});
-    beat();
-  }
-}
-
-void Consumer::on(const HostSampled& event) { host_ = event.sample; }
-
-void Consumer::on(const DrainAsked& /*event*/) {
-  draining_ = true;
-  if (linked_) {
-    beat();
-  }
-}
-
 void Consumer::on(const Tick& /*event*/) {
   for (std::size_t l = 0; l < lanes_.size(); ++l) {
     start_next(l);  // a batch of which a part never came
@@ -336,62 +323,6 @@ void Consumer::on(const Tick& /*event*/) {
       send(sent);
     }
   }
-}
-
-// A twin's memory is its board's, less what is loaded there, whatever its host has.
-std::optional<Bytes> Consumer::memory_free() const {
-  if (!facts_.twin || facts_.memory == Bytes{0}) {
-    return host_.memory_free;
-  }
-  Bytes left = facts_.memory;
-  for (std::size_t l = 0; l < lanes_.size(); ++l) {
-    for (const Profile& profile : facts_.processors[l].profiles) {
-      if (lanes_[l].loaded.contains(profile.variant)) {
-        left = left - profile.memory;
-      }
-    }
-  }
-  return std::max(left, Bytes{0});
-}
-
-void Consumer::beat() {
-  Heartbeat heartbeat;
-  heartbeat.device = facts_.id;
-  heartbeat.incarnation = facts_.incarnation;
-  heartbeat.draining = draining_;
-  heartbeat.leaving = left_;
-  heartbeat.host = host_;
-  heartbeat.host.memory_free = memory_free();
-  for (const Lane& lane : lanes_) {
-    if (lane.running.has_value()) {
-      for (const Job& job : lane.running->jobs) {
-        heartbeat.running.push_back(job.dispatch.attempt);
-      }
-    }
-  }
-  actions_->emplace_back(SendHeartbeat{std::move(heartbeat)});
-  next_beat_ = now_ + config_.heartbeat;
-}
-
-void Consumer::leave_if_done() {
-  if (!draining_ || left_) {
-    return;
-  }
-  for (const Lane& lane : lanes_) {
-    if (lane.running.has_value() || !lane.waiting.empty()) {
-      return;
-    }
-  }
-  for (const auto& [attempt, sent] : results_) {
-    if (!sent.confirmed) {
-      return;
-    }
-  }
-  left_ = true;
-  if (linked_) {
-    beat();
-  }
-  actions_->emplace_back(Left{});
 }
 
 }  // namespace juggler

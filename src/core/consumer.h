@@ -22,7 +22,9 @@
 namespace juggler {
 
 struct ConsumerConfig {
-  Micros heartbeat = seconds(1);
+  Micros heartbeat = seconds(1);  // until a controller asks for another
+  Micros heartbeat_min = milliseconds(100);
+  Micros heartbeat_max = seconds(60);
   std::size_t results_max = 1024;  // remembered, to answer a redelivery without running it again
   std::size_t queue_max = 256;     // dispatches waiting on the device
   Micros gather_max = seconds(2);  // until a batch of which a part is missing runs without it
@@ -77,6 +79,7 @@ class Consumer {
   void on(const HelloAsked& event);
   void on(const HostSampled& event);
   void on(const DrainAsked& event);
+  void on(const BeatAsked& event);
   void on(const PublishSettled& event);
   void on(const Tick& event);
 
@@ -105,6 +108,7 @@ class Consumer {
   bool draining_ = false;
   bool left_ = false;
   std::int64_t epoch_ = 0;  // the highest seen
+  Micros every_;            // from one heartbeat to the next
   Time next_beat_ = Time::never();
   std::uint64_t last_batch_ = 0;
   PublishId last_publish_ = 0;

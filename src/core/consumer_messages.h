@@ -47,9 +47,12 @@ struct HostSampled {
 };
 // Finish what is here, take nothing new, then leave.
 struct DrainAsked {};
+struct BeatAsked {
+  Micros every;  // from one heartbeat to the next
+};
 
 using ConsumerEvent = std::variant<LinkUp, LinkDown, DispatchArrived, BatchFinished, HelloAsked,
-                                   HostSampled, DrainAsked, PublishSettled, Tick>;
+                                   HostSampled, DrainAsked, PublishSettled, Tick, BeatAsked>;
 
 struct BatchItem {
   PayloadRef payload;

@@ -47,10 +47,6 @@ std::vector<Lane> lanes_for(const DeviceFacts& facts, const DeviceState& before,
   return lanes;
 }
 
-// A process that was stopped for so long, or was given no time, sees to what came due meanwhile
-// before it goes on: devices have fallen silent, deadlines have passed.
-constexpr Micros kStopped = milliseconds(100);
-
 }  // namespace
 
 Controller::Controller(ControllerConfig config, std::unique_ptr<Policy> policy)
@@ -64,8 +60,8 @@ void Controller::step(Time now, ControllerEvent event, std::vector<ControllerAct
   JUGGLER_CHECK(now >= now_, "time does not run backwards");
   now_ = now;
   actions_ = &actions;
-  if (timers_.next() < now - kStopped) {
-    on(Tick{});
+  if (leading_ && now_ - silence_due_ > config_.own_stall) {
+    check_silence();  // before anybody is placed where nobody may be
   }
   std::visit([this](auto& e) { on(e); }, event);
   actions_ = nullptr;
@@ -84,6 +80,9 @@ void Controller::on(const LeadBegun& event) {
   timers_.cancel(liveness_timer_);  // of an earlier lead
   liveness_timer_ =
       timers_.set(now_ + config_.liveness_period, {.kind = ControllerTimer::Kind::Liveness});
+  timers_.cancel(silence_timer_);
+  silence_due_ = now_ + config_.liveness_period;
+  silence_timer_ = timers_.set(silence_due_, {.kind = ControllerTimer::Kind::Silence});
   follow_anew();
   // Nobody could be heard without a connection: silence counts from now.
   for (const DeviceState& device : fleet_.devices()) {
@@ -177,7 +176,8 @@ void Controller::on(const HelloArrived& event) {
   device.lanes = lanes_for(event.facts, device, planner_.objective().loading);
   device.facts = std::make_shared<const DeviceFacts>(event.facts);
   device.last_heard = now_;
-  device.liveness = drains ? Liveness::Draining : Liveness::Live;
+  device.pulse.leaving = false;
+  device.liveness = liveness_when_heard(device, drains);
   act(Enrol{event.facts.id});
   replan(tasks_.waiting_size());
   reconsider_lines();
@@ -200,6 +200,7 @@ void Controller::on(const HeartbeatArrived& event) {
   // The first heartbeat follows its hello at once: too soon for a queue that was missing.
   const bool too_soon =
       device->liveness == Liveness::Suspect && now_ - device->last_heard < kEnrolmentTakes;
+  feel_pulse(*device, heartbeat);
   fleet_.heard(*device, now_);
   fleet_.set_host(*device, heartbeat.host);
   if (device->memory_free != heartbeat.host.memory_free) {
@@ -207,9 +208,10 @@ void Controller::on(const HeartbeatArrived& event) {
   }
   adopt(heartbeat);
   if (heartbeat.leaving) {
+    fleet_.pulse(*device).leaving = true;
     set_liveness(*device, Liveness::Lost);
   } else if (heartbeat.draining || !too_soon) {
-    set_liveness(*device, heartbeat.draining ? Liveness::Draining : Liveness::Live);
+    set_liveness(*device, liveness_when_heard(*device, heartbeat.draining));
   }
 }
 
@@ -280,6 +282,16 @@ void Controller::run_timer(const ControllerTimer& timer) {
       return;
     case ControllerTimer::Kind::Liveness:
       check_liveness();
+      return;
+    case ControllerTimer::Kind::Probed: {
+      const DeviceState* device = fleet_.find(timer.device);
+      if (device != nullptr && device->liveness == Liveness::Live && device->breaker.aside()) {
+        set_liveness(*device, Liveness::Aside);
+      }
+      return;
+    }
+    case ControllerTimer::Kind::Silence:
+      check_silence();
       return;
     case ControllerTimer::Kind::OrphanResult:
       release_orphan(timer.key);

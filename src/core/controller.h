@@ -46,9 +46,17 @@ struct ControllerConfig {
 
   Micros warm_up = milliseconds(2500);         // two heartbeats: before it nothing is infeasible
   Micros adopt_wait = milliseconds(1200);      // one heartbeat: before it redelivered tasks wait
-  Micros liveness_period = milliseconds(500);  // between looks at who is silent, and at prices
+  Micros liveness_period = milliseconds(500);  // between looks at who is gone, and at prices
+  // Of a device that sends a heartbeat once a second; of one that beats more often, as much sooner.
+  Micros ask_after = milliseconds(1375);  // the broker whether it has a consumer
   Micros suspect_after = seconds(3);
-  Micros lost_after = seconds(5);
+  Micros lost_after = milliseconds(4750);
+  Micros beat_min = milliseconds(400);           // between heartbeats of one device
+  int beats_per_second_max = 1000;               // of all devices together
+  Micros beat_told_again = seconds(5);           // to a device that beats otherwise
+  Micros calm_after = seconds(60);               // patience with a false alarm's device wears off
+  Micros silence_period_min = milliseconds(50);  // between looks at who is silent
+  Micros own_stall = milliseconds(250);          // so late itself, the controller blames nobody
   // A lost device counts as gone: nobody waits for it any more. A board restarts in less.
   Micros gone_after = seconds(60);
   Micros forgotten_after = seconds(600);     // a lost device leaves the listings
@@ -57,6 +65,7 @@ struct ControllerConfig {
   Micros resend_after = milliseconds(500);   // of an outcome that the broker refused
   int resends_max = 20;
   Micros orphan_result_max = seconds(10);  // a result waits so long for its task to come again
+  Breaker::Rules breaker{};
   std::uint64_t seed = 1;
 };
 
@@ -75,6 +84,9 @@ struct ControllerStats {
   std::uint64_t loaded_ahead = 0;      // copies of tasks that had a variant loaded
   std::uint64_t results_late = 0;      // for tasks that were answered
   std::uint64_t results_orphaned = 0;  // for tasks that never came
+  std::uint64_t found_absent = 0;      // devices whose consumer the broker had lost
+  std::uint64_t put_aside = 0;         // devices that failed again and again
+  std::uint64_t false_alarms = 0;      // devices lost by silence that had been there
 };
 
 class Controller {
@@ -139,6 +151,7 @@ class Controller {
   void on(DecidedRead& event);
   void on(const PublishSettled& event);
   void on(const Tick& event);
+  void on(const PresenceTold& event);
   void run_timer(const ControllerTimer& timer);
 
   void forget_live_tasks();
@@ -190,6 +203,7 @@ class Controller {
   bool leave_lane(const AttemptId& attempt);
   void end_attempt(TaskRecord& record, Attempt& attempt, std::string end, bool device_at_fault);
   void not_loaded(const Attempt& attempt);
+  bool may_be_tried(const TaskRecord& record) const;
   void try_again(TaskRecord& record);
   void follow(OpenAttempt& attempt, const AttemptId& id);
   void follow_anew();
@@ -199,6 +213,16 @@ class Controller {
   void learn_way(const AttemptResult& result);
   void learn(const AttemptResult& result, const Attempt* attempt, bool first_of_batch);
   void adopt(const Heartbeat& heartbeat);
+
+  // Who is there, in controller_liveness.cc.
+  Micros beat_wanted() const;
+  Liveness liveness_when_heard(const DeviceState& device, bool draining) const;
+  void blame(const std::string& device, TaskRecord* record);
+  void praise(const std::string& device);
+  void probe_went_out(const DeviceState& device);
+  void feel_pulse(const DeviceState& device, const Heartbeat& heartbeat);
+  Time judge_silence(const DeviceState& device);
+  void check_silence();
   void check_liveness();
   void set_liveness(const DeviceState& device, Liveness liveness);
   void device_lost(const DeviceState& device);
@@ -253,6 +277,8 @@ class Controller {
   std::map<AttemptId, OpenAttempt> open_attempts_;  // until their result or their own deadline
   std::map<TaskKey, Orphan> orphans_;
   ControllerTimers::Id liveness_timer_;
+  ControllerTimers::Id silence_timer_;
+  Time silence_due_;
 
   bool leading_ = false;
   bool blocked_ = false;

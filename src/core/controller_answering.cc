@@ -95,7 +95,7 @@ void Controller::send_answer(TaskRecord& record) {
   if ((*record.outcome)->kind == OutcomeKind::Failed && !record.dead_kept) {
     record.publishes_open += 1;
     act(SendDead{open({.kind = OpenPublish::Kind::Dead, .task = record.number}), *record.outcome,
-                 record.submission.payload});
+                 record.submission});
   }
   if (!record.record_decided || record.decided_kept) {
     send_outcomes(record);
@@ -122,8 +122,7 @@ void Controller::send_outcome(TaskRecord& record, std::size_t requester) {
 }
 
 // A missing queue, as that of a new device is, takes a connection of its own to make. Until the
-// device is heard again nothing goes there: sent again at once, tasks would have used up their
-// attempts before the queue is there.
+// device is heard again nothing goes there.
 void Controller::dispatch_settled(TaskRecord& record, const AttemptId& id, PublishEnd end) {
   // Confirmed says nothing yet. Unknown may have arrived: the attempt's timer decides.
   if (end != PublishEnd::Returned && end != PublishEnd::Refused) {
@@ -136,6 +135,7 @@ void Controller::dispatch_settled(TaskRecord& record, const AttemptId& id, Publi
         end_attempt(record, attempt, "the device's queue is full", true);
         refresh_all(device);
       } else {
+        attempt.came_back = true;
         end_attempt(record, attempt, "the device's queue is missing", false);
         act(Enrol{device});
         const DeviceState* state = fleet_.find(device);

@@ -10,6 +10,12 @@
 // This file: what becomes of attempts, and what is learned of devices from them and from silence.
 
 namespace juggler {
+namespace {
+
+// A task's dispatches are at most so many times its attempts: some come back undelivered.
+constexpr std::size_t kDispatchesPerAttempt = 8;
+
+}  // namespace
 
 // Takes an attempt out of its processor's queue, whatever became of it. Returns whether it is the
 // first of its batch to leave: one result speaks for the time of all.
@@ -85,6 +91,15 @@ void Controller::not_loaded(const Attempt& attempt) {
   }
 }
 
+// What no device ever had was no attempt.
+bool Controller::may_be_tried(const TaskRecord& record) const {
+  const auto tried = std::count_if(record.attempts.begin(), record.attempts.end(),
+                                   [](const Attempt& attempt) { return !attempt.came_back; });
+  return tried < config_.attempts_max &&
+         record.attempts.size() <
+             static_cast<std::size_t>(config_.attempts_max) * kDispatchesPerAttempt;
+}
+
 // After a failed attempt: another one, unless one still runs or there were enough.
 void Controller::try_again(TaskRecord& record) {
   if (record.phase != TaskPhase::InFlight) {
@@ -95,7 +110,7 @@ void Controller::try_again(TaskRecord& record) {
   if (one_runs) {
     return;
   }
-  if (static_cast<int>(record.attempts.size()) >= config_.attempts_max) {
+  if (!may_be_tried(record)) {
     const Attempt& last = record.attempts.back();
     answer(record, OutcomeKind::Failed,
            fmt::format("{} attempts failed, the last on {}/{} with {}: {}", record.attempts.size(),
@@ -158,6 +173,7 @@ void Controller::attempt_timed_out(const ControllerTimer& timer) {
   for (Attempt& attempt : record->attempts) {
     if (attempt.id == timer.attempt && attempt.open) {
       stats_.attempts_timed_out += 1;
+      blame(device, record);
       end_attempt(*record, attempt, "no result in twice the predicted time", true);
       try_again(*record);
       return;
@@ -200,8 +216,7 @@ void Controller::batch_overdue(const ControllerTimer& timer) {
 void Controller::hedge(TaskRecord& record, const std::string& straggler) {
   const auto runs = std::count_if(record.attempts.begin(), record.attempts.end(),
                                   [](const Attempt& attempt) { return attempt.open; });
-  if (runs != 1 || record.place.has_value() ||
-      static_cast<int>(record.attempts.size()) >= config_.attempts_max) {
+  if (runs != 1 || record.place.has_value() || !may_be_tried(record)) {
     return;
   }
   std::vector<std::string> avoided = record.devices_failed;
@@ -281,77 +296,6 @@ void Controller::adopt(const Heartbeat& heartbeat) {
             .tells_of_way = false};
     follow(open, id);
   }
-}
-
-void Controller::set_liveness(const DeviceState& device, Liveness liveness) {
-  if (device.liveness == liveness) {
-    return;
-  }
-  const bool was_lost = device.liveness == Liveness::Lost;
-  fleet_.find_to_change(device.facts->id)->liveness = liveness;
-  if (liveness == Liveness::Lost || (liveness == Liveness::Gone && !was_lost)) {
-    device_lost(device);
-  } else if (liveness == Liveness::Live) {
-    replan(tasks_.waiting_size());
-    reconsider_lines();
-  } else {
-    plan_all(unplace_all(device));
-  }
-}
-
-void Controller::check_liveness() {
-  if (!leading_) {
-    return;  // the next lead sets the timer again
-  }
-  liveness_timer_ =
-      timers_.set(now_ + config_.liveness_period, {.kind = ControllerTimer::Kind::Liveness});
-  if (blocked_) {
-    return;  // heartbeats are held up too: nobody is lost while the broker takes no messages
-  }
-  std::vector<std::string> forgotten;
-  for (std::size_t d = 0; d < fleet_.devices().size(); ++d) {
-    if (fleet_.devices()[d].fades(now_, config_.learned_fades_after)) {
-      fleet_.change(d).fade(now_, config_.learned_fades_after);
-    }
-    const DeviceState& device = fleet_.devices()[d];
-    const Micros silent = now_ - device.last_heard;
-    if (silent >= config_.forgotten_after) {
-      set_liveness(device, Liveness::Gone);  // whatever was skipped: its tasks go elsewhere first
-      forgotten.push_back(device.facts->id);
-    } else if (silent >= config_.gone_after) {
-      set_liveness(device, Liveness::Gone);
-    } else if (silent >= config_.lost_after) {
-      set_liveness(device, Liveness::Lost);
-    } else if (silent >= config_.suspect_after && device.liveness == Liveness::Live) {
-      set_liveness(device, Liveness::Suspect);
-    }
-  }
-  for (const std::string& id : forgotten) {
-    fleet_.erase(id);
-  }
-  replan(tasks_.waiting_size());
-}
-
-void Controller::device_lost(const DeviceState& device) {
-  const std::string id = device.facts->id;
-  const std::vector<TaskNumber> in_line = unplace_all(device);
-  std::vector<TaskNumber> on_it;
-  for (const auto& [number, record] : tasks_.all()) {
-    if (std::any_of(record.attempts.begin(), record.attempts.end(),
-                    [&](const Attempt& attempt) { return attempt.open && attempt.device == id; })) {
-      on_it.push_back(number);
-    }
-  }
-  for (const TaskNumber number : on_it) {
-    TaskRecord& record = *tasks_.find(number);
-    for (Attempt& attempt : record.attempts) {
-      if (attempt.open && attempt.device == id) {
-        end_attempt(record, attempt, "the device was lost", true);
-      }
-    }
-    try_again(record);
-  }
-  plan_all(in_line);
 }
 
 }  // namespace juggler

@@ -340,6 +340,7 @@ void Controller::dispatch(const std::string& device_id, std::size_t lane_index,
     tasks_.leave(record);
     send_attempt(record, device, lane_index, lane.in_flight.back(), predicted);
   }
+  probe_went_out(device);
 }
 
 // Counts a batch as on its way; it is the last in flight then. Returns when its results are

@@ -24,6 +24,7 @@ struct Heartbeat {
   bool draining = false;  // finishes what it has, takes nothing new
   bool leaving = false;   // its last one
   HostSample host;
+  Micros every = seconds(1);       // until the next one
   std::vector<AttemptId> running;  // started attempts: a new leader adopts them
 
   friend bool operator==(const Heartbeat&, const Heartbeat&) = default;
@@ -67,10 +68,15 @@ struct PublishSettled {
 };
 // Time has passed; due timers run.
 struct Tick {};
+// The answer to AskPresence: whether anybody consumes the device's queue.
+struct PresenceTold {
+  std::string device;
+  bool present = false;
+};
 
 using ControllerEvent =
     std::variant<LeadBegun, LeadEnded, BrokerBlocked, Submitted, ResultArrived, HelloArrived,
-                 HeartbeatArrived, DecidedRead, PublishSettled, Tick>;
+                 HeartbeatArrived, DecidedRead, PublishSettled, Tick, PresenceTold>;
 
 struct SendDispatch {
   PublishId id = 0;
@@ -92,7 +98,7 @@ struct SendDecided {
 struct SendDead {
   PublishId id = 0;
   Shared<Outcome> outcome;
-  PayloadRef payload;
+  Shared<Submission> submission;  // so that it can be submitted again
 };
 struct AskHello {
   std::string device;
@@ -114,8 +120,18 @@ struct TaskAnswered {
   Shared<Outcome> outcome;
 };
 
+// Of the broker: does a process of this device consume its queue? One that has died does not.
+struct AskPresence {
+  std::string device;
+};
+// Tells a device how often to send heartbeats.
+struct SetHeartbeat {
+  std::string device;
+  Micros every;
+};
+
 using ControllerAction =
     std::variant<SendDispatch, SendOutcome, SendDecided, SendDead, AskHello, Enrol, AckDelivery,
-                 RejectDelivery, DropPayload, TaskAnswered>;
+                 RejectDelivery, DropPayload, TaskAnswered, AskPresence, SetHeartbeat>;
 
 }  // namespace juggler

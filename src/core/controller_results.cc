@@ -16,6 +16,9 @@ void Controller::on(ResultArrived& event) {
   AttemptResult& result = event.result;
   learn_way(result);
   const bool first_of_batch = leave_lane(result.attempt);
+  if (result.status == AttemptStatus::Ok) {
+    praise(result.device);
+  }
   TaskRecord* record = tasks_.find(result.attempt.task);
   if (record == nullptr) {
     learn(result, nullptr, first_of_batch);  // too late for its task: all the more to be learned
@@ -54,6 +57,9 @@ void Controller::on(ResultArrived& event) {
       }
       answer(*record, OutcomeKind::Failed, "the payload cannot be read: " + result.reason);
     } else if (known) {
+      if (result.status == AttemptStatus::Error) {
+        blame(result.device, record);
+      }
       end_attempt(*record, *attempt, result.reason, result.status != AttemptStatus::Expired);
       try_again(*record);
     }

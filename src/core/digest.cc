@@ -60,6 +60,15 @@ class Writer {
   void operator()(const RejectDelivery& a) { put(a.delivery); }
   void operator()(const DropPayload& a) { digest_.add(a.handle); }
   void operator()(const TaskAnswered& a) { put(a.outcome); }
+  void operator()(const PresenceTold& e) {
+    digest_.add(e.device);
+    put(e.present ? 1 : 0);
+  }
+  void operator()(const AskPresence& a) { digest_.add(a.device); }
+  void operator()(const SetHeartbeat& a) {
+    digest_.add(a.device);
+    put(a.every.count);
+  }
 
   void operator()(const LinkUp& /*e*/) {}
   void operator()(const LinkDown& /*e*/) {}
@@ -79,6 +88,7 @@ class Writer {
     put(e.sample.memory_free.has_value() ? e.sample.memory_free->count : -1);
   }
   void operator()(const DrainAsked& /*e*/) {}
+  void operator()(const BeatAsked& e) { put(e.every.count); }
   void operator()(const StartBatch& a) {
     digest_.add(a.batch);
     digest_.add(a.processor);
@@ -136,6 +146,7 @@ class Writer {
     digest_.add(heartbeat.device);
     put(heartbeat.incarnation);
     put((heartbeat.draining ? 1 : 0) + (heartbeat.leaving ? 2 : 0));
+    put(heartbeat.every.count);
     for (const AttemptId& id : heartbeat.running) {
       put(id);
     }

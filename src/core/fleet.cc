@@ -9,11 +9,12 @@
 namespace juggler {
 namespace {
 
-constexpr std::array<Named<Liveness>, 5> kLiveness{{{Liveness::Live, "live"},
+constexpr std::array<Named<Liveness>, 6> kLiveness{{{Liveness::Live, "live"},
                                                     {Liveness::Suspect, "suspect"},
                                                     {Liveness::Lost, "lost"},
                                                     {Liveness::Gone, "gone"},
-                                                    {Liveness::Draining, "draining"}}};
+                                                    {Liveness::Draining, "draining"},
+                                                    {Liveness::Aside, "aside"}}};
 
 template <class Devices>
 auto lower_bound_by_id(Devices& devices, std::string_view id) {

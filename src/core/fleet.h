@@ -9,12 +9,14 @@
 #include <string_view>
 #include <vector>
 
+#include "core/breaker.h"
 #include "core/change_log.h"
 #include "core/device.h"
 #include "core/host_sample.h"
 #include "core/lane.h"
 #include "core/link.h"
 #include "core/moving_mean.h"
+#include "core/pulse.h"
 #include "core/task.h"
 #include "core/units.h"
 
@@ -26,6 +28,7 @@ enum class Liveness {
   Lost,      // silent for so long that its tasks go elsewhere; may be restarting
   Gone,      // silent for so long that nobody waits for its return
   Draining,  // finishes what it has, takes nothing new
+  Aside,     // failed again and again: nothing goes there but a probe, after a pause
 };
 
 std::string_view to_string(Liveness liveness);
@@ -34,6 +37,8 @@ struct DeviceState {
   std::shared_ptr<const DeviceFacts> facts;
   Liveness liveness = Liveness::Live;
   Time last_heard;
+  Pulse pulse;
+  Breaker breaker;
   std::optional<Bytes> memory_free;  // as of the last heartbeat
   HostSample host;                   // likewise, for people: no decision reads it
   LinkLearning link;                 // broker and wire
@@ -99,6 +104,8 @@ class Fleet {
   // What no decision reads, and so changes nothing for them.
   void heard(const DeviceState& device, Time now);
   void set_host(const DeviceState& device, const HostSample& host);
+  Breaker& breaker(const DeviceState& device) { return devices_[position_of(device)].breaker; }
+  Pulse& pulse(const DeviceState& device) { return devices_[position_of(device)].pulse; }
   void set_wake(const DeviceState& device, std::size_t lane, Time wake);
 
   // Whether any open batch anywhere has a lower priority.

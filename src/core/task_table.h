@@ -31,7 +31,9 @@ struct ControllerTimer {
     Liveness,
     OrphanResult,
     Lane,
-    Straggler
+    Straggler,
+    Silence,
+    Probed
   };
   Kind kind = Kind::Liveness;
   TaskNumber task = 0;
@@ -62,7 +64,8 @@ struct Attempt {
   bool adopted = false;    // begun by an earlier leader: when, nobody here knows
   bool loads = false;      // the variant had to be loaded first, which counts as network
   bool open = true;
-  std::string end;  // how it ended, once closed
+  bool came_back = false;  // its dispatch: the device never had it
+  std::string end;         // how it ended, once closed
 };
 
 enum class TaskPhase { Waiting, InFlight, Answering };
@@ -90,6 +93,7 @@ struct TaskRecord {
 
   std::vector<Attempt> attempts;
   std::vector<std::string> devices_failed;  // sorted
+  std::string blamed;  // the device whose failure with it counts against that device; may be empty
   ControllerTimers::Id deadline_timer;
 
   // While answering.

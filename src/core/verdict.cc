@@ -14,7 +14,7 @@ struct VerdictText {
   std::string_view text;
 };
 
-constexpr std::array<VerdictText, 17> kVerdicts{{
+constexpr std::array<VerdictText, 18> kVerdicts{{
     {Verdict::Meets, true, "meets", "meets every requirement now"},
     {Verdict::WindowFull, true, "window-full",
      "its window is full; it would be in time after that"},
@@ -36,6 +36,8 @@ constexpr std::array<VerdictText, 17> kVerdicts{{
     {Verdict::DeviceLost, true, "device-lost", "the device is lost"},
     {Verdict::DeviceGone, false, "device-gone", "the device was lost and did not come back"},
     {Verdict::DeviceDraining, false, "device-draining", "the device is leaving"},
+    {Verdict::DeviceAside, true, "device-aside",
+     "the device has failed again and again: it is tried again after a pause"},
 }};
 
 const VerdictText& text_of(Verdict verdict) {

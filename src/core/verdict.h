@@ -24,6 +24,7 @@ enum class Verdict {
   DeviceLost,      // not now
   DeviceGone,      // never, as far as we know
   DeviceDraining,  // never, as far as we know
+  DeviceAside,     // not now
 };
 
 std::string_view to_string(Verdict verdict);  // stable, for programs: "below-accuracy"

@@ -99,7 +99,7 @@ void ConsumerShell::handle(const TransportSettled& event) {
 
 void ConsumerShell::handle(const TransportDelivery& event) {
   if (event.queue == control_queue_) {
-    const Result<wire::ControlKind> control = wire::decode_control(event.envelope);
+    const Result<wire::Control> control = wire::decode_control(event.envelope);
     if (!control) {
       malformed_ += 1;
       spdlog::warn("control message refused: {}", control.error().message);
@@ -107,10 +107,16 @@ void ConsumerShell::handle(const TransportDelivery& event) {
       return;
     }
     transport_.ack(event.id);
-    if (*control == wire::ControlKind::Hello) {
-      step(HelloAsked{});
-    } else {
-      step(DrainAsked{});
+    switch (control->kind) {
+      case wire::ControlKind::Hello:
+        step(HelloAsked{});
+        break;
+      case wire::ControlKind::Drain:
+        step(DrainAsked{});
+        break;
+      case wire::ControlKind::Heartbeat:
+        step(BeatAsked{control->every});
+        break;
     }
     return;
   }

@@ -91,6 +91,10 @@ void ControllerShell::handle(const TransportSettled& event) {
   }
 }
 
+void ControllerShell::handle(const TransportPresence& event) {
+  step(PresenceTold{event.device, event.present});
+}
+
 void ControllerShell::handle(const TransportDelivery& event) {
   if (event.queue == wire::kTasksQueue) {
     submission(event);
@@ -231,11 +235,17 @@ void ControllerShell::perform(ControllerAction& action) {
   } else if (auto* decided = std::get_if<SendDecided>(&action)) {
     transport_.publish(decided->id, wire::encode_decided(*decided->outcome));
   } else if (auto* dead = std::get_if<SendDead>(&action)) {
-    transport_.publish(dead->id, wire::encode_dead(*dead->outcome, payload(dead->payload.handle)));
+    transport_.publish(dead->id, wire::encode_dead(*dead->outcome, *dead->submission,
+                                                   payload(dead->submission->payload.handle)));
   } else if (auto* ask = std::get_if<AskHello>(&action)) {
-    send_aside(wire::encode_control(ask->device, wire::ControlKind::Hello));
+    send_aside(wire::encode_control(ask->device, {.kind = wire::ControlKind::Hello}));
   } else if (auto* enrol = std::get_if<Enrol>(&action)) {
     transport_.enrol(enrol->device);
+  } else if (auto* presence = std::get_if<AskPresence>(&action)) {
+    transport_.ask_presence(presence->device);
+  } else if (auto* beat = std::get_if<SetHeartbeat>(&action)) {
+    send_aside(wire::encode_control(beat->device,
+                                    {.kind = wire::ControlKind::Heartbeat, .every = beat->every}));
   } else if (auto* ack = std::get_if<AckDelivery>(&action)) {
     transport_.ack(ack->delivery);
   } else if (auto* reject = std::get_if<RejectDelivery>(&action)) {

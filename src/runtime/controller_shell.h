@@ -52,6 +52,7 @@ class ControllerShell {
   void handle(const TransportConnected& event);
   void handle(const TransportDisconnected& event);
   void handle(const TransportBlocked& event);
+  void handle(const TransportPresence& event);
   void handle(const TransportDelivery& event);
   void handle(const TransportSettled& event);
   void submission(const TransportDelivery& delivery);

@@ -14,6 +14,10 @@ void LoopbackTransport::connect(std::int64_t epoch) {
   events_.push_back(TransportConnected{++incarnation_, epoch, "loopback-replies", 0});
 }
 
+void LoopbackTransport::tell_presence(std::string device, bool present) {
+  events_.push_back(TransportPresence{std::move(device), present});
+}
+
 void LoopbackTransport::disconnect(std::string reason) {
   events_.push_back(TransportDisconnected{std::move(reason)});
 }

@@ -5,6 +5,7 @@
 
 #include <condition_variable>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "runtime/mutex.h"
@@ -28,6 +29,9 @@ class LoopbackTransport final : public Transport {
   void ack(DeliveryId delivery) override { acked_.push_back(delivery); }
   void reject(DeliveryId delivery, bool requeue) override;
   void enrol(const std::string& device) override { enrolled_.push_back(device); }
+  void ask_presence(const std::string& device) override { asked_.push_back(device); }
+  std::vector<std::string> take_asked() { return std::exchange(asked_, {}); }
+  void tell_presence(std::string device, bool present);
   void poll(Micros wait_max, std::vector<TransportEvent>& events) override;
   void wake() override;
   void close(Micros wait_max) override;
@@ -38,6 +42,7 @@ class LoopbackTransport final : public Transport {
   std::vector<DeliveryId> acked_;
   std::vector<DeliveryId> rejected_;
   std::vector<std::string> enrolled_;
+  std::vector<std::string> asked_;
   std::vector<std::pair<std::string, PublishEnd>> ends_;
   std::uint64_t incarnation_ = 0;
   std::uint64_t last_tag_ = 0;

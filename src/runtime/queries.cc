@@ -287,6 +287,9 @@ json status(const Controller& controller, const ShellStats& shell, const std::st
           {"results_late", stats.results_late},
           {"hedged", stats.hedged},
           {"loaded_ahead", stats.loaded_ahead},
+          {"found_absent", stats.found_absent},
+          {"false_alarms", stats.false_alarms},
+          {"put_aside", stats.put_aside},
           {"malformed", shell.malformed}};
 }
 

@@ -48,16 +48,23 @@ struct SessionPlan {
   // come back a hundred a second.
   Micros reconnect_max = seconds(10);
 
+  // Asked of the broker. It ends a connection that it has heard nothing of for two to three of
+  // them, and with that frees what the other side held.
+  int heartbeat_s = 5;
+
+  // How long a controller that has seen nobody lead gives way to others that start beside it.
+  Micros lead_patience{};
+
   // A publish beyond either bound is settled as Refused at once.
   std::size_t publishes_max = 65'536;
   Bytes publish_bytes_max = mebibytes(256);
 };
 
 // The session of a controller: topology, epoch, and the subscriptions of a leader in their order.
-SessionPlan controller_plan(std::string instance);
+// `standby`: gives way to others that could lead, too.
+SessionPlan controller_plan(std::string instance, bool standby = false);
 // The session of a device: its own queue and its control queue.
-SessionPlan device_plan(const std::string& device, std::int64_t incarnation,
-                        int dispatches_max);
+SessionPlan device_plan(const std::string& device, std::int64_t incarnation, int dispatches_max);
 // The session of a client: a reply queue.
 SessionPlan client_plan(std::string name);
 

@@ -38,13 +38,19 @@ struct TransportDelivery {
   wire::Envelope envelope;
 };
 
+// The answer to ask_presence(): whether the device's queue is there and has a consumer.
+struct TransportPresence {
+  std::string device;
+  bool present = false;
+};
+
 struct TransportSettled {
   PublishId id = 0;
   PublishEnd end = PublishEnd::Unknown;
 };
 
 using TransportEvent = std::variant<TransportConnected, TransportDisconnected, TransportBlocked,
-                                    TransportDelivery, TransportSettled>;
+                                    TransportDelivery, TransportSettled, TransportPresence>;
 
 class Transport {
  public:
@@ -60,6 +66,10 @@ class Transport {
   // Makes the queues of a device, so that it can join. Idempotent; runs apart from the working
   // connection, and a failure is logged and tried again at the device's next hello.
   virtual void enrol(const std::string& device) = 0;
+
+  // Asks whether anybody consumes a device's queue; the answer is an event. Apart from the working
+  // connection as well; where it cannot be found out, no answer comes.
+  virtual void ask_presence(const std::string& device) = 0;
 
   // Sends what is queued, appends what has happened to `events`, and waits for at most `wait_max`
   // if nothing has.

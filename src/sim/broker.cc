@@ -248,6 +248,11 @@ void Broker::stop() {
 
 void Broker::start() { running_ = true; }
 
+bool Broker::has_consumer(const std::string& queue) const {
+  const QueueIndex index = exchanges_.find_queue(queue);
+  return index != kNoQueue && !queues_[index].consumers.empty();
+}
+
 void Broker::block(bool blocked) {
   if (blocked_ == blocked || !running_) {
     return;

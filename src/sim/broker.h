@@ -108,6 +108,8 @@ class Broker final : public Sleeper {
 
   void declare(const Topology& topology);
   void enrol(const std::string& device) { declare(device_topology(device)); }
+  // Also where its consumer is half dead; false where there is no such queue.
+  bool has_consumer(const std::string& queue) const;
 
   // Faults.
   void cut_all(const std::string& reason);

@@ -3,6 +3,7 @@
 // each of them, keeps its own books, and complains. It trusts a controller for nothing but its
 // predictions. Simulation, property and unit tests share it.
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -50,6 +51,7 @@ class InvariantChecker {
     DeviceFacts facts;
     Time last_heard;
     bool draining = false;
+    Micros beat = seconds(1);
   };
   struct PublishBook {
     enum class Kind { Dispatch, Outcome, Decided, Dead };
@@ -71,12 +73,14 @@ class InvariantChecker {
     std::map<AttemptId, OpenAttempt> attempts;
     std::set<std::pair<Time, AttemptId>> give_up;  // the same by time
 
+    Time last_step;
     bool broker_there = false;  // it leads, and the broker takes messages
     Time redelivered_by;        // what an earlier leader had not acked
 
     void forget(std::map<AttemptId, OpenAttempt>::iterator attempt);
   };
 
+  void allow_for_stall(const ControllerConfig& config);
   void see(const ControllerEvent& event, const Controller& controller);
   void see_broker(const ControllerEvent& event);
   void see(const ControllerAction& action, const ControllerEvent& event,
@@ -92,6 +96,7 @@ class InvariantChecker {
 
   void check_bounds(const Controller& controller);
   void forget_deliveries();
+  void go_back(const std::function<bool(std::size_t)>& of);
 
   std::map<TaskKey, TaskBook> tasks_;
   std::map<std::size_t, ControllerBook> books_;

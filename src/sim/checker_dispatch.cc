@@ -62,6 +62,15 @@ std::optional<Micros> overdue_after(const Lane& lane, const Dispatch& dispatch) 
   return batch == lane.in_flight.end() ? std::nullopt : std::optional(batch->patience);
 }
 
+// After a false alarm somewhere a controller may be as patient with any device.
+Micros suspect_after(Micros beat, const Controller& controller) {
+  const int patience = controller.stats().false_alarms > 0 ? Pulse::kPatienceMax : 1;
+  Pulse pulse;
+  pulse.beat = beat;
+  pulse.patience = patience;
+  return pulse.scaled(controller.config().suspect_after);
+}
+
 }  // namespace
 
 void InvariantChecker::check_dispatch(const Dispatch& dispatch, const Controller& controller) {
@@ -83,7 +92,7 @@ void InvariantChecker::check_dispatch(const Dispatch& dispatch, const Controller
     complain("a dispatch to " + dispatch.device + ", which is draining");
   }
   const Micros silent = now_ - device->second.last_heard;
-  if (silent > controller.config().suspect_after + kLivenessSlack) {
+  if (silent > suspect_after(device->second.beat, controller) + kLivenessSlack) {
     complain(fmt::format("a dispatch to {}, silent for {} us", dispatch.device, silent.count));
   }
   check_requirements(dispatch, controller);

@@ -56,6 +56,9 @@ struct EventText {
     return fmt::format("settled {} as {}", e.id, number_of(e.end));
   }
   std::string operator()(const Tick& /*e*/) const { return "tick"; }
+  std::string operator()(const PresenceTold& e) const {
+    return fmt::format("presence of {}: {}", e.device, e.present);
+  }
   std::string operator()(const LinkUp& /*e*/) const { return "link up"; }
   std::string operator()(const LinkDown& /*e*/) const { return "link down"; }
   std::string operator()(const DispatchArrived& e) const {
@@ -69,6 +72,9 @@ struct EventText {
   std::string operator()(const HelloAsked& /*e*/) const { return "hello asked"; }
   std::string operator()(const HostSampled& /*e*/) const { return "host sampled"; }
   std::string operator()(const DrainAsked& /*e*/) const { return "drain asked"; }
+  std::string operator()(const BeatAsked& e) const {
+    return fmt::format("heartbeats each {}", e.every.count);
+  }
 };
 
 struct ActionText {
@@ -87,6 +93,10 @@ struct ActionText {
   }
   std::string operator()(const AskHello& a) const { return "ask hello of " + a.device; }
   std::string operator()(const Enrol& a) const { return "enrol " + a.device; }
+  std::string operator()(const AskPresence& a) const { return "ask presence of " + a.device; }
+  std::string operator()(const SetHeartbeat& a) const {
+    return fmt::format("heartbeats of {} each {}", a.device, a.every.count);
+  }
   std::string operator()(const AckDelivery& a) const { return "ack " + text(a.delivery); }
   std::string operator()(const RejectDelivery& a) const { return "reject " + text(a.delivery); }
   std::string operator()(const DropPayload& a) const { return fmt::format("drop {}", a.handle); }

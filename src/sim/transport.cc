@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/check.h"
+#include "runtime/topology.h"
 
 namespace juggler::sim {
 namespace {
@@ -14,6 +15,7 @@ constexpr std::uint64_t kWakeStep = 1;
 constexpr std::uint64_t kWakeHandshake = 2;
 constexpr std::uint64_t kWakeSilence = 3;
 constexpr std::uint64_t kWakeEnrol = 4;
+constexpr std::uint64_t kWakePresence = 5;
 constexpr unsigned kWakeBits = 3;
 
 // As src/amqp waits: Connection::kHandshakeMax and kCallMax, SessionSetup's retries, two
@@ -67,6 +69,7 @@ void SimTransport::vanish() {
   deliveries_.clear();
   acks_.clear();
   enrolling_.clear();
+  asked_.clear();
   events_.clear();
   open_ = 0;
 }
@@ -199,6 +202,11 @@ void SimTransport::send_queued() {
 void SimTransport::enrol(const std::string& device) {
   enrolling_.push_back(device);
   wake_later(kWakeEnrol, agenda_.now() + link_.round_trip() * kHandshakeTrips + kEnrolWork);
+}
+
+void SimTransport::ask_presence(const std::string& device) {
+  asked_.push_back(device);
+  wake_later(kWakePresence, agenda_.now() + link_.round_trip() * kHandshakeTrips + kEnrolWork);
 }
 
 void SimTransport::poll(Micros /*wait_max*/, std::vector<TransportEvent>& events) {
@@ -350,6 +358,15 @@ void SimTransport::wake(std::uint64_t what) {
       broker_.enrol(enrolling_.front());
     }
     enrolling_.erase(enrolling_.begin());
+    return;
+  }
+  if (kind == kWakePresence && owner_ != nullptr && !asked_.empty()) {
+    if (broker_.running() && !link_.is_cut()) {
+      const bool present = broker_.has_consumer(device_queue(asked_.front()));
+      events_.emplace_back(TransportPresence{asked_.front(), present});
+    }
+    asked_.erase(asked_.begin());
+    received_all();
     return;
   }
   if (owner_ == nullptr || what >> kWakeBits != generation_) {

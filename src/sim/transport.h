@@ -57,6 +57,7 @@ class SimTransport final : public Transport, public FrameSink, public Sleeper {
     settle(delivery, requeue ? Settling::Requeue : Settling::Reject);
   }
   void enrol(const std::string& device) override;
+  void ask_presence(const std::string& device) override;
   // Hands over what has arrived and sends what was gathered. Never waits: virtual time passes
   // between two turns, not in one.
   void poll(Micros wait_max, std::vector<TransportEvent>& events) override;
@@ -140,6 +141,7 @@ class SimTransport final : public Transport, public FrameSink, public Sleeper {
   std::uint64_t first_delivery_ = 1;
   std::vector<std::uint64_t> acks_;
   std::vector<std::string> enrolling_;
+  std::vector<std::string> asked_;  // for whether they have a consumer
 
   std::vector<TransportEvent> events_;
 };

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "core/names.h"
 #include "wire/bodies.h"
 #include "wire/figures.h"
 #include "wire/json.h"
@@ -17,6 +18,10 @@ constexpr std::size_t kResultBytesMax = std::size_t{512} * 1024;
 constexpr std::size_t kHeartbeatBytesMax = std::size_t{256} * 1024;
 constexpr std::size_t kSubmitterMax = 512;
 constexpr std::size_t kInternalIdMax = kTaskIdMax + 32;  // ids that the controller made longer
+
+constexpr std::array<Named<ControlKind>, 3> kControls{{{ControlKind::Hello, "hello"},
+                                                       {ControlKind::Drain, "drain"},
+                                                       {ControlKind::Heartbeat, "heartbeat"}}};
 
 std::string attempt_name(const AttemptId& id) {
   return fmt::format("{}.{}.{}", id.task.id, id.epoch, id.number);
@@ -262,6 +267,7 @@ void write_fields(JsonWriter& writer, const Heartbeat& heartbeat) {
   }
   writer.text("device", heartbeat.device);
   writer.flag("draining", heartbeat.draining);
+  writer.integer("every_us", heartbeat.every.count);
   write_host(writer, heartbeat.host);
   writer.integer("incarnation", heartbeat.incarnation);
   writer.flag("leaving", heartbeat.leaving);
@@ -285,6 +291,9 @@ Heartbeat read_heartbeat(ObjectReader& reader) {
   heartbeat.incarnation = reader.integer("incarnation", 0, INT64_MAX);
   heartbeat.draining = reader.boolean_or("draining", false);
   heartbeat.leaving = reader.boolean_or("leaving", false);
+  // Left out by a device that cannot be told another: once a second.
+  heartbeat.every = Micros{
+      reader.optional_integer("every_us", 1'000, 600'000'000).value_or(heartbeat.every.count)};
   if (const auto bytes = reader.optional_integer("memory_bytes_free", 0, INT64_MAX)) {
     heartbeat.host.memory_free = Bytes{*bytes};
   }
@@ -316,7 +325,7 @@ Result<Heartbeat> decode_heartbeat(const Envelope& envelope) {
   return heartbeat;
 }
 
-Envelope encode_control(const std::string& device, ControlKind kind) {
+Envelope encode_control(const std::string& device, const Control& control) {
   Envelope envelope;
   envelope.exchange = kControlExchange;
   envelope.routing_key = "device." + device;
@@ -326,30 +335,35 @@ Envelope encode_control(const std::string& device, ControlKind kind) {
   envelope.mandatory = false;
   JsonWriter writer;
   writer.begin_object();
-  writer.text("do", kind == ControlKind::Hello ? "hello" : "drain");
+  writer.text("do", name_of(kControls, control.kind));
+  if (control.kind == ControlKind::Heartbeat) {
+    writer.integer("every_us", control.every.count);
+  }
   writer.integer("minor", kMinor);
   writer.end_object();
   envelope.body = make_body(writer.take());
   return envelope;
 }
 
-Result<ControlKind> decode_control(const Envelope& envelope) {
+Result<Control> decode_control(const Envelope& envelope) {
   JsonDocument document;
   if (const Result<void> parsed = parse_body(envelope, "control", 4096, document); !parsed) {
     return parsed.error();
   }
   std::optional<Error> error;
-  const std::string what = ObjectReader(document, error).string("do", 64);
+  ObjectReader reader(document, error);
+  const std::string what = reader.string("do", 64);
+  const std::optional<ControlKind> kind = value_of(kControls, what);
+  Control control{.kind = kind.value_or(ControlKind::Hello)};
+  if (kind == ControlKind::Heartbeat) {
+    control.every = Micros{reader.integer("every_us", 1'000, 600'000'000)};
+  }
   if (error.has_value()) {
     return *error;
   }
-  if (what == "hello") {
-    return ControlKind::Hello;
-  }
-  if (what == "drain") {
-    return ControlKind::Drain;
-  }
-  return fail(ErrorCode::Unsupported, "unknown control message '" + what + "'");
+  return kind.has_value() ? Result<Control>(control)
+                          : Result<Control>(fail(ErrorCode::Unsupported,
+                                                 "unknown control message '" + what + "'"));
 }
 
 }  // namespace juggler::wire

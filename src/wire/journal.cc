@@ -17,8 +17,8 @@ constexpr std::int64_t kTimeMax = INT64_MAX / 1024;  // times added to it stay t
 
 // In the order of the events' and ends' own numbers.
 constexpr std::array<std::string_view, std::variant_size_v<ControllerEvent>> kEvents{
-    "lead-begun", "lead-ended", "broker-blocked", "submitted", "result",
-    "hello",      "heartbeat",  "decided",        "settled",   "tick"};
+    "lead-begun", "lead-ended", "broker-blocked", "submitted", "result",  "hello",
+    "heartbeat",  "decided",    "settled",        "tick",      "presence"};
 constexpr std::array<std::string_view, 4> kEnds{"confirmed", "returned", "refused", "unknown"};
 
 template <std::size_t N>
@@ -195,6 +195,10 @@ struct EventWriter {
     put_bits(writer, "publish", e.id);
   }
   void operator()(const Tick& /*e*/) const {}
+  void operator()(const PresenceTold& e) const {
+    writer.text("device", e.device);
+    writer.flag("present", e.present);
+  }
 };
 
 ControllerEvent read_event(ObjectReader& reader) {
@@ -235,6 +239,10 @@ ControllerEvent read_event(ObjectReader& reader) {
     }
     case 9:
       return Tick{};
+    case 10: {
+      std::string device = reader.string("device", 63);
+      return PresenceTold{std::move(device), reader.boolean_or("present", false)};
+    }
     default:
       reader.complain("event", fmt::format("has the unknown value '{}'", name));
       return Tick{};

@@ -16,15 +16,25 @@ void each_field(Config& config, Visit visit) {
   auto& [auto_model, allow_synthetic, min_accuracy, deadline, max_energy, deadline_max,
          attempts_max, tasks_max, tasks_bytes_max, answered_max, devices_max, replans_max,
          reconsidered_max, decisions_max, decision_lanes_max, learns, hedges, warm_up, adopt_wait,
-         liveness_period, suspect_after, lost_after, gone_after, forgotten_after,
-         learned_fades_after, attempt_grace, resend_after, resends_max, orphan_result_max, seed] =
-      config;
+         liveness_period, ask_after, suspect_after, lost_after, beat_min, beats_per_second_max,
+         beat_told_again, calm_after, silence_period_min, own_stall, gone_after, forgotten_after,
+         learned_fades_after, attempt_grace, resend_after, resends_max, orphan_result_max, breaker,
+         seed] = config;
   visit("adopt_wait_us", adopt_wait);
   visit("allow_synthetic", allow_synthetic);
   visit("answered_max", answered_max);
+  visit("ask_after_us", ask_after);
   visit("attempt_grace_us", attempt_grace);
   visit("attempts_max", attempts_max);
   visit("auto_model", auto_model);
+  visit("beat_min_us", beat_min);
+  visit("beat_told_again_us", beat_told_again);
+  visit("beats_per_second_max", beats_per_second_max);
+  visit("breaker_at_once_us", breaker.at_once);
+  visit("breaker_failures", breaker.failures);
+  visit("breaker_pause_us", breaker.pause);
+  visit("breaker_pause_us_max", breaker.pause_max);
+  visit("calm_after_us", calm_after);
   visit("deadline_us", deadline);
   visit("deadline_us_max", deadline_max);
   visit("decision_lanes_max", decision_lanes_max);
@@ -40,11 +50,13 @@ void each_field(Config& config, Visit visit) {
   visit("max_energy_uj", max_energy);
   visit("min_accuracy_millipercent", min_accuracy);
   visit("orphan_result_us_max", orphan_result_max);
+  visit("own_stall_us", own_stall);
   visit("reconsidered_max", reconsidered_max);
   visit("replans_max", replans_max);
   visit("resend_after_us", resend_after);
   visit("resends_max", resends_max);
   visit("seed", seed);
+  visit("silence_period_us_min", silence_period_min);
   visit("suspect_after_us", suspect_after);
   visit("tasks_bytes_max", tasks_bytes_max);
   visit("tasks_max", tasks_max);

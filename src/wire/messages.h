@@ -57,9 +57,15 @@ Envelope encode_heartbeat(const Heartbeat& heartbeat);
 Result<Heartbeat> decode_heartbeat(const Envelope& envelope);
 
 // Controller to a device's control queue.
-enum class ControlKind { Hello, Drain };
-Envelope encode_control(const std::string& device, ControlKind kind);
-Result<ControlKind> decode_control(const Envelope& envelope);
+enum class ControlKind { Hello, Drain, Heartbeat };
+struct Control {
+  ControlKind kind = ControlKind::Hello;
+  Micros every{};  // for Heartbeat
+
+  friend bool operator==(const Control&, const Control&) = default;
+};
+Envelope encode_control(const std::string& device, const Control& control);
+Result<Control> decode_control(const Envelope& envelope);
 
 // To `reply_to`; with none, to the exchange juggler.unrouted.
 Envelope encode_outcome(const Outcome& outcome, const std::string& reply_to,
@@ -67,7 +73,9 @@ Envelope encode_outcome(const Outcome& outcome, const std::string& reply_to,
 // To the queue juggler.decided.
 Envelope encode_decided(const Outcome& outcome);
 // To the exchange juggler.dead: the payload, with the outcome in a header.
-Envelope encode_dead(const Outcome& outcome, Body payload);
+Envelope encode_dead(const Outcome& outcome, const Submission& submission, Body payload);
+// The same task as a new one under this id; nothing where it is not a failed task's.
+std::optional<Envelope> submit_again(Envelope dead, const std::string& id);
 Result<Outcome> decode_outcome(const Envelope& envelope);
 
 // The JSON of an outcome, the same as its message's body.

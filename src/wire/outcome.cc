@@ -170,14 +170,41 @@ Envelope encode_decided(const Outcome& outcome) {
   return envelope;
 }
 
-Envelope encode_dead(const Outcome& outcome, Body payload) {
-  Envelope envelope = envelope_of(outcome);
+Envelope encode_dead(const Outcome& outcome, const Submission& submission, Body payload) {
+  Envelope envelope = encode_submission(submission, std::move(payload));
   envelope.exchange = kDeadExchange;
+  envelope.routing_key.clear();
   envelope.type = type_of("dead");
-  envelope.content_type = "application/octet-stream";
+  // The broker holds a user id against ours, and answers here go nowhere.
+  envelope.user_id.clear();
+  envelope.headers["x-juggler-submitter"] = submission.key.submitter;
+  envelope.headers["x-juggler-reply-to"] = submission.reply_to;
+  envelope.reply_to.clear();
   envelope.headers["x-juggler-outcome"] = outcome_json(outcome);
-  envelope.body = std::move(payload);
   return envelope;
+}
+
+std::optional<Envelope> submit_again(Envelope dead, const std::string& id) {
+  if (dead.type != type_of("dead")) {
+    return std::nullopt;
+  }
+  const auto reply_to = dead.headers.find("x-juggler-reply-to");
+  if (reply_to != dead.headers.end()) {
+    if (const auto* queue = std::get_if<std::string>(&reply_to->second)) {
+      dead.reply_to = *queue;
+    }
+  }
+  if (dead.correlation_id.empty()) {
+    dead.correlation_id = dead.message_id;
+  }
+  dead.message_id = id;
+  dead.exchange = kSubmitExchange;
+  dead.routing_key = kTasksQueue;
+  dead.type = type_of("submit");
+  dead.persistent = true;
+  dead.mandatory = true;
+  std::erase_if(dead.headers, [](const auto& header) { return header.first.starts_with("x-"); });
+  return dead;
 }
 
 Result<Outcome> decode_outcome(const Envelope& envelope) {

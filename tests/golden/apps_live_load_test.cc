@@ -60,6 +60,7 @@ class PlayedTransport final : public Transport, public Clock {
   void ack(DeliveryId) override {}
   void reject(DeliveryId, bool) override {}
   void enrol(const std::string&) override {}
+  void ask_presence(const std::string&) override {}
   void wake() override {}
   void close(Micros) override {}
 

@@ -35,8 +35,8 @@ std::string output_of(const std::string& command) {
 std::vector<GoldenCase> help_cases(const std::string& programs) {
   std::vector<GoldenCase> cases;
   for (const char* command :
-       {"", "up", "submit", "devices", "models", "policies", "tasks", "status", "explain", "doctor",
-        "controller", "simulate", "bench", "replay", "evaluate", "plan", "profile"}) {
+       {"", "up", "submit", "devices", "models", "policies", "tasks", "status", "explain", "dead",
+        "doctor", "controller", "simulate", "bench", "replay", "evaluate", "plan", "profile"}) {
     const std::string name = command;
     cases.push_back({name.empty() ? "help" : "help-" + name,
                      output_of("'" + programs + "/juggler' " + name + " --help")});

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "runtime/topology.h"
 #include "support/broker_contract.h"
 
 namespace juggler::test {
@@ -246,6 +247,28 @@ TEST_P(BrokerContract, HigherPriority_TakesTheQueue) {
   ASSERT_TRUE(newer.await_deliveries(4));
   older.settle();
   EXPECT_TRUE(older.deliveries.empty());
+}
+
+TEST_P(BrokerContract, Presence_IsWhetherTheDevicesQueueHasAConsumer) {
+  broker().declare(device_topology("edge01"));
+  Peer asker = peer();
+  ASSERT_TRUE(asker.await_connected());
+  const auto present = [&](const std::string& device) {
+    asker.presences.clear();
+    asker->ask_presence(device);
+    EXPECT_TRUE(asker.await([&] { return !asker.presences.empty(); })) << device;
+    return !asker.presences.empty() && asker.presences[0].present;
+  };
+  EXPECT_FALSE(present("edge01")) << "nobody consumes it yet";
+  EXPECT_FALSE(present("nobody")) << "it has no queue";
+  Peer edge = peer({{.queue = device_queue("edge01"), .prefetch = 5}});
+  ASSERT_TRUE(edge.await_connected());
+  edge.settle();
+  EXPECT_TRUE(present("edge01"));
+  broker().cut_all();  // as when its process dies
+  edge->close(seconds(2));
+  ASSERT_TRUE(asker.await_connected(2));
+  EXPECT_FALSE(present("edge01"));
 }
 
 TEST_P(BrokerContract, DrainFirst_ReadsOneQueueBeforeTheNext) {

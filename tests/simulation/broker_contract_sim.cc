@@ -24,6 +24,7 @@ class DrivenTransport final : public Transport, public sim::TransportOwner {
   void ack(DeliveryId delivery) override { inner_.ack(delivery); }
   void reject(DeliveryId delivery, bool requeue) override { inner_.reject(delivery, requeue); }
   void enrol(const std::string& device) override { inner_.enrol(device); }
+  void ask_presence(const std::string& device) override { inner_.ask_presence(device); }
   void wake() override {}
 
   void poll(Micros wait_max, std::vector<TransportEvent>& events) override {

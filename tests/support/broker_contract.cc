@@ -22,6 +22,8 @@ void Peer::poll_for(Micros wait_max) {
       blocked.push_back(std::move(*alarm));
     } else if (auto* delivery = std::get_if<TransportDelivery>(&event)) {
       deliveries.push_back(std::move(*delivery));
+    } else if (auto* presence = std::get_if<TransportPresence>(&event)) {
+      presences.push_back(std::move(*presence));
     } else {
       settlements.push_back(std::get<TransportSettled>(event));
     }

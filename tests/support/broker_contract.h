@@ -57,6 +57,7 @@ class Peer {
   std::vector<TransportBlocked> blocked;
   std::vector<TransportDelivery> deliveries;
   std::vector<TransportSettled> settlements;
+  std::vector<TransportPresence> presences;
 
  private:
   void poll_for(Micros wait_max);

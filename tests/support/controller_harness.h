@@ -37,8 +37,6 @@ class ControllerHarness {
   void step(const ControllerEvent& event);
   // Lets time pass; due timers run at their time, devices that beat send heartbeats each second.
   void advance(Micros by);
-  // The controller's process is stopped meanwhile: no timer runs, nothing comes.
-  void stop_for(Micros by) { now_ = now_ + by; }
   // Lets time pass in which nobody runs: no timer, no heartbeat; then one tick.
   void jump(Micros by);
 

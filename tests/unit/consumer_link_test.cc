@@ -57,6 +57,21 @@ TEST(Consumer, HelloAsked_SaysItAgain) {
   EXPECT_EQ(harness.all<SendHello>().size(), 2U);
 }
 
+TEST(Consumer, BeatAsked_BeatsAsOftenAndSaysSo) {
+  ConsumerHarness harness(board());
+  harness.link_up();
+  harness.step(BeatAsked{milliseconds(400)});
+  harness.clear();
+  harness.advance(seconds(4));
+  ASSERT_EQ(harness.all<SendHeartbeat>().size(), 10U);
+  EXPECT_EQ(harness.all<SendHeartbeat>()[0].heartbeat.every, milliseconds(400));
+  // Within bounds, whoever asks.
+  harness.step(BeatAsked{Micros{1}});
+  harness.clear();
+  harness.advance(seconds(1));
+  EXPECT_EQ(harness.all<SendHeartbeat>().size(), 10U);
+}
+
 TEST(Consumer, LinkDown_IsQuietButFinishesItsWork) {
   ConsumerHarness harness(board());
   harness.link_up();

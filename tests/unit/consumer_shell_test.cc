@@ -111,7 +111,7 @@ TEST_F(ConsumerShellTest, MalformedDispatch_IsDeadLettered) {
 
 TEST_F(ConsumerShellTest, ControlMessages_AreObeyedAndJunkIsDeadLettered) {
   const std::string control = std::string(kQueue) + ".control";
-  transport_.deliver(control, wire::encode_control("pi-1", wire::ControlKind::Hello));
+  transport_.deliver(control, wire::encode_control("pi-1", {.kind = wire::ControlKind::Hello}));
   turn();
   EXPECT_EQ(published_.front().type, "juggler.hello.v1");
   Envelope junk;
@@ -120,7 +120,7 @@ TEST_F(ConsumerShellTest, ControlMessages_AreObeyedAndJunkIsDeadLettered) {
   transport_.deliver(control, junk);
   turn();
   EXPECT_EQ(transport_.take_rejected().size(), 1U);
-  transport_.deliver(control, wire::encode_control("pi-1", wire::ControlKind::Drain));
+  transport_.deliver(control, wire::encode_control("pi-1", {.kind = wire::ControlKind::Drain}));
   turn();
   EXPECT_TRUE(shell_.left());
 }

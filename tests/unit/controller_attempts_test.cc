@@ -60,7 +60,7 @@ TEST(Controller, AttemptsMax_FailsWithTheCausesAndADeadLetter) {
   EXPECT_EQ(outcome.attempts[0].end, "cause 1");
   EXPECT_EQ(outcome.attempts[2].end, "cause 3");
   ASSERT_EQ(harness.all<SendDead>().size(), 1U);
-  EXPECT_EQ(harness.all<SendDead>()[0].payload.size, Bytes{1000});
+  EXPECT_EQ(harness.all<SendDead>()[0].submission->payload.size, Bytes{1000});
 }
 
 TEST(Controller, LostDispatch_DeviceBackWithinItsHeartbeats_IsFoundByTheAttemptsOwnDeadline) {
@@ -208,6 +208,17 @@ TEST(Controller, DeviceQueueIsMissing_DeviceIsEnrolledAndTheTaskGoesElsewhere) {
   ASSERT_EQ(harness.all<Enrol>().size(), 1U);
   EXPECT_EQ(harness.all<Enrol>()[0].device, "a");
   EXPECT_EQ(harness.last_dispatch().device, "b");
+}
+
+TEST(Controller, QueuesOfManyDevicesAreMissing_NoneOfThemCountsAsAnAttempt) {
+  ControllerHarness harness(ControllerConfig{}, "fastest-finish");
+  harness.lead_with({board("a"), board("b"), board("c"), board("d")});
+  harness.submit(submission("t"));
+  for (int i = 0; i < 3; ++i) {
+    harness.settle(last_sent(harness).id, PublishEnd::Returned);
+  }
+  EXPECT_TRUE(harness.outcomes().empty());
+  EXPECT_EQ(harness.last_dispatch().device, "d");
 }
 
 TEST(Controller, OnlyDevicesQueueIsMissing_TheTaskIsSentAgainWhenTheDeviceIsHeardAgain) {

@@ -138,7 +138,7 @@ TEST(WireVersion, UnknownMajorOrAnotherKind_IsRefusedEverywhere) {
     envelope = heartbeat_message();
     envelope.type = type;
     expect_names(wire::decode_heartbeat(envelope), "message type");
-    envelope = wire::encode_control("pi-1", wire::ControlKind::Drain);
+    envelope = wire::encode_control("pi-1", {.kind = wire::ControlKind::Drain});
     envelope.type = type;
     expect_names(wire::decode_control(envelope), "message type");
   }
@@ -267,7 +267,7 @@ TEST(WireHeartbeat, OfAnotherDeviceThanItsRoutingKey_IsRefused) {
 }
 
 TEST(WireControl, UnknownCommand_IsRefused) {
-  const Envelope envelope = wire::encode_control("pi-1", wire::ControlKind::Hello);
+  const Envelope envelope = wire::encode_control("pi-1", {.kind = wire::ControlKind::Hello});
   EXPECT_EQ(envelope.routing_key, "device.pi-1");
   expect_names(wire::decode_control(with(envelope, "/do", "reboot")), "reboot");
   expect_names(wire::decode_control(without(envelope, "/do")), "do");

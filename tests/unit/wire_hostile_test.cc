@@ -38,7 +38,7 @@ std::vector<Decoder> decoders() {
            [](const Envelope& e) { return error_of(wire::decode_heartbeat(e)); }},
           {"hello", wire::encode_hello(test::device("pi-1")),
            [](const Envelope& e) { return error_of(wire::decode_hello(e)); }},
-          {"control", wire::encode_control("pi-1", wire::ControlKind::Hello),
+          {"control", wire::encode_control("pi-1", {.kind = wire::ControlKind::Hello}),
            [](const Envelope& e) { return error_of(wire::decode_control(e)); }},
           {"outcome", wire::encode_decided(test::outcome_of("t", OutcomeKind::Expired)),
            [](const Envelope& e) { return error_of(wire::decode_outcome(e)); }}};

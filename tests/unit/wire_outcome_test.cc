@@ -61,12 +61,32 @@ TEST(WireOutcome, NobodyWaits_GoesToUnrouted) {
 }
 
 TEST(WireOutcome, Dead_CarriesThePayloadAndTheOutcome) {
+  const Submission task = test::submission("t").min_accuracy(75).reply_to("mine");
   const Envelope envelope = wire::encode_dead(test::outcome_of("t", OutcomeKind::Failed, "3 tries"),
-                                              wire::make_body("payload"));
+                                              task, wire::make_body("payload"));
   EXPECT_EQ(envelope.exchange, "juggler.dead");
+  EXPECT_EQ(envelope.reply_to, "") << "nobody is to answer here";
   EXPECT_EQ(*envelope.body, "payload");
   const json kept = json::parse(std::get<std::string>(envelope.headers.at("x-juggler-outcome")));
   EXPECT_EQ(kept["reason"], "3 tries");
+}
+
+TEST(WireOutcome, DeadSubmittedAgain_IsTheSameTaskUnderAnotherId) {
+  const Submission task = test::submission("t").min_accuracy(75).priority(3).reply_to("mine");
+  const auto again =
+      wire::submit_again(wire::encode_dead(test::outcome_of("t", OutcomeKind::Failed, "3 tries"),
+                                           task, wire::make_body("payload")),
+                         "t-again");
+  ASSERT_TRUE(again.has_value());
+  EXPECT_EQ(again->exchange, "juggler.submit");
+  EXPECT_EQ(again->routing_key, "juggler.tasks");
+  const auto decoded = wire::decode_submission(*again, false);
+  EXPECT_TRUE(decoded.refusal.empty()) << decoded.refusal;
+  EXPECT_EQ(decoded.submission.key.id, "t-again");
+  EXPECT_EQ(decoded.submission.reply_to, "mine");
+  EXPECT_EQ(decoded.submission.correlation_id, "t") << "by which its client knows it";
+  EXPECT_EQ(decoded.submission.requirements, task.requirements);
+  EXPECT_FALSE(wire::submit_again(wire::encode_decided(completed()), "x").has_value());
 }
 
 TEST(WireOutcome, Json_HasItsDocumentedFields) {

@@ -77,11 +77,14 @@ RC_GTEST_PROP(RoundTrip, Decided, ()) {
   RC_ASSERT(*decoded == outcome);
 }
 
-TEST(RoundTrip, Control_BothKinds) {
-  for (const wire::ControlKind kind : {wire::ControlKind::Hello, wire::ControlKind::Drain}) {
-    const auto decoded = wire::decode_control(wire::encode_control("pi-1", kind));
+TEST(RoundTrip, Control_EveryKind) {
+  for (const wire::Control& control :
+       {wire::Control{.kind = wire::ControlKind::Hello},
+        {.kind = wire::ControlKind::Drain},
+        {.kind = wire::ControlKind::Heartbeat, .every = milliseconds(400)}}) {
+    const auto decoded = wire::decode_control(wire::encode_control("pi-1", control));
     ASSERT_TRUE(decoded.has_value());
-    EXPECT_EQ(*decoded, kind);
+    EXPECT_EQ(*decoded, control);
   }
 }
 
