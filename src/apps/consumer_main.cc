@@ -41,6 +41,7 @@ struct ConsumerFlags {
   std::vector<std::string> variants;
   std::string lanes;
   std::optional<Micros> calibrate_max;
+  bool no_preload = false;
   std::string host_root = "/";
   std::string meter = "auto";
   std::uint64_t seed = 1;
@@ -73,6 +74,8 @@ void declare(CLI::App& app, ConsumerFlags& flags) {
       ->type_name("FILE");
   add_duration(app, "--calibrate-max", flags.calibrate_max,
                "Time for measuring what was never measured here [15s]");
+  app.add_flag("--no-preload", flags.no_preload,
+               "Load a variant when it is first asked for, not before joining");
   add_host_root(app, flags.host_root);
   app.add_option("--meter", flags.meter, std::string("Measures power: ") + kMeterNames)
       ->type_name("METER")
@@ -139,6 +142,7 @@ Result<LocalDevice> open_device(const ConsumerFlags& flags) {
     options.lanes = std::move(*lanes);
   }
   options.calibration_budget = flags.calibrate_max.value_or(seconds(15));
+  options.preload = !flags.no_preload;
   options.progress = show_progress;
   options.stop = [] { return stop_signals() > 0; };
   return open_machine_device(options);
@@ -212,6 +216,7 @@ Result<void> check_engine(const CLI::App& app, ConsumerFlags& flags) {
                                       only_for(!flags.twin_facts.empty(), "--twin-facts", "twin"),
                                       only_for(!flags.twin_labels.empty(), "--twin-labels", "twin"),
                                       only_for(!flags.variants.empty(), "--variants", "onnx"),
+                                      only_for(flags.no_preload, "--no-preload", "onnx"),
                                       only_for(!flags.lanes.empty(), "--lanes", "onnx")}) {
     if (!checked) {
       return checked;

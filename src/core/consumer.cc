@@ -28,7 +28,12 @@ Consumer::Consumer(ConsumerConfig config, DeviceFacts facts)
     : config_(config),
       facts_(std::move(facts)),
       lanes_(facts_.processors.size()),
-      every_(config.heartbeat) {}
+      every_(config.heartbeat) {
+  for (std::size_t l = 0; l < lanes_.size(); ++l) {
+    const std::vector<std::string>& loaded = facts_.processors[l].loaded;
+    lanes_[l].loaded.insert(loaded.begin(), loaded.end());
+  }
+}
 
 void Consumer::step(Time now, ConsumerEvent event, std::vector<ConsumerAction>& actions) {
   JUGGLER_CHECK(now >= now_, "time does not run backwards");

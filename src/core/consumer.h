@@ -62,7 +62,7 @@ class Consumer {
   struct Lane {
     DeviceQueue waiting;
     std::optional<Batch> running;
-    std::set<std::string> loaded;  // variants that have run
+    std::set<std::string> loaded;  // variants that were loaded at first, or have run
   };
   // A result on its way: kept until the broker has it.
   struct SentResult {

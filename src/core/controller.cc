@@ -37,8 +37,10 @@ std::vector<Lane> lanes_for(const DeviceFacts& facts, const DeviceState& before,
     lane.price.set_scale(*lane.costs);
     if (facts.incarnation != before.facts->incarnation || !same_profiles) {
       auto learned = std::make_shared<LaneLearned>(*lane.learned);
-      for (ProfileLearned& profile : learned->profiles) {
-        profile.loaded = !loading;
+      for (std::size_t p = 0; p < processor.profiles.size(); ++p) {
+        learned->profiles[p].loaded =
+            !loading || std::binary_search(processor.loaded.begin(), processor.loaded.end(),
+                                           processor.profiles[p].variant);
       }
       lane.learned = std::move(learned);
     }

@@ -25,6 +25,12 @@ bool strictly_ascending(const std::vector<T>& items, Key key) {
          }) == items.end();
 }
 
+// Of profiles and of names of variants.
+struct ByVariant {
+  bool operator()(const Profile& a, const std::string& b) const { return a.variant < b; }
+  bool operator()(const std::string& a, const Profile& b) const { return a < b.variant; }
+};
+
 Result<void> check_point(const DeviceFacts& facts, const std::string& where,
                          const ProfilePoint& point) {
   const bool latency_sane = point.latency_mean > Micros{0} &&
@@ -79,6 +85,11 @@ Result<void> check_processor(const DeviceFacts& facts, const Processor& processo
     if (Result<void> ok = check_profile(facts, processor, profile); !ok) {
       return ok;
     }
+  }
+  const bool known = std::includes(processor.profiles.begin(), processor.profiles.end(),
+                                   processor.loaded.begin(), processor.loaded.end(), ByVariant{});
+  if (!known || !strictly_ascending(processor.loaded, [](const std::string& v) { return v; })) {
+    return bad(facts, processor.id + ": what is loaded must be of its variants, sorted, one each");
   }
   return {};
 }

@@ -47,6 +47,8 @@ struct Processor {
   int window_batches = 2;         // batches on the device at once: one runs while the next waits
   int batch_max = 1;              // tasks per batch at most
   std::vector<Profile> profiles;  // sorted by variant id
+  std::vector<std::string>
+      loaded;  // of these variants, what was there as the device joined; sorted
 
   friend bool operator==(const Processor&, const Processor&) = default;
 };

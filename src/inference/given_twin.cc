@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "core/preload.h"
 #include "inference/twin_engine.h"
 #include "wire/messages.h"
 
@@ -111,7 +112,10 @@ Result<LocalDevice> open_given_twin(GivenTwin twin, const DeviceIdentity& identi
   if (Result<void> ok = validate(device.facts); !ok) {
     return ok.error();
   }
-  for (const Processor& processor : twin.truth.processors) {
+  state_preloads(device.facts);
+  for (std::size_t p = 0; p < device.facts.processors.size(); ++p) {
+    Processor& processor = twin.truth.processors[p];
+    processor.loaded = device.facts.processors[p].loaded;
     TwinEngineOptions options;
     options.processor = processor;
     options.variants = device.facts.variants;

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "core/preload.h"
 #include "files/board_profile.h"
 #include "inference/machine.h"
 #include "inference/noop_engine.h"
@@ -91,12 +92,15 @@ Result<LocalDevice> open_twin_device(const TwinDeviceOptions& options) {
   device.facts.memory = board->memory;
   device.facts.idle = board->idle;
   device.facts.to_board_input = board->to_board_input;
-  std::uint64_t seed = options.seed;
   for (Processor& processor : board->processors) {
     keep_described(*catalogue, processor, device);
+    device.facts.processors.push_back(std::move(processor));
+  }
+  state_preloads(device.facts);
+  std::uint64_t seed = options.seed;
+  for (const Processor& processor : device.facts.processors) {
     device.engines[processor.id] =
         make_twin_engine({processor, device.facts.variants, *catalogue, labels, seed++, nullptr});
-    device.facts.processors.push_back(std::move(processor));
   }
   if (device.facts.variants.empty()) {
     return fail(ErrorCode::NotFound,

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "core/preload.h"
 #include "files/board_profile.h"
 #include "inference/lane.h"
 #include "inference/machine.h"
@@ -165,6 +166,26 @@ class Opener {
   LocalDevice device_;
 };
 
+// What cannot be loaded now is left to the first task that needs it, which hears why.
+void preload(LocalDevice& device, const std::function<bool()>& stop) {
+  const std::vector<std::vector<std::string>> chosen = preload_set(device.facts);
+  for (std::size_t p = 0; p < chosen.size(); ++p) {
+    Processor& processor = device.facts.processors[p];
+    InferenceEngine& engine = *device.engines.at(processor.id);
+    for (const std::string& variant : chosen[p]) {
+      if (stop && stop()) {
+        return;
+      }
+      if (Result<void> loaded = engine.load(variant); !loaded) {
+        spdlog::warn("{}/{}: not loaded ahead: {}", processor.id, variant, loaded.error().message);
+        continue;
+      }
+      processor.loaded.push_back(variant);
+    }
+    std::sort(processor.loaded.begin(), processor.loaded.end());
+  }
+}
+
 }  // namespace
 
 Result<void> check_variants(const Catalogue& catalogue, const std::vector<std::string>& wanted) {
@@ -219,6 +240,9 @@ Result<LocalDevice> open_machine_device(const MachineDeviceOptions& options) {
   LocalDevice device = opener.take();
   if (device.engines.empty()) {
     return *first;
+  }
+  if (options.preload) {
+    preload(device, options.stop);
   }
   return checked_device(std::move(device));
 }

@@ -24,6 +24,7 @@ struct MachineDeviceOptions {
   bool allow_spinning = false;              // only for a machine that runs nothing else
   std::vector<std::string> variants;        // models, networks or variants to serve; empty: all
   Micros calibration_budget = seconds(15);  // for each lane
+  bool preload = true;                      // the best variants, before it joins: core/preload.h
   std::function<void(const CalibrationProgress&)> progress;
   std::function<bool()> stop;  // of the calibration: see calibrate.h
 };

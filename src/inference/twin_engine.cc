@@ -43,6 +43,12 @@ class TwinEngine final : public InferenceEngine {
     if (!options_.sleep_until) {
       options_.sleep_until = sleep_precisely;
     }
+    for (const Profile& profile : options_.processor.profiles) {
+      const std::vector<std::string>& loaded = options_.processor.loaded;
+      if (std::find(loaded.begin(), loaded.end(), profile.variant) != loaded.end()) {
+        loaded_[profile.variant] = &profile;
+      }
+    }
   }
 
   Result<void> load(const std::string& variant) override;

@@ -16,7 +16,7 @@
 namespace juggler {
 
 struct TwinEngineOptions {
-  Processor processor;                       // with the profiles that it takes its times from
+  Processor processor;  // with the profiles that it takes its times from, and what is loaded
   std::vector<Variant> variants;             // what the profiles' variants are
   Catalogue catalogue;                       // the inputs that float tensors are checked against
   std::shared_ptr<const TwinLabels> labels;  // may be null: answers without labels
@@ -27,7 +27,8 @@ struct TwinEngineOptions {
 };
 
 // A batch takes the profile's time with seeded noise (core/profile_point.h). Loading takes the
-// profile's load time. The report says the drawn time: what the host adds to it is not
+// profile's load time, but for what the processor has loaded at first, as a board that has long
+// been up. The report says the drawn time: what the host adds to it is not
 // the board's.
 std::unique_ptr<InferenceEngine> make_twin_engine(TwinEngineOptions options);
 

@@ -65,7 +65,7 @@ Micros SimExecutor::run(std::size_t index, const BatchJob& job) {
       return kFailureTakes;
     }
     lane.loaded.insert(job.variant);
-    takes = profile->load * slowness_permille_ / 1000;
+    takes = slowed(profile->load);
   }
   if (failures_per_million_ > 0 &&
       lane.rng.below(1'000'000) < static_cast<std::uint64_t>(failures_per_million_)) {
@@ -79,7 +79,7 @@ Micros SimExecutor::run(std::size_t index, const BatchJob& job) {
     const auto spread = static_cast<double>((compute - point.latency_mean).count);
     compute = point.latency_mean + Micros{std::llround(spread * noise_)};
   }
-  compute = std::max(compute * slowness_permille_ / 1000, Micros{1});
+  compute = std::max(slowed(compute), Micros{1});
   lane.report.compute = compute;
   lane.report.energy = point.energy;
   const Variant* variant = truth_.find_variant(job.variant);
@@ -127,6 +127,15 @@ void SimExecutor::collect(std::vector<BatchDone>& done) {
   done.insert(done.end(), std::make_move_iterator(done_.begin()),
               std::make_move_iterator(done_.end()));
   done_.clear();
+}
+
+std::vector<std::string> SimExecutor::preload(std::size_t processor,
+                                              std::vector<std::string> variants) {
+  if (refuses_loads_) {
+    variants.clear();
+  }
+  lanes_[processor].loaded.insert(variants.begin(), variants.end());
+  return variants;
 }
 
 void SimExecutor::forget() {

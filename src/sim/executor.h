@@ -39,6 +39,11 @@ class SimExecutor final : public Executor, public Sleeper {
   // The process has ended: what runs is lost, nothing is loaded any more.
   void forget();
 
+  // Has these variants of a processor loaded; none where loads fail. Returns those that are.
+  std::vector<std::string> preload(std::size_t processor, std::vector<std::string> variants);
+  // What a time of the profile really is now.
+  Micros slowed(Micros time) const { return time * slowness_permille_ / 1000; }
+
   // What is wrong with the device. Counts for batches that start from now on.
   void slow_down(std::int64_t permille) { slowness_permille_ = permille; }
   void fail(std::int64_t per_million) { failures_per_million_ = per_million; }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/check.h"
+#include "core/preload.h"
 
 namespace juggler::sim {
 ControllerMachine::ControllerMachine(Agenda& agenda, Broker& broker,
@@ -58,8 +59,34 @@ void DeviceMachine::begin() {
   JUGGLER_CHECK(!runs(), "one consumer on a machine");
   // Seconds, as juggler-consumer takes them; but two starts within one second are told apart, as
   // they are there by the time that a start takes.
+  const bool first = last_incarnation_ == 0;
   last_incarnation_ = std::max(last_incarnation_ + 1, clock_.unix_seconds());
   options_.announced.incarnation = last_incarnation_;
+  const Micros takes = preload();
+  if (first || takes == Micros{0}) {
+    join();
+    return;
+  }
+  joining_ = true;
+  alarm_.set(agenda_, agenda_.now() + takes, *this);
+}
+
+// What it is to have loaded as it joins; returns what that takes.
+Micros DeviceMachine::preload() {
+  std::vector<std::vector<std::string>> chosen = preload_set(options_.announced);
+  Micros takes;
+  for (std::size_t p = 0; p < chosen.size(); ++p) {
+    Processor& announced = options_.announced.processors[p];
+    announced.loaded =
+        executor_.preload(p, options_.preloads ? std::move(chosen[p]) : announced.loaded);
+    std::sort(announced.loaded.begin(), announced.loaded.end());
+    takes += executor_.slowed(load_time(options_.truth.processors[p], announced.loaded));
+  }
+  return takes;
+}
+
+void DeviceMachine::join() {
+  joining_ = false;
   const DeviceFacts& facts = options_.announced;
   consumer_ = std::make_unique<Consumer>(options_.config, facts);
   ConsumerShellOptions shell;
@@ -81,6 +108,7 @@ void DeviceMachine::end() {
   consumer_.reset();
   executor_.forget();
   alarm_.clear();
+  joining_ = false;
 }
 
 void DeviceMachine::die(std::size_t lost_frames) {
@@ -122,7 +150,12 @@ void DeviceMachine::turn() {
 }
 
 void DeviceMachine::wake(std::uint64_t what) {
-  if (alarm_.rings(what) && runs()) {
+  if (!alarm_.rings(what)) {
+    return;
+  }
+  if (joining_) {
+    join();
+  } else if (runs()) {
     turn();
   }
 }

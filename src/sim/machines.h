@@ -90,6 +90,7 @@ struct DeviceMachineOptions {
   DeviceFacts announced;
   DeviceFacts truth;
   double noise = 1.0;
+  bool preloads = true;  // as core/preload.h says; else what is announced as loaded
   ConsumerConfig config;
   LinkProfile link;
   std::uint64_t seed = 1;
@@ -100,6 +101,8 @@ class DeviceMachine final : public TransportOwner, public Sleeper {
  public:
   DeviceMachine(Agenda& agenda, Broker& broker, DeviceMachineOptions options);
 
+  // The process starts. The first time it is there at once, as in a fleet that has been up for
+  // long; later it loads first what it is to have loaded.
   void begin();
   void die(std::size_t lost_frames);  // the process
   void lose_power();
@@ -119,6 +122,8 @@ class DeviceMachine final : public TransportOwner, public Sleeper {
   void wake(std::uint64_t what) override;
 
  private:
+  Micros preload();
+  void join();
   void turn();
   void end();
 
@@ -132,6 +137,7 @@ class DeviceMachine final : public TransportOwner, public Sleeper {
   std::unique_ptr<ConsumerShell> shell_;
   Alarm alarm_;
   std::int64_t last_incarnation_ = 0;
+  bool joining_ = false;  // the alarm is for join()
 };
 
 }  // namespace juggler::sim

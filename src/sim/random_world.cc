@@ -84,6 +84,7 @@ ScenarioDevice device_of(Rng& rng, int number) {
   device.network.jitter = device.network.rtt / 10;
   device.network.loss_ppm = one_in(rng, 3) ? between(rng, 0, 20'000) : 0;
   device.network.bandwidth_kbits = one_in(rng, 3) ? between(rng, 2'000, 100'000) : 0;
+  device.preloads = !one_in(rng, 3);
   const Result<void> sane = validate(device.announced);
   JUGGLER_CHECK(sane.has_value(), "a random world has sane devices");
   return device;

@@ -158,6 +158,7 @@ void TrafficReader::add_fleet(const NetworkProfile& network, Scenario& scenario)
     ScenarioDevice made;
     made.announced = *device.facts;
     made.truth = made.announced;
+    made.preloads = false;
     made.network = network;
     scenario.devices.push_back(std::move(made));
   }

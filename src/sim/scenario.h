@@ -45,7 +45,8 @@ struct ScenarioDevice {
   FactsIntervals intervals;  // what `truth` may be drawn from (fleet.h)
   double slower = 1.0;       // times and energies of `truth` over those announced, draws apart
   NetworkProfile network;
-  double noise = 1.0;  // spread of single runs: 1 as p95 says, 0 none
+  double noise = 1.0;    // spread of single runs: 1 as p95 says, 0 none
+  bool preloads = true;  // as core/preload.h says; else what is announced as loaded
 };
 
 // A rate in tasks per second or as a share of the fleet's capacity for the scenario's mix. The file

@@ -272,6 +272,7 @@ void World::build() {
     DeviceMachineOptions machine{.announced = device.announced,
                                  .truth = device.truth,
                                  .noise = device.noise,
+                                 .preloads = device.preloads,
                                  .config = {},
                                  .link = link_of(device.network),
                                  .seed = seed_of(options_.seed, Stream::Device, d),

@@ -1,5 +1,6 @@
 // The hello: everything a device says of itself.
 
+#include <algorithm>
 #include <cmath>
 
 #include "wire/bodies.h"
@@ -38,10 +39,13 @@ void write(JsonWriter& writer, const ProfilePoint& point) {
   writer.end_object();
 }
 
-void write(JsonWriter& writer, const Profile& profile) {
+void write(JsonWriter& writer, const Profile& profile, bool loaded) {
   writer.begin_object();
   writer.text("evidence", to_string(profile.evidence));
   writer.integer("load_us", profile.load.count);
+  if (loaded) {
+    writer.flag("loaded", true);
+  }
   writer.integer("memory_bytes", profile.memory.count);
   writer.begin_array("points");
   for (const ProfilePoint& point : profile.points) {
@@ -60,7 +64,8 @@ void write(JsonWriter& writer, const Processor& processor) {
   writer.text("kind", to_string(processor.kind));
   writer.begin_array("profiles");
   for (const Profile& profile : processor.profiles) {
-    write(writer, profile);
+    write(writer, profile,
+          std::binary_search(processor.loaded.begin(), processor.loaded.end(), profile.variant));
   }
   writer.end_array();
   writer.text("runtime", processor.runtime);
@@ -109,8 +114,12 @@ Processor read_processor(ObjectReader& reader) {
   processor.runtime = reader.string_or("runtime", "", 512);
   processor.window_batches = static_cast<int>(reader.integer("window_batches", 1, 64));
   processor.batch_max = static_cast<int>(reader.integer("batch_max", 1, 1024));
-  reader.each("profiles", kVariantsMax,
-              [&](ObjectReader& profile) { processor.profiles.push_back(read_profile(profile)); });
+  reader.each("profiles", kVariantsMax, [&](ObjectReader& profile) {
+    processor.profiles.push_back(read_profile(profile));
+    if (profile.boolean_or("loaded", false)) {
+      processor.loaded.push_back(processor.profiles.back().variant);
+    }
+  });
   return processor;
 }
 

@@ -243,6 +243,9 @@ rc::Gen<DeviceFacts> any_facts() {
           profile.points.push_back(point);
         }
         processor.profiles.push_back(std::move(profile));
+        if (any_int(0, 1) == 1) {
+          processor.loaded.push_back(variant.id);
+        }
       }
       facts.processors.push_back(std::move(processor));
     }

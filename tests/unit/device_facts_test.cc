@@ -55,6 +55,16 @@ TEST(DeviceFacts, VariantsUnsortedOrTwice_AreRefused) {
   expect_refused(facts, "sorted by id");
 }
 
+TEST(DeviceFacts, LoadedVariantThatIsNotThere_IsRefused) {
+  DeviceFacts facts = good();
+  facts.processors[0].loaded = {"resnet50-fp32"};
+  EXPECT_TRUE(validate(facts).has_value());
+  facts.processors[0].loaded = {"resnet18-fp32"};
+  expect_refused(facts, "what is loaded");
+  facts.processors[0].loaded = {"resnet50-fp32", "resnet50-fp32"};
+  expect_refused(facts, "what is loaded");
+}
+
 TEST(DeviceFacts, ProcessorsTwice_AreRefused) {
   DeviceFacts facts = good();
   facts.processors.push_back(facts.processors.front());

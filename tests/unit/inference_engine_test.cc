@@ -189,13 +189,16 @@ TEST_F(OnnxEngineTest, Device_CalibratesOnceAndKeepsIt) {
   EXPECT_EQ(profile.evidence, Evidence::Measured);
   EXPECT_EQ(profile.points.size(), 3U);  // 1, 2 and 4
   EXPECT_GT(profile.load, Micros{0});
+  EXPECT_EQ(first->facts.processors[0].loaded, std::vector<std::string>{profile.variant});
 
   int measured = 0;
+  options.preload = false;
   options.progress = [&](const CalibrationProgress&) { ++measured; };
   const Result<LocalDevice> second = open_machine_device(options);
   ASSERT_TRUE(second.has_value());
   EXPECT_EQ(measured, 0);
-  EXPECT_EQ(second->facts.processors, first->facts.processors);
+  EXPECT_EQ(second->facts.processors[0].profiles, first->facts.processors[0].profiles);
+  EXPECT_TRUE(second->facts.processors[0].loaded.empty());
 }
 
 TEST_F(OnnxEngineTest, DeviceOnAnotherMachine_MeasuresAgain) {
