@@ -198,7 +198,8 @@ TEST_F(AmqpSession, DeletedDeviceQueue_IsWaitedFor) {
   ASSERT_TRUE(work_arrives(1));
   edge->ack(edge.deliveries[0].id);
   edge.poll();
-  ASSERT_TRUE(node().broker().control({"-p", "juggler", "delete_queue", "juggler.device.edge01"}));
+  ASSERT_TRUE(
+      node().control({"-p", "juggler", "delete_queue", "juggler.device.edge01"}, {&leader, &edge}));
   ASSERT_TRUE(edge.await([&] { return node().ready("juggler.device.edge01") < 0; }));
   ASSERT_TRUE(enrolled(leader, kDevice));
   const std::size_t before = edge.deliveries.size();
@@ -369,7 +370,9 @@ TEST_F(AmqpSession, ForeignClientWithOddHeaders_IsReadNotFeared) {
 // Sets the broker's memory alarm, and takes it back even where the test fails.
 class MemoryAlarm {
  public:
-  MemoryAlarm() { EXPECT_TRUE(limit("1MB")); }
+  explicit MemoryAlarm(std::vector<Peer*> alive = {}) : alive_(std::move(alive)) {
+    EXPECT_TRUE(limit("1MB"));
+  }
   ~MemoryAlarm() { end(); }
   MemoryAlarm(const MemoryAlarm&) = delete;
   MemoryAlarm& operator=(const MemoryAlarm&) = delete;
@@ -381,9 +384,10 @@ class MemoryAlarm {
   }
 
  private:
-  static bool limit(const char* bytes) {
-    return node().broker().control({"set_vm_memory_high_watermark", "absolute", bytes}).has_value();
+  bool limit(const char* bytes) {
+    return node().control({"set_vm_memory_high_watermark", "absolute", bytes}, alive_);
   }
+  std::vector<Peer*> alive_;
   bool on_ = true;
 };
 
@@ -393,7 +397,7 @@ TEST_F(AmqpSession, MemoryAlarm_HoldsPublishesAndLetsThemGo) {
   ASSERT_TRUE(leader.await_connected());
   ASSERT_EQ(leader.publish(message_to("juggler.tasks", "task")), PublishEnd::Confirmed);
   ASSERT_TRUE(leader.await_deliveries(1));  // its session is complete
-  MemoryAlarm alarm;
+  MemoryAlarm alarm({&leader});
   ASSERT_TRUE(leader.await([&] {
     leader.publish_later(message_to("juggler.unrouted", "x"));
     return !leader.blocked.empty();

@@ -155,8 +155,8 @@ TEST_F(AmqpFaults, RightsTakenAway_EndTheSessionAndGivenBackRestoreIt) {
   beat.exchange = "juggler.up";
   ASSERT_EQ(edge.publish(beat), PublishEnd::Confirmed);
   const std::string read = std::string("^juggler\\.device\\.") + kDevice + "(\\.control)?$";
-  ASSERT_TRUE(
-      node().broker().control({"set_permissions", "-p", "juggler", kDevice, "^$", "^$", read}));
+  ASSERT_TRUE(node().control({"set_permissions", "-p", "juggler", kDevice, "^$", "^$", read},
+                             {&leader, &edge}));
   // A channel remembers what it was allowed until it hibernates: after 1 to 2 s of quiet, and twice
   // that each time that it is woken soon.
   EXPECT_TRUE(edge.await([&, turns = 60]() mutable {
@@ -167,8 +167,9 @@ TEST_F(AmqpFaults, RightsTakenAway_EndTheSessionAndGivenBackRestoreIt) {
   ASSERT_TRUE(edge.await([&] { return !edge.disconnected.empty(); }));
   EXPECT_NE(edge.disconnected[0].reason.find("403"), std::string::npos)
       << edge.disconnected[0].reason;
-  ASSERT_TRUE(node().broker().control(
-      {"set_permissions", "-p", "juggler", kDevice, "^$", "^juggler\\.up$", read}));
+  ASSERT_TRUE(
+      node().control({"set_permissions", "-p", "juggler", kDevice, "^$", "^juggler\\.up$", read},
+                     {&leader, &edge}));
   ASSERT_TRUE(edge.await([&] { return edge.connected.size() >= 2; }));
   EXPECT_TRUE(edge.await([&] { return edge.publish(beat) == PublishEnd::Confirmed; }));
 }
@@ -177,7 +178,7 @@ TEST_F(AmqpFaults, RightsTakenAway_EndTheSessionAndGivenBackRestoreIt) {
 TEST_F(AmqpFaults, QueueOfResultsDeletedUnderItsLeader_IsDeclaredAgain) {
   Peer leader = controller(node().url("controller"), "leader");
   await_leading(leader);
-  ASSERT_TRUE(node().broker().control({"delete_queue", "-p", "juggler", "juggler.results"}));
+  ASSERT_TRUE(node().control({"delete_queue", "-p", "juggler", "juggler.results"}, {&leader}));
   ASSERT_TRUE(leader.await_connected(2));
   EXPECT_GT(leader.connected[1].epoch, leader.connected[0].epoch);
   EXPECT_GE(node().ready("juggler.results"), 0);
@@ -185,9 +186,7 @@ TEST_F(AmqpFaults, QueueOfResultsDeletedUnderItsLeader_IsDeclaredAgain) {
 
 // An unacknowledged delivery is given up by the broker after consumer_timeout, with the channel.
 TEST_F(AmqpFaults, BrokerOutOfPatience_ClosesTheChannelAndItComesAgain) {
-  const auto evaluate = [](const std::string& text) {
-    return node().broker().control({"eval", text}).has_value();
-  };
+  const auto evaluate = [](const std::string& text) { return node().control({"eval", text}, {}); };
   ASSERT_TRUE(
       evaluate("application:set_env(rabbit, consumer_timeout, 1000), "
                "application:set_env(rabbit, channel_tick_interval, 500)."));

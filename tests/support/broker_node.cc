@@ -2,8 +2,10 @@
 
 #include <sys/socket.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <future>
 
 #include "amqp/monotonic.h"
 #include "amqp/node_files.h"
@@ -117,12 +119,12 @@ std::unique_ptr<Transport> BrokerNode::connect(SessionPlan plan) {
 }
 
 amqp::Connection& BrokerNode::admin() {
-  if (admin_ != nullptr) {
-    std::vector<amqp::Incoming> ignored;
-    if (!admin_->receive(amqp::monotonic_now(), ignored)) {
-      admin_.reset();
-    }
+  // Nobody polls it between uses: soon the broker closes it for want of heartbeats.
+  const Time now = amqp::monotonic_now();
+  if (now - admin_used_ > seconds(1)) {
+    admin_.reset();
   }
+  admin_used_ = now;
   if (admin_ == nullptr) {
     auto opened = amqp::Connection::open(url("controller"), "test admin");
     JUGGLER_CHECK(opened.has_value() && (*opened)->open_channel(1), "no admin connection");
@@ -143,6 +145,18 @@ std::int64_t BrokerNode::ready(const std::string& queue) {
     return -1;
   }
   return found->messages;
+}
+
+bool BrokerNode::control(const std::vector<std::string>& arguments,
+                         const std::vector<Peer*>& alive) {
+  auto done =
+      std::async(std::launch::async, [&] { return broker().control(arguments).has_value(); });
+  while (done.wait_for(std::chrono::milliseconds(20)) != std::future_status::ready) {
+    for (Peer* peer : alive) {
+      peer->poll();
+    }
+  }
+  return done.get();
 }
 
 void BrokerNode::cut_all() {

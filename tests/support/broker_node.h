@@ -25,6 +25,9 @@ class BrokerNode final : public BrokerUnderTest {
   void reset() override;
 
   amqp::PrivateBroker& broker() { return *broker_; }
+  // Runs rabbitmqctl, which can take many seconds on a busy machine. These peers are polled
+  // meanwhile, or the broker would close their connections for want of heartbeats.
+  bool control(const std::vector<std::string>& arguments, const std::vector<Peer*>& alive);
   // The address for a user: controller, submitter, or a device.
   amqp::BrokerUrl url(const std::string& user) const;
   // The same with TLS, by the node's own certificate.
@@ -48,6 +51,7 @@ class BrokerNode final : public BrokerUnderTest {
   int tls_port_ = 0;
   std::optional<amqp::PrivateBroker> broker_;
   std::unique_ptr<amqp::Connection> admin_;
+  Time admin_used_;
 };
 
 }  // namespace juggler::test
