@@ -64,8 +64,11 @@ Result<void> Connection::log_in(const BrokerUrl& url, const std::string& name, i
                                 Time deadline) {
   constexpr std::string_view kGreeting("AMQP\0\0\x09\x01", 8);
   out_.append(kGreeting);
-  const auto fail_with = [](const CallFailure& failure) {
-    return fail(ErrorCode::Unavailable, describe(failure));
+  const auto fail_with = [this, &url](const CallFailure& failure) {
+    constexpr int kTlsAlert = 0x15;
+    const bool tls_there = !url.tls && first_byte_ == kTlsAlert;
+    return fail(ErrorCode::Unavailable,
+                tls_there ? "this port wants TLS: write amqps:// for amqp://" : describe(failure));
   };
   auto start = await(0, AMQP_CONNECTION_START_METHOD, 0, deadline);
   if (!start) {
@@ -81,11 +84,13 @@ Result<void> Connection::log_in(const BrokerUrl& url, const std::string& name, i
   properties[2].key = to_bytes("capabilities");
   properties[2].value.kind = AMQP_FIELD_KIND_TABLE;
   properties[2].value.value.table = {static_cast<int>(capabilities.size()), capabilities.data()};
-  std::string login;
-  login.append(1, '\0').append(url.user).append(1, '\0').append(url.password);
+  std::string login;  // empty: the certificate says it
+  if (!url.external) {
+    login.append(1, '\0').append(url.user).append(1, '\0').append(url.password);
+  }
   amqp_connection_start_ok_t start_ok{};
   start_ok.client_properties = {static_cast<int>(properties.size()), properties.data()};
-  start_ok.mechanism = to_bytes("PLAIN");
+  start_ok.mechanism = to_bytes(url.external ? "EXTERNAL" : "PLAIN");
   start_ok.response = to_bytes(login);
   start_ok.locale = to_bytes("en_US");
   if (auto sent = send(0, AMQP_CONNECTION_START_OK_METHOD, start_ok); !sent) {
@@ -148,6 +153,9 @@ Result<void> Connection::read_frames(Time now) {
       return {};
     }
     last_received_ = now;
+    if (first_byte_ < 0) {
+      first_byte_ = static_cast<unsigned char>(space.front());
+    }
     reader_.filled(*count);
     decoded_.clear();
     if (auto decoded = reader_.decode(decoded_); !decoded) {

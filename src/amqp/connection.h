@@ -103,7 +103,8 @@ class Connection {
   std::vector<Incoming> decoded_;  // reused between reads
   std::deque<Incoming> inbox_;
   bool more_to_read_ = false;
-  Micros heartbeat_;  // 0: none agreed
+  int first_byte_ = -1;  // of all that has come: tells TLS from AMQP
+  Micros heartbeat_;     // 0: none agreed
   Time last_sent_;
   Time last_received_;
 };

@@ -17,6 +17,7 @@ namespace juggler::amqp {
 //
 // amqps:// also takes RabbitMQ's options:
 // ?cacertfile=…&certfile=…&keyfile=…&verify=verify_peer|verify_none&server_name_indication=…
+// &auth_mechanism=plain|external, and one of our own: &fingerprint=sha256:… pins the certificate.
 struct BrokerUrl {
   bool tls = false;
   std::string host = "127.0.0.1";
@@ -31,9 +32,12 @@ struct BrokerUrl {
   std::string keyfile;
   std::string server_name;  // empty: the host
   bool verify_peer = true;
+  std::string fingerprint;  // SHA-256 of the one certificate that is accepted, in hexadecimal
+  bool external = false;    // log in by the client certificate (its CN is the user), not a password
 
   static Result<BrokerUrl> parse(std::string_view text);
   std::string redacted() const;  // for people: without the password
+  std::string text() const;      // whole, for a file that its owner alone can read
 };
 
 // Whether an address, well-formed or not, has a password in it.

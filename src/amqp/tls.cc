@@ -5,11 +5,14 @@
 #include <openssl/x509v3.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
+#include <cstring>
 #include <mutex>
 
 #include "amqp/monotonic.h"
 #include "amqp/stream.h"
+#include "amqp/tls_errors.h"
 #include "fmt/format.h"
 
 namespace juggler::amqp {
@@ -36,22 +39,36 @@ void ignore_sigpipe() {
   });
 }
 
-Error tls_error(std::string_view what) {
-  std::string why;
-  for (unsigned long code = ERR_get_error(); code != 0; code = ERR_get_error()) {
-    std::array<char, 256> text{};
-    ERR_error_string_n(code, text.data(), text.size());
-    why += why.empty() ? "" : "; ";
-    why += text.data();
+// Whom we talk to, for the one call that OpenSSL makes during the handshake.
+struct Peer {
+  explicit Peer(const BrokerUrl& address) : url(address) {}
+  BrokerUrl url;
+  std::unique_ptr<X509, decltype(&X509_free)> certificate{nullptr, X509_free};
+};
+
+// A pinned certificate is the one and no other; then neither authorities nor names nor dates, which a
+// board without a clock cannot judge, add anything.
+int verify(X509_STORE_CTX* context, void* argument) {
+  Peer& peer = *static_cast<Peer*>(argument);
+  X509* certificate = X509_STORE_CTX_get0_cert(context);
+  if (certificate != nullptr && X509_up_ref(certificate) == 1) {
+    peer.certificate.reset(certificate);
   }
-  return fail(ErrorCode::Unavailable,
-              fmt::format("TLS: {}{}{}", what, why.empty() ? "" : ": ", why));
+  if (peer.url.fingerprint.empty()) {
+    return X509_verify_cert(context);
+  }
+  const bool same = digest_of(certificate) == peer.url.fingerprint;
+  X509_STORE_CTX_set_error(context, same ? X509_V_OK : X509_V_ERR_APPLICATION_VERIFICATION);
+  return same ? 1 : 0;
 }
 
 class TlsStream final : public Stream {
  public:
-  TlsStream(int fd, Context context, TlsSession session)
-      : Stream(fd), context_(std::move(context)), session_(std::move(session)) {}
+  TlsStream(int fd, std::unique_ptr<Peer> peer, Context context, TlsSession session)
+      : Stream(fd),
+        peer_(std::move(peer)),
+        context_(std::move(context)),
+        session_(std::move(session)) {}
 
   Result<std::size_t> read(std::span<char> into) override {
     ERR_clear_error();
@@ -91,11 +108,7 @@ class TlsStream final : public Stream {
       }
       const int reason = SSL_get_error(session_.get(), code);
       if (reason != SSL_ERROR_WANT_READ && reason != SSL_ERROR_WANT_WRITE) {
-        const long verified = SSL_get_verify_result(session_.get());
-        return tls_error(verified == X509_V_OK
-                             ? "the handshake failed"
-                             : fmt::format("the broker's certificate was refused ({})",
-                                           X509_verify_cert_error_string(verified)));
+        return handshake_error(session_.get(), peer_->certificate.get(), peer_->url);
       }
       const bool write = reason == SSL_ERROR_WANT_WRITE;
       if (!wait_ready(fd(), {.read = !write, .write = write}, deadline)) {
@@ -115,15 +128,33 @@ class TlsStream final : public Stream {
     if (reason == SSL_ERROR_ZERO_RETURN) {
       return fail(ErrorCode::Unavailable, "the broker's side closed the connection");
     }
-    return tls_error(what);
+    return reason == SSL_ERROR_SYSCALL ? last_words(what, errno) : tls_error(what);
   }
 
+  // The connection is gone under a read or write. Why, the other side may have said before it
+  // closed: in TLS 1.3 a client's certificate is judged after the client's first write.
+  Error last_words(std::string_view what, int system_error) {
+    ERR_clear_error();
+    char unread = 0;
+    std::size_t count = 0;
+    const int code = SSL_read_ex(session_.get(), &unread, 1, &count);
+    if (code != 1 && SSL_get_error(session_.get(), code) == SSL_ERROR_SSL) {
+      return tls_error(what);
+    }
+    ERR_clear_error();
+    return fail(ErrorCode::Unavailable,
+                fmt::format("TLS: {}: {}", what,
+                            system_error != 0 ? std::strerror(system_error) : "connection closed"));
+  }
+
+  std::unique_ptr<Peer> peer_;  // outlives the session, which points to it
   Context context_;
   TlsSession session_;
   bool wants_write_ = false;
 };
 
-Result<Context> make_context(const BrokerUrl& url) {
+Result<Context> make_context(Peer& peer) {
+  const BrokerUrl& url = peer.url;
   Context context(SSL_CTX_new(TLS_client_method()));
   if (!context) {
     return tls_error("no context");
@@ -131,7 +162,9 @@ Result<Context> make_context(const BrokerUrl& url) {
   SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
   SSL_CTX_set_mode(context.get(),
                    SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION);
   SSL_CTX_set_verify(context.get(), url.verify_peer ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
+  SSL_CTX_set_cert_verify_callback(context.get(), verify, &peer);
   const bool trusted =
       url.cacertfile.empty()
           ? SSL_CTX_set_default_verify_paths(context.get()) == 1
@@ -163,13 +196,14 @@ bool expect_peer(SSL* session, const BrokerUrl& url) {
 
 Result<std::unique_ptr<Stream>> start_tls(int fd, const BrokerUrl& url, Time deadline) {
   ignore_sigpipe();
-  auto context = make_context(url);
+  auto peer = std::make_unique<Peer>(url);
+  auto context = make_context(*peer);
   TlsSession session(context ? SSL_new(context->get()) : nullptr);
   if (!session || SSL_set_fd(session.get(), fd) != 1 || !expect_peer(session.get(), url)) {
     close(fd);
     return context ? tls_error("no session") : context.error();
   }
-  auto stream = std::make_unique<TlsStream>(fd, std::move(*context), std::move(session));
+  auto stream = std::make_unique<TlsStream>(fd, std::move(peer), std::move(*context), std::move(session));
   if (auto shaken = stream->shake_hands(deadline); !shaken) {
     return shaken.error();
   }

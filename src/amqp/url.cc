@@ -2,6 +2,7 @@
 #include <charconv>
 #include <optional>
 
+#include "amqp/certificate.h"
 #include "amqp/session.h"
 #include "fmt/format.h"
 
@@ -42,6 +43,20 @@ std::optional<std::string> percent_decode(std::string_view text) {
   return out;
 }
 
+std::string percent_encode(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '-' || c == '.' || c == '_' || c == '~';
+    if (plain) {
+      out.push_back(c);
+    } else {
+      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    }
+  }
+  return out;
+}
+
 Error bad(std::string_view why) {
   return fail(
       ErrorCode::InvalidArgument,
@@ -72,17 +87,25 @@ Result<void> read_query(std::string_view query, BrokerUrl& url) {
       url.keyfile = *value;
     } else if (name == "server_name_indication") {
       url.server_name = *value;
+    } else if (name == "fingerprint" && !plain_fingerprint(*value).empty()) {
+      url.fingerprint = plain_fingerprint(*value);
+    } else if (name == "auth_mechanism" && (*value == "external" || *value == "plain")) {
+      url.external = *value == "external";
     } else if (name == "verify" && (*value == "verify_peer" || *value == "verify_none")) {
       url.verify_peer = *value == "verify_peer";
     } else {
       return bad(
           fmt::format("'{}' is not an option that is understood here (cacertfile, certfile, "
-                      "keyfile, server_name_indication, verify=verify_peer|verify_none)",
+                      "keyfile, server_name_indication, verify=verify_peer|verify_none, "
+                      "fingerprint=sha256:64 digits, auth_mechanism=plain|external)",
                       pair));
     }
   }
   if (url.certfile.empty() != url.keyfile.empty()) {
     return bad("certfile and keyfile belong together");
+  }
+  if (url.external && url.certfile.empty()) {
+    return bad("auth_mechanism=external logs in by a certificate: certfile and keyfile are missing");
   }
   return {};
 }
@@ -180,6 +203,9 @@ Result<BrokerUrl> BrokerUrl::parse(std::string_view text) {
   if (auto read = read_query(query, url); !read) {
     return read.error();
   }
+  if (url.external && authority.find('@') == std::string_view::npos) {
+    return bad("auth_mechanism=external needs the user too: the CN of the certificate");
+  }
   if (url.user.size() + url.password.size() > 1024 || url.vhost.size() > 255) {
     return bad("the user, password or vhost is too long");
   }
@@ -192,6 +218,29 @@ bool holds_password(std::string_view address) {
       scheme == std::string_view::npos ? address : address.substr(scheme + 3);
   const std::size_t at = rest.rfind('@');  // of malformed ones too: they are refused later
   return at != std::string_view::npos && rest.substr(0, at).find(':') != std::string_view::npos;
+}
+
+std::string BrokerUrl::text() const {
+  const bool v6 = host.find(':') != std::string::npos;
+  std::string address =
+      fmt::format("{}://{}:{}@{}{}{}:{}/{}", tls ? "amqps" : "amqp", percent_encode(user),
+                  percent_encode(password), v6 ? "[" : "", v6 ? host : percent_encode(host),
+                  v6 ? "]" : "", port, vhost == "/" ? "%2f" : percent_encode(vhost));
+  char mark = '?';
+  const auto option = [&](std::string_view name, std::string_view value) {
+    if (tls && !value.empty()) {
+      address += fmt::format("{}{}={}", mark, name, percent_encode(value));
+      mark = '&';
+    }
+  };
+  option("cacertfile", cacertfile);
+  option("certfile", certfile);
+  option("keyfile", keyfile);
+  option("server_name_indication", server_name);
+  option("verify", verify_peer ? "" : "verify_none");
+  option("fingerprint", fingerprint.empty() ? "" : "sha256:" + fingerprint);
+  option("auth_mechanism", external ? "external" : "");
+  return address;
 }
 
 std::string BrokerUrl::redacted() const {
