@@ -53,7 +53,8 @@ bool fill(X509* certificate, EVP_PKEY* key, const std::vector<std::string>& name
          X509_set_pubkey(certificate, key) == 1 &&
          X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, title, -1, -1, 0) == 1 &&
          X509_set_issuer_name(certificate, name) == 1 &&
-         add_extension(certificate, NID_subject_alt_name, fmt::format("{}", fmt::join(names, ","))) &&
+         add_extension(certificate, NID_subject_alt_name,
+                       fmt::format("{}", fmt::join(names, ","))) &&
          add_extension(certificate, NID_basic_constraints, "critical,CA:FALSE") &&
          add_extension(certificate, NID_ext_key_usage, "serverAuth") &&
          X509_sign(certificate, key, EVP_sha256()) > 0;

@@ -14,8 +14,9 @@ struct CertificateFiles {
   std::string key;
 };
 
-// Writes a self-signed certificate and its key, readable by their owner alone, unless both are there
-// already: devices know the old one. Valid for 20 years: it is pinned, and ends when it is deleted.
+// Writes a self-signed certificate and its key, readable by their owner alone, unless both are
+// there already: devices know the old one. Valid for 20 years: it is pinned, and ends when it is
+// deleted.
 //
 // `names`: "DNS:broker.lan", "IP:192.168.1.5"
 Result<void> make_certificate(const CertificateFiles& files, const std::vector<std::string>& names);

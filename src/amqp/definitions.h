@@ -1,28 +1,27 @@
 #pragma once
-// The users of a private broker and what each may do, as the definitions file that RabbitMQ loads.
+// What a broker is told of Juggler, as the definitions file that RabbitMQ loads or imports: users
+// and what each may do, policies, and where wanted the exchanges and queues.
 
-#include <map>
 #include <string>
 #include <vector>
 
-#include "core/result.h"
+#include "amqp/users.h"
+#include "runtime/topology.h"
 
 namespace juggler::amqp {
 
-inline constexpr const char* kVhost = "juggler";
-inline constexpr const char* kControllerUser = "controller";
-inline constexpr const char* kSubmitterUser = "submitter";
-
 using Passwords = std::map<std::string, std::string>;  // by user
 
-// RabbitMQ's salted hash: base64(salt + sha256(salt + password)). requires a salt of 4 bytes
-std::string password_hash(const std::string& password, const std::string& salt);
+struct Definitions {
+  std::string vhost = kVhost;
+  std::vector<User> users;
+  bool policies = true;
+  // The controller declares it too, in the same way: here it lets a device be ready before one
+  // runs.
+  std::vector<Topology> topology;
+};
 
-// `bytes` random bytes in the URL-safe base64 alphabet, without padding.
-std::string random_text(std::size_t bytes);
-
-// The whole file: vhost, users, permissions, policies. Users other than the two roles are devices.
-// The queues are not in it: the controller declares them, on any broker in the same way.
-std::string definitions_json(const Passwords& passwords);
+// The whole file. Importing it twice changes nothing; it takes away nobody.
+std::string definitions_json(const Definitions& definitions);
 
 }  // namespace juggler::amqp

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <random>
 #include <sstream>
 
@@ -48,6 +50,12 @@ int bind_port(int port) {
     return -1;
   }
   return fd;
+}
+
+// Empty where there is no such text.
+std::string text_at(const json& object, const char* key) {
+  const auto found = object.is_object() ? object.find(key) : object.end();
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
 std::string configuration(const NodeFiles& files, const NodePorts& ports) {
@@ -104,20 +112,58 @@ Result<void> make_folders(const NodeFiles& files) {
   return chmod(files.dir.c_str(), 0700) == 0 ? Result<void>() : cannot("protect", files.dir);
 }
 
-Result<void> write_definitions(const NodeFiles& files, const Passwords& passwords) {
-  return write_private_file(files.etc("definitions.json"), definitions_json(passwords), 0600);
+std::vector<User> users_of(const NodeRecord& record) {
+  std::vector<User> users;
+  for (const auto& [name, password] : record.passwords) {
+    const UserRole role = name == kControllerUser  ? UserRole::Controller
+                          : name == kSubmitterUser ? UserRole::Submitter
+                                                   : UserRole::Device;
+    users.push_back({name, role, password_hash(password)});
+  }
+  users.insert(users.end(), record.others.begin(), record.others.end());
+  return users;
 }
 
-Result<void> write_configuration(const NodeFiles& files, const NodePorts& ports,
-                                 const Passwords& passwords, const std::string& extra) {
+Result<void> write_definitions(const NodeFiles& files, const NodeRecord& record) {
+  // The queues are not in it: the controller declares them, on any broker in the same way.
+  Definitions definitions;
+  definitions.users = users_of(record);
+  return write_private_file(files.etc("definitions.json"), definitions_json(definitions), 0600);
+}
+
+Result<NodeRecord> update_record(const NodeFiles& files,
+                                 const std::function<Result<void>(NodeRecord&)>& change) {
+  const std::string path = files.record() + ".lock";
+  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0) {
+    return cannot("open", path);
+  }
+  const std::unique_ptr<const int, void (*)(const int*)> held(&fd,
+                                                              [](const int* at) { close(*at); });
+  if (flock(fd, LOCK_EX) != 0) {
+    return cannot("lock", path);
+  }
+  NodeRecord record = read_record(files.record()).value_or(NodeRecord{});
+  Result<void> done = change(record);
+  if (done) {
+    done = write_definitions(files, record);
+  }
+  if (done) {
+    done = write_record(files, record);
+  }
+  return done ? Result<NodeRecord>(std::move(record)) : done.error();
+}
+
+Result<void> write_configuration(const NodeFiles& files, const NodeRecord& record,
+                                 const NodeExtras& extras) {
   const struct {
     std::string path;
     std::string text;
     unsigned mode;
   } wanted[] = {
-      {files.etc("rabbitmq.conf"), configuration(files, ports) + extra, 0600},
+      {files.etc("rabbitmq.conf"), configuration(files, record.ports) + extras.configuration, 0600},
       {files.etc("advanced.config"), advanced_configuration(), 0600},
-      {files.etc("enabled_plugins"), "[].\n", 0600},
+      {files.etc("enabled_plugins"), fmt::format("[{}].\n", fmt::join(extras.plugins, ",")), 0600},
   };
   for (const auto& file : wanted) {
     if (auto written = write_private_file(file.path, file.text, file.mode); !written) {
@@ -131,16 +177,23 @@ Result<void> write_configuration(const NodeFiles& files, const NodePorts& ports,
       return written;
     }
   }
-  return write_definitions(files, passwords);
+  return write_definitions(files, record);
 }
 
 Result<void> write_record(const NodeFiles& files, const NodeRecord& record) {
+  json others = json::array();
+  for (const User& user : record.others) {
+    others.push_back({{"name", user.name},
+                      {"role", to_string(user.role)},
+                      {"password_hash", user.password_hash}});
+  }
   const json text = {{"pid", record.pid},
                      {"listen", record.ports.listen},
                      {"port", record.ports.amqp},
                      {"distribution_port", record.ports.distribution},
                      {"epmd_port", record.ports.epmd},
-                     {"passwords", record.passwords}};
+                     {"passwords", record.passwords},
+                     {"users", std::move(others)}};
   return write_private_file(files.record(), text.dump(2) + "\n", 0600);
 }
 
@@ -171,6 +224,12 @@ std::optional<NodeRecord> read_record(const std::string& path) {
   for (const auto& [user, password] : passwords->items()) {
     if (password.is_string()) {
       read.passwords[user] = password.get<std::string>();
+    }
+  }
+  for (const json& entry : record.value("users", json::array())) {
+    const auto role = role_of(text_at(entry, "role"));
+    if (role && !text_at(entry, "name").empty()) {
+      read.others.push_back({text_at(entry, "name"), *role, text_at(entry, "password_hash")});
     }
   }
   return read;

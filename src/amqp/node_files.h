@@ -2,6 +2,7 @@
 // The folder of a private broker: its configuration, secrets and what is known of a running node.
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -36,20 +37,35 @@ struct NodePorts {
 struct NodeRecord {
   std::int64_t pid = 0;
   NodePorts ports;
-  Passwords passwords;
+  Passwords passwords;       // of those whose processes this machine starts
+  std::vector<User> others;  // enrolled at run time: their secrets are theirs alone
+};
+
+// Controller and submitter by their names; everybody else is a device.
+std::vector<User> users_of(const NodeRecord& record);
+
+// What a start adds to the configuration.
+struct NodeExtras {
+  std::string configuration;         // lines for rabbitmq.conf
+  std::vector<std::string> plugins;  // of RabbitMQ, to be enabled
 };
 
 Result<void> make_folders(const NodeFiles& files);
 // Configuration and definitions, for these ports and users.
-Result<void> write_configuration(const NodeFiles& files, const NodePorts& ports,
-                                 const Passwords& passwords, const std::string& extra);
-Result<void> write_definitions(const NodeFiles& files, const Passwords& passwords);
+Result<void> write_configuration(const NodeFiles& files, const NodeRecord& record,
+                                 const NodeExtras& extras);
+Result<void> write_definitions(const NodeFiles& files, const NodeRecord& record);
 
 Result<void> write_record(const NodeFiles& files, const NodeRecord& record);
 std::optional<NodeRecord> read_record(const std::string& path);
 
 // Whether the process `pid` is the node of this folder, and not another that got its number.
 bool is_node(const NodeFiles& files, std::int64_t pid);
+
+// Reads the record, lets `change` change it, and writes it and the definitions, while no other
+// program does the same: users come and go by several programs.
+Result<NodeRecord> update_record(const NodeFiles& files,
+                                 const std::function<Result<void>(NodeRecord&)>& change);
 
 // The environment in which the node and its tools run; nothing of /etc/rabbitmq leaks in.
 std::vector<std::string> node_environment(const NodeFiles& files, const NodePorts& ports);

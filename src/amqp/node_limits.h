@@ -33,6 +33,10 @@ inline constexpr std::int64_t kDispatchedBytes = 50 * kMegabyte;
 inline constexpr std::int64_t kCredit = 32;  // RabbitMQ's own is 400: 200 MB for each client
 inline constexpr std::int64_t kClients = 5;
 
+// Results are a few kilobytes each, and as many as attempts in flight: far below this, unless
+// somebody floods.
+inline constexpr std::int64_t kResultsReadyBytesMax = 64 * kMebibyte;
+
 // A thousand pictures of 150 KB wait or are served: 150 MB.
 inline constexpr std::int64_t kTasksReadyBytesMax = 128 * kMebibyte;
 

@@ -8,9 +8,7 @@
 #include <csignal>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <set>
-#include <sstream>
 #include <thread>
 
 #include "amqp/connection.h"
@@ -95,21 +93,11 @@ Result<NodePorts> choose_ports(const PrivateBrokerOptions& options, const NodePo
   return ports;
 }
 
-Result<void> check_device(const std::string& device) {
-  if (!valid_device_id(device) || device == kControllerUser || device == kSubmitterUser) {
-    return fail(ErrorCode::InvalidArgument,
-                fmt::format("'{}' cannot name a device: lower-case letters, digits and hyphens, at "
-                            "most 64, and neither 'controller' nor 'submitter'",
-                            device));
-  }
-  return {};
-}
-
 Result<Passwords> choose_passwords(const PrivateBrokerOptions& options, const Passwords& old) {
   Passwords passwords = old;  // what a device was given before still holds
   std::vector<std::string> users = {kControllerUser, kSubmitterUser};
   for (const std::string& device : options.devices) {
-    if (auto checked = check_device(device); !checked) {
+    if (auto checked = check_device_name(device); !checked) {
       return checked.error();
     }
     users.push_back(device);
@@ -270,9 +258,13 @@ Result<PrivateBroker> PrivateBroker::start(const PrivateBrokerOptions& options) 
   if (!ports || !passwords) {
     return ports ? passwords.error() : ports.error();
   }
-  node.record = {0, *ports, *passwords};
-  if (auto written =
-          write_configuration(node.files, *ports, *passwords, options.extra_configuration);
+  node.record = {0, *ports, *passwords, old.others};
+  for (const auto& [name, password] : *passwords) {  // ours now: what it was given before is void
+    std::erase_if(node.record.others, [&name](const User& user) { return user.name == name; });
+  }
+  if (auto written = write_configuration(
+          node.files, node.record,
+          {.configuration = options.extra_configuration, .plugins = options.plugins});
       !written) {
     return written.error();
   }
@@ -325,47 +317,42 @@ std::string PrivateBroker::url_for_device(std::string_view device) const {
 }
 
 Result<void> PrivateBroker::add_device(const std::string& device) {
-  if (auto checked = check_device(device); !checked) {
+  if (auto checked = check_device_name(device); !checked) {
     return checked;
   }
-  Passwords& passwords = node_->record.passwords;
-  if (passwords.contains(device)) {
+  if (node_->record.passwords.contains(device)) {
     return {};
   }
-  passwords[device] = random_text(24);
-  if (auto written = write_definitions(node_->files, passwords); !written) {
-    return written;
+  auto updated = update_record(node_->files, [&device](NodeRecord& record) {
+    record.passwords[device] = new_password();
+    return Result<void>();
+  });
+  if (!updated) {
+    return updated.error();
   }
+  node_->record = std::move(*updated);
   // By a file: a password on a command line could be read by everybody on the machine.
   if (auto done = control({"import_definitions", node_->files.etc("definitions.json")}); !done) {
     return done.error();
   }
-  return write_record(node_->files, node_->record);
+  return {};
 }
 
 Result<std::string> PrivateBroker::control(const std::vector<std::string>& arguments) const {
-  const std::string output = fmt::format("{}/control-{}.out", node_->files.dir, monotonic_now().us);
-  auto child = start_child({.program = kControl,
-                            .arguments = arguments,
-                            .environment = node_environment(node_->files, node_->record.ports),
-                            .output = output});
-  if (!child) {
-    return child.error();
+  auto end = run_child({.program = kControl,
+                        .arguments = arguments,
+                        .environment = node_environment(node_->files, node_->record.ports),
+                        .output = ""},
+                       seconds(60));
+  if (!end) {
+    return end.error();
   }
-  const auto status = await_child(*child, seconds(60));
-  if (!status) {
-    end_child(*child, seconds(1));
-  }
-  std::ifstream file(output);
-  std::stringstream text;
-  text << file.rdbuf();
-  unlink(output.c_str());
-  if (status != 0) {
+  if (end->status != 0) {
     return fail(ErrorCode::Unavailable,
                 fmt::format("rabbitmqctl {} failed: {}", arguments.empty() ? "" : arguments.front(),
-                            text.str().substr(0, 1000)));
+                            end->output.substr(0, 1000)));
   }
-  return text.str();
+  return std::move(end->output);
 }
 
 std::int64_t PrivateBroker::pid() const { return node_->record.pid; }
@@ -379,8 +366,11 @@ void PrivateBroker::stop() {
   if (node_->child > 0) {
     end_child(node_->child, seconds(15));
     node_->child = -1;
-    node_->record.pid = 0;
-    (void)write_record(node_->files, node_->record);  // ports and passwords serve the next start
+    // Ports and passwords serve the next start; who was enrolled meanwhile stays.
+    (void)update_record(node_->files, [](NodeRecord& record) {
+      record.pid = 0;
+      return Result<void>();
+    });
   }
   if (node_->port_mapper > 0) {
     end_child(node_->port_mapper, seconds(2));

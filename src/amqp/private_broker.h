@@ -18,9 +18,10 @@ struct PrivateBrokerOptions {
   std::string dir;  // made if missing, mode 0700; the tasks outlive a restart in it
   std::vector<std::string> devices;  // each gets a user of its own
   std::string listen = "127.0.0.1";
-  int port = 0;                     // 0: as at the last start, or a free one
-  std::string mnesia_dir;           // empty: in `dir`
-  std::string extra_configuration;  // lines for rabbitmq.conf, e.g. a TLS listener
+  int port = 0;                      // 0: as at the last start, or a free one
+  std::string mnesia_dir;            // empty: in `dir`
+  std::string extra_configuration;   // lines for rabbitmq.conf, e.g. a TLS listener
+  std::vector<std::string> plugins;  // of RabbitMQ
   Micros start_max = seconds(90);
   std::function<void(std::string_view)> progress;  // what it waits for, about once a second
   std::function<bool()> stop;  // asked several times a second; true ends the start

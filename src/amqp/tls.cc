@@ -46,8 +46,8 @@ struct Peer {
   std::unique_ptr<X509, decltype(&X509_free)> certificate{nullptr, X509_free};
 };
 
-// A pinned certificate is the one and no other; then neither authorities nor names nor dates, which a
-// board without a clock cannot judge, add anything.
+// A pinned certificate is the one and no other; then neither authorities nor names nor dates, which
+// a board without a clock cannot judge, add anything.
 int verify(X509_STORE_CTX* context, void* argument) {
   Peer& peer = *static_cast<Peer*>(argument);
   X509* certificate = X509_STORE_CTX_get0_cert(context);
@@ -203,7 +203,8 @@ Result<std::unique_ptr<Stream>> start_tls(int fd, const BrokerUrl& url, Time dea
     close(fd);
     return context ? tls_error("no session") : context.error();
   }
-  auto stream = std::make_unique<TlsStream>(fd, std::move(peer), std::move(*context), std::move(session));
+  auto stream =
+      std::make_unique<TlsStream>(fd, std::move(peer), std::move(*context), std::move(session));
   if (auto shaken = stream->shake_hands(deadline); !shaken) {
     return shaken.error();
   }

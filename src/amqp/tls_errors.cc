@@ -64,27 +64,30 @@ Error verification_error(long code, const X509* certificate, const BrokerUrl& ur
           "broker was set up anew, or somebody stands in between",
           digest_of(certificate), url.fingerprint));
     case X509_V_ERR_CERT_HAS_EXPIRED:
-      return refused(fmt::format("it ended on {}: renew it on the broker, or set this machine's "
-                                 "clock right",
-                                 time_text(X509_get0_notAfter(certificate))));
+      return refused(
+          fmt::format("it ended on {}: renew it on the broker, or set this machine's "
+                      "clock right",
+                      time_text(X509_get0_notAfter(certificate))));
     case X509_V_ERR_CERT_NOT_YET_VALID:
       return refused(fmt::format("it begins on {}: is this machine's clock right?",
                                  time_text(X509_get0_notBefore(certificate))));
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
-      return refused(fmt::format("it is for {}, not for '{}': use a name that it has, or say it by "
-                                 "?server_name_indication=",
-                                 names_of(certificate), name));
+      return refused(
+          fmt::format("it is for {}, not for '{}': use a name that it has, or say it by "
+                      "?server_name_indication=",
+                      names_of(certificate), name));
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-      return refused(fmt::format(
-          "no authority that is trusted here has signed it. Name its authority by ?cacertfile=FILE, "
-          "or, once you have compared it on the broker's machine, its fingerprint by "
-          "?fingerprint=sha256:{}",
-          digest_of(certificate)));
+      return refused(
+          fmt::format("no authority that is trusted here has signed it. Name its authority by "
+                      "?cacertfile=FILE, "
+                      "or, once you have compared it on the broker's machine, its fingerprint by "
+                      "?fingerprint=sha256:{}",
+                      digest_of(certificate)));
     default:
       return refused(X509_verify_cert_error_string(code));
   }
@@ -120,8 +123,7 @@ std::string digest_of(const X509* certificate) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned size = 0;
   std::string text;
-  if (certificate != nullptr &&
-      X509_digest(certificate, EVP_sha256(), digest.data(), &size) == 1) {
+  if (certificate != nullptr && X509_digest(certificate, EVP_sha256(), digest.data(), &size) == 1) {
     for (unsigned i = 0; i < size; ++i) {
       text += fmt::format("{:02x}", digest[i]);
     }

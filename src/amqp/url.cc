@@ -105,7 +105,8 @@ Result<void> read_query(std::string_view query, BrokerUrl& url) {
     return bad("certfile and keyfile belong together");
   }
   if (url.external && url.certfile.empty()) {
-    return bad("auth_mechanism=external logs in by a certificate: certfile and keyfile are missing");
+    return bad(
+        "auth_mechanism=external logs in by a certificate: certfile and keyfile are missing");
   }
   return {};
 }

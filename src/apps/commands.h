@@ -12,6 +12,9 @@ void add_submit_command(CLI::App& app, Action& action);
 void add_query_commands(CLI::App& app, Action& action);  // devices, models, policies, tasks, status
 void add_device_drain(CLI::App& devices, Action& action);  // under `devices`
 void add_dead_command(CLI::App& app, Action& action);
+// enrol, rotate, revoke: under `devices`
+void add_device_logins(CLI::App& devices, Action& action);
+void add_broker_command(CLI::App& app, Action& action);
 void add_explain_command(CLI::App& app, Action& action);
 void add_doctor_command(CLI::App& app, Action& action);
 void add_simulate_command(CLI::App& app, Action& action);

@@ -151,6 +151,7 @@ Result<LocalDevice> open_device(const ConsumerFlags& flags) {
 // Serves until a signal asks to stop and everything accepted is done.
 int serve(LocalDevice device, amqp::BrokerUrl broker, DeviceTelemetry* telemetry) {
   SystemClock clock;
+  const std::string login = broker.user;
   if (telemetry != nullptr) {
     telemetry->start();
     telemetry->meter(device.engines);
@@ -168,7 +169,8 @@ int serve(LocalDevice device, amqp::BrokerUrl broker, DeviceTelemetry* telemetry
     }
     return sampled;
   };
-  ConsumerShell shell(consumer, *transport, executor, clock, {.sample_host = sample});
+  ConsumerShell shell(consumer, *transport, executor, clock,
+                      {.sample_host = sample, .login = login});
 
   stop_signals_wake(transport.get());
   IdleMemory memory;

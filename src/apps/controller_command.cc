@@ -139,6 +139,7 @@ int control(CLI::App& app, ControllerFlags& flags) {
         {{"juggler", version_short()}, {"policy", flags.policy}, {"broker", broker->redacted()}});
   }
 
+  const std::string login = broker->user;
   SystemClock clock;
   const std::unique_ptr<Transport> transport = amqp::make_transport(
       amqp::controller_session(std::move(*broker), instance_name(), flags.standby));
@@ -157,6 +158,7 @@ int control(CLI::App& app, ControllerFlags& flags) {
                                }
                              },
                          .version = version_short(),
+                         .login = login,
                          .observer = journal->get()});
   stop_signals_wake(transport.get());
   IdleMemory memory;

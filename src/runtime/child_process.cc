@@ -1,11 +1,13 @@
 #include "runtime/child_process.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -34,7 +36,7 @@ struct Prepared {
   std::vector<char*> argv;
   std::vector<char*> envp;
   pid_t parent = 0;
-  int null_fd = -1;
+  int input_fd = -1;
   int output_fd = -1;
   const char* folder = "";  // empty: where we are
   bool ends_with_us = false;
@@ -63,14 +65,73 @@ struct Prepared {
   if (*prepared.folder != '\0' && chdir(prepared.folder) != 0) {
     _exit(126);
   }
-  dup2(prepared.null_fd, 0);
+  dup2(prepared.input_fd, 0);
   dup2(prepared.output_fd, 1);
   dup2(prepared.output_fd, 2);
   execve(prepared.argv[0], prepared.argv.data(), prepared.envp.data());
   _exit(127);
 }
 
+// A file in memory: a pipe would block beyond its size, and one on disk could be read by others.
+int open_input(const std::string& text) {
+  if (text.empty()) {
+    return open("/dev/null", O_RDONLY | O_CLOEXEC);
+  }
+  const int fd = memfd_create("input", MFD_CLOEXEC);
+  if (fd >= 0 && (write(fd, text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
+                  lseek(fd, 0, SEEK_SET) != 0)) {
+    close(fd);
+    return -1;
+  }
+  return fd;
+}
+
+std::string text_of(int fd) {
+  constexpr std::size_t kOutputMax = 16U << 20U;
+  std::string text;
+  std::array<char, 65'536> piece{};
+  for (;;) {
+    const ssize_t count = pread(fd, piece.data(), piece.size(), static_cast<off_t>(text.size()));
+    if (count <= 0 || text.size() > kOutputMax) {
+      return text;
+    }
+    text.append(piece.data(), static_cast<std::size_t>(count));
+  }
+}
+
 }  // namespace
+
+std::vector<std::string> own_environment() {
+  std::vector<std::string> variables;
+  for (char** variable = environ; variable != nullptr && *variable != nullptr; ++variable) {
+    variables.emplace_back(*variable);
+  }
+  return variables;
+}
+
+Result<ChildEnd> run_child(ChildOptions options, Micros wait_max) {
+  const int fd = memfd_create("output", MFD_CLOEXEC);
+  if (fd < 0) {
+    return fail(ErrorCode::Unavailable, fmt::format("no file in memory: {}", std::strerror(errno)));
+  }
+  options.output = fmt::format("/proc/self/fd/{}", fd);
+  const Result<pid_t> child = start_child(options);
+  if (!child) {
+    close(fd);
+    return child.error();
+  }
+  const std::optional<int> status = await_child(*child, wait_max);
+  if (!status) {
+    end_child(*child, seconds(1));
+  }
+  ChildEnd end{status.value_or(-1), text_of(fd)};
+  close(fd);
+  if (!status) {
+    return fail(ErrorCode::Unavailable, fmt::format("'{}' did not end within {} s", options.program,
+                                                    wait_max.count / 1'000'000));
+  }
+  return end;
+}
 
 Result<pid_t> start_child(const ChildOptions& options) {
   std::vector<std::string> arguments{options.program};
@@ -81,15 +142,15 @@ Result<pid_t> start_child(const ChildOptions& options) {
   prepared.parent = getpid();
   prepared.folder = options.folder.c_str();
   prepared.ends_with_us = options.ends_with_us;
-  prepared.null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  prepared.input_fd = open_input(options.input);
   prepared.output_fd =
       open(options.output.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-  const pid_t child = prepared.null_fd < 0 || prepared.output_fd < 0 ? -1 : fork();
+  const pid_t child = prepared.input_fd < 0 || prepared.output_fd < 0 ? -1 : fork();
   if (child == 0) {
     become(prepared);
   }
   const int error = errno;
-  close(prepared.null_fd);
+  close(prepared.input_fd);
   close(prepared.output_fd);
   if (child < 0) {
     return fail(ErrorCode::Unavailable,

@@ -18,11 +18,23 @@ struct ChildOptions {
   std::vector<std::string> environment;
   std::string folder{};       // where it runs; empty: where we are
   std::string output;         // stdout and stderr go to this file, appended
+  std::string input{};        // what it reads from stdin: the one way for a secret
   bool ends_with_us = false;  // SIGTERM when the starting thread ends, however it ends
 };
 
 // Starts it in a process group of its own, so that Ctrl-C at the terminal does not reach it.
 Result<pid_t> start_child(const ChildOptions& options);
+
+struct ChildEnd {
+  int status = 0;
+  std::string output;  // stdout and stderr
+};
+
+// Runs it to its end, for at most `wait_max`; `output` is not looked at.
+Result<ChildEnd> run_child(ChildOptions options, Micros wait_max);
+
+// The environment of this process.
+std::vector<std::string> own_environment();
 
 // The exit status once it has ended: its code, or 128 + signal. Empty while it runs.
 std::optional<int> poll_child(pid_t child);

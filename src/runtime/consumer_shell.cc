@@ -132,6 +132,12 @@ void ConsumerShell::handle(const TransportDelivery& event) {
   step(DispatchArrived{std::move(*dispatch), event.id, event.redelivered});
 }
 
+// The controller takes nothing from whom it cannot know: the broker checks the user id.
+void ConsumerShell::publish(PublishId id, wire::Envelope envelope) {
+  envelope.user_id = options_.login.empty() ? consumer_.facts().id : options_.login;
+  transport_.publish(id, std::move(envelope));
+}
+
 void ConsumerShell::perform(ConsumerAction& action) {
   if (auto* start = std::get_if<StartBatch>(&action)) {
     BatchJob job;
@@ -145,11 +151,11 @@ void ConsumerShell::perform(ConsumerAction& action) {
     }
     executor_.start(std::move(job));
   } else if (auto* result = std::get_if<SendResult>(&action)) {
-    transport_.publish(result->id, wire::encode_result(*result->result));
+    publish(result->id, wire::encode_result(*result->result));
   } else if (std::holds_alternative<SendHello>(action)) {
-    transport_.publish(++last_aside_, wire::encode_hello(consumer_.facts()));
+    publish(++last_aside_, wire::encode_hello(consumer_.facts()));
   } else if (auto* beat = std::get_if<SendHeartbeat>(&action)) {
-    transport_.publish(++last_aside_, wire::encode_heartbeat(beat->heartbeat));
+    publish(++last_aside_, wire::encode_heartbeat(beat->heartbeat));
   } else if (auto* ack = std::get_if<AckDelivery>(&action)) {
     transport_.ack(ack->delivery);
   } else if (auto* drop = std::get_if<DropPayload>(&action)) {

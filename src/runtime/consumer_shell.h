@@ -21,6 +21,7 @@ using ConsumerObserver = StepObserver<ConsumerEvent, ConsumerAction>;
 
 struct ConsumerShellOptions {
   std::function<HostSample()> sample_host;  // before each heartbeat; may be empty
+  std::string login{};                      // the user at the broker; empty: named as the device is
   ConsumerObserver* observer = nullptr;     // outlives the shell; may be null
 };
 
@@ -49,6 +50,7 @@ class ConsumerShell {
   void handle(const TransportSettled& event);
   void step(ConsumerEvent event);
   void perform(ConsumerAction& action);
+  void publish(PublishId id, wire::Envelope envelope);
 
   Consumer& consumer_;
   Transport& transport_;

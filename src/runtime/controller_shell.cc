@@ -18,15 +18,15 @@ bool starts_with(std::string_view text, std::string_view prefix) {
   return text.rfind(prefix, 0) == 0;
 }
 
-// A device publishes under its own name. A message without a user id passes where every device
-// shares one user (a broker that was not provisioned); a wrong one never does: the broker checks
-// that whoever sets it is who it says.
-bool sender_is(const wire::Envelope& envelope, const std::string& device) {
-  return envelope.user_id.empty() || envelope.user_id == device ||
-         envelope.user_id == "device-" + device;
-}
-
 }  // namespace
+
+// The broker checks that whoever sets a user id is who it says; without one, nobody knows. A login
+// that is also the controller's may speak for every device: it could do anything anyway
+// (`juggler up --broker` has one login for all).
+bool ControllerShell::sender_is(const wire::Envelope& envelope, const std::string& device) const {
+  return !envelope.user_id.empty() &&
+         (envelope.user_id == device || envelope.user_id == options_.login);
+}
 
 ControllerShell::ControllerShell(Controller& controller, Transport& transport, Clock& clock,
                                  ControllerShellOptions options)

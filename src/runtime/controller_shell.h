@@ -29,6 +29,7 @@ struct ControllerShellOptions {
   // Called for every outcome as it is given; may be empty.
   std::function<void(const Outcome&)> answered;
   std::string version;
+  std::string login{};                     // the user at the broker
   ControllerObserver* observer = nullptr;  // outlives the shell; may be null
 };
 
@@ -55,6 +56,7 @@ class ControllerShell {
   void handle(const TransportPresence& event);
   void handle(const TransportDelivery& event);
   void handle(const TransportSettled& event);
+  bool sender_is(const wire::Envelope& envelope, const std::string& device) const;
   void submission(const TransportDelivery& delivery);
   void result(const TransportDelivery& delivery);
   void from_device(const TransportDelivery& delivery);

@@ -130,6 +130,7 @@ TEST_F(ConsumerShellTest, Heartbeats_ComeWithTime) {
   turn();
   ASSERT_FALSE(published_.empty());
   EXPECT_EQ(published_.back().type, "juggler.heartbeat.v1");
+  EXPECT_EQ(published_.back().user_id, "pi-1") << "the controller takes nothing without";
 }
 
 // With real threads: no sleep, the executor wakes the transport's poll.

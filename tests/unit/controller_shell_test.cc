@@ -30,7 +30,14 @@ class ControllerShellTest : public ::testing::Test {
     device("juggler.events",
            wire::encode_hello(test::device(id).serves(test::variant("n-fp32"), milliseconds(50))));
   }
+  // As the device of the routing key, unless somebody else is named.
   void device(const std::string& queue, Envelope envelope) {
+    if (envelope.user_id.empty()) {
+      envelope.user_id = envelope.routing_key.substr(envelope.routing_key.find('.') + 1);
+    }
+    nameless(queue, std::move(envelope));
+  }
+  void nameless(const std::string& queue, Envelope envelope) {
     transport_.deliver(queue, std::move(envelope));
     turn();
   }
@@ -102,7 +109,8 @@ class ControllerShellTest : public ::testing::Test {
          return PictureSize{640, 480};
        },
        .answered = {},
-       .version = "test 1.0"}};
+       .version = "test 1.0",
+       .login = "controller"}};
   std::vector<Envelope> published_;
   std::vector<DeliveryId> acked_;
   std::vector<DeliveryId> rejected_;
@@ -201,9 +209,29 @@ TEST_F(ControllerShellTest, ResultSentUnderAnothersName_IsDeadLettered) {
   device("juggler.results", forged);
   EXPECT_EQ(dead_letters(), 1U);
   EXPECT_TRUE(of_type("juggler.outcome.v1").empty());
-  forged.user_id = "device-pi-1";
+  forged.user_id = "";  // the broker lets it pass from whoever may write to a queue directly
+  nameless("juggler.results", forged);
+  EXPECT_EQ(dead_letters(), 2U);
+  EXPECT_TRUE(of_type("juggler.outcome.v1").empty());
+  forged.user_id = "controller";  // one login for the whole fleet
   device("juggler.results", forged);
   EXPECT_EQ(of_type("juggler.outcome.v1").size(), 1U);
+}
+
+TEST_F(ControllerShellTest, HeartbeatAndHelloUnderAnothersName_AreDeadLettered) {
+  Heartbeat beat;
+  beat.device = "new";
+  Envelope forged = wire::encode_heartbeat(beat);
+  nameless("juggler.events", forged);
+  forged.user_id = "pi-1";
+  device("juggler.events", forged);
+  EXPECT_TRUE(of_type("juggler.control.v1").empty()) << "it was listened to";
+  Envelope hello = wire::encode_hello(test::device("new"));
+  nameless("juggler.events", hello);
+  hello.user_id = "pi-1";
+  device("juggler.events", hello);
+  EXPECT_EQ(controller_.fleet().find("new"), nullptr);
+  EXPECT_EQ(dead_letters(), 4U);
 }
 
 TEST_F(ControllerShellTest, HeartbeatOfAStranger_IsAskedForItsHello) {

@@ -1,0 +1,266 @@
+#!/usr/bin/env python3
+"""Permissions tested by trying: with the real logins that `juggler broker provision` and `juggler
+devices enrol` write, on a RabbitMQ of somebody's own, by a client that is not ours (pika) and means
+ill. What must work is tried beside what must not, so that a broker that refuses everything fails too."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+import pika
+from pika.exceptions import AMQPConnectionError, ChannelClosedByBroker, NackError
+
+from plain_broker import PlainBroker, mode_of
+
+BUILD = sys.argv[1]
+JUGGLER = os.path.join(BUILD, "juggler")
+DENIED = 403
+
+
+class Login:
+    """One login's connection; each try has a channel of its own, which a refusal closes."""
+
+    def __init__(self, file):
+        with open(file, encoding="utf-8") as text:
+            self.address = text.readline().strip()
+        self.connection = pika.BlockingConnection(pika.URLParameters(self.address))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.connection.is_open:
+            self.connection.close()
+
+    def channel(self):
+        return self.connection.channel()
+
+    def refused(self, work):
+        """The broker's reply code to `work(channel)`, or 0 where it was done."""
+        channel = self.connection.channel()
+        channel.confirm_delivery()
+        try:
+            work(channel)
+        except ChannelClosedByBroker as refusal:
+            return refusal.reply_code
+        channel.close()
+        return 0
+
+
+def publish(exchange, key, body=b"{}", **properties):
+    return lambda channel: channel.basic_publish(exchange, key, body,
+                                                 properties=pika.BasicProperties(**properties))
+
+
+class Permissions(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.broker = PlainBroker().__enter__()
+        cls.folder = tempfile.TemporaryDirectory(prefix="juggler-permissions-")
+        cls.out = os.path.join(cls.folder.name, "out")
+        cls.address = f"amqp://127.0.0.1:{cls.broker.port}"
+        cls.admin = ["--rabbitmqctl", cls.broker.rabbitmqctl, "--address", cls.address + "/juggler"]
+        cls.provisioned = cls.provision()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.broker.__exit__()
+        cls.folder.cleanup()
+
+    @classmethod
+    def provision(cls):
+        return subprocess.run([JUGGLER, "broker", "provision", "--address", cls.address, "--out", cls.out,
+                               "--device", "edge01,edge02", "--submitter", "alice,bob",
+                               "--rabbitmqctl", cls.broker.rabbitmqctl],
+                              capture_output=True, text=True, timeout=280, check=False)
+
+    def login(self, name):
+        return Login(os.path.join(self.out, "credentials", name))
+
+    def devices(self, *arguments):
+        return subprocess.run([JUGGLER, "devices", *arguments, *self.admin], cwd=self.folder.name,
+                              capture_output=True, text=True, timeout=280, check=False)
+
+    def each_refused(self, login, tries):
+        for what, code, work in tries:
+            with self.subTest(what):
+                self.assertEqual(login.refused(work), code)
+
+    def test_provisioning_is_private_and_may_be_repeated(self):
+        self.assertEqual(self.provisioned.returncode, 0, self.provisioned.stderr)
+        names = ["alice", "bob", "controller", "edge01", "edge02"]
+        folder = os.path.join(self.out, "credentials")
+        self.assertEqual(sorted(os.listdir(folder)), names)
+        passwords = {}
+        for name in names:
+            self.assertEqual(mode_of(os.path.join(folder, name)), 0o600)
+            with open(os.path.join(folder, name), encoding="utf-8") as file:
+                passwords[name] = file.read()
+        self.assertEqual(mode_of(folder), 0o700)
+        with open(os.path.join(self.out, "definitions.json"), encoding="utf-8") as file:
+            definitions = file.read()
+        said = self.provisioned.stdout + self.provisioned.stderr + definitions
+        for address in passwords.values():
+            self.assertNotIn(pika.URLParameters(address.strip()).credentials.password, said)
+        self.assertEqual(self.provision().returncode, 0)
+        for name in names:
+            with open(os.path.join(folder, name), encoding="utf-8") as file:
+                self.assertEqual(file.read(), passwords[name], "another password for somebody who had one")
+        users = json.loads(self.broker.control("list_users", "-q", "--formatter", "json"))
+        self.assertEqual(sorted(user["user"] for user in users), sorted([*names, "guest"]))
+
+    def test_a_device_does_its_own_work(self):
+        with self.login("edge01") as device, self.login("controller") as controller:
+            for kind in ("hello", "heartbeat", "result"):
+                self.assertEqual(device.refused(publish("juggler.up", f"{kind}.edge01", user_id="edge01")), 0)
+            self.assertEqual(controller.refused(publish("juggler.dispatch", "edge01", b"work")), 0)
+            channel = device.channel()
+            self.assertEqual(channel.basic_get("juggler.device.edge01", auto_ack=True)[2], b"work")
+            self.assertEqual(channel.queue_declare("juggler.device.edge01.control", passive=True)
+                             .method.queue, "juggler.device.edge01.control")
+
+    def test_a_device_does_nothing_else(self):
+        own, other = "juggler.device.edge01", "juggler.device.edge02"
+        with self.login("edge01") as device:
+            self.each_refused(device, [
+                (f"read {queue}", DENIED, lambda channel, queue=queue: channel.basic_get(queue))
+                for queue in (other, other + ".control", "juggler.tasks", "juggler.results",
+                              "juggler.decided", "juggler.events", "juggler.dead", "juggler.epoch")])
+            self.each_refused(device, [
+                ("consume another's", DENIED, lambda c: c.basic_consume(other, lambda *_: None)),
+                ("speak as another", DENIED, publish("juggler.up", "result.edge02")),
+                ("beat as another", DENIED, publish("juggler.up", "heartbeat.edge02")),
+                ("greet as another", DENIED, publish("juggler.up", "hello.edge02")),
+                ("speak of something else", DENIED, publish("juggler.up", "command.edge01")),
+                ("sign as another", 406, publish("juggler.up", "result.edge01", user_id="edge02")),
+                ("sign as the controller", 406, publish("juggler.up", "result.edge01", user_id="controller")),
+                ("write to the default exchange", DENIED, publish("", "juggler.results")),
+                ("dispatch", DENIED, publish("juggler.dispatch", "edge02")),
+                ("dispatch to itself", DENIED, publish("juggler.dispatch", "edge01")),
+                ("order another about", DENIED, publish("juggler.control", "device.edge02")),
+                ("submit", DENIED, publish("juggler.submit", "juggler.tasks")),
+                ("dead-letter", DENIED, publish("juggler.dead", "")),
+                ("enrol somebody", DENIED, publish("juggler.join", "juggler.joins")),
+                ("declare a queue", DENIED, lambda c: c.queue_declare("mine")),
+                ("declare a queue of ours", DENIED, lambda c: c.queue_declare("juggler.mine")),
+                ("declare a nameless queue", DENIED, lambda c: c.queue_declare("", exclusive=True)),
+                ("declare its own queue", DENIED, lambda c: c.queue_declare(own, durable=True)),
+                ("declare an exchange", DENIED, lambda c: c.exchange_declare("juggler.mine")),
+                ("delete its own queue", DENIED, lambda c: c.queue_delete(own)),
+                ("delete another's queue", DENIED, lambda c: c.queue_delete(other)),
+                ("delete an exchange", DENIED, lambda c: c.exchange_delete("juggler.up")),
+                ("purge another's queue", DENIED, lambda c: c.queue_purge(other)),
+                ("bind another's queue", DENIED, lambda c: c.queue_bind(other, "juggler.up", "result.edge01")),
+                ("bind its queue to all results", DENIED, lambda c: c.queue_bind(own, "juggler.up", "result.*")),
+            ])
+
+    def test_a_submitter_submits_and_does_nothing_else(self):
+        with self.login("alice") as alice, self.login("bob") as bob, self.login("controller") as controller:
+            replies = alice.channel().queue_declare("", exclusive=True).method.queue
+            self.assertEqual(alice.refused(publish("juggler.submit", "juggler.tasks", b"picture",
+                                                   reply_to=replies, user_id="alice")), 0)
+            self.assertEqual(controller.refused(publish("", replies, b"answer")), 0)
+            channel = alice.channel()
+            self.assertEqual(channel.basic_get(replies, auto_ack=True)[2], b"answer")
+            self.assertEqual(controller.refused(publish("", replies, b"another answer")), 0)
+            self.each_refused(bob, [
+                ("read another's answers", 405, lambda c: c.basic_get(replies)),
+                ("delete another's answers", 405, lambda c: c.queue_delete(replies)),
+                ("answer in the controller's place", DENIED, publish("", replies, b"forged")),
+                ("submit as another", 406, publish("juggler.submit", "juggler.tasks", user_id="alice")),
+                ("speak as a device", DENIED, publish("juggler.up", "result.edge01")),
+                ("give a device work", DENIED, publish("juggler.dispatch", "edge01")),
+                ("read what others submit", DENIED, lambda c: c.basic_get("juggler.tasks")),
+                ("read outcomes that nobody took", DENIED, lambda c: c.basic_get("juggler.unrouted")),
+                ("read a device's queue", DENIED, lambda c: c.basic_get("juggler.device.edge01")),
+                ("listen to all submissions", DENIED, lambda c: c.queue_bind(
+                    c.queue_declare("", exclusive=True).method.queue, "juggler.submit", "juggler.tasks")),
+                ("listen to devices", DENIED, lambda c: c.queue_bind(
+                    c.queue_declare("", exclusive=True).method.queue, "juggler.up", "#")),
+                ("declare the queue of questions", DENIED, lambda c: c.queue_declare("juggler.queries")),
+                ("delete the tasks", DENIED, lambda c: c.queue_delete("juggler.tasks")),
+                ("purge the tasks", DENIED, lambda c: c.queue_purge("juggler.tasks")),
+            ])
+        with self.login("controller") as controller:
+            controller.channel().queue_purge("juggler.tasks")
+
+    def test_a_flood_of_a_device_is_bounded_and_refused(self):
+        with self.login("edge01") as device:
+            self.assertNotEqual(device.refused(publish("juggler.up", "result.edge01", b"x" * (17 << 20))), 0)
+        with self.login("edge01") as device:
+            channel = device.channel()
+            channel.confirm_delivery()
+            sent = 0
+            with self.assertRaises(NackError):  # the queue of results is full
+                while sent < 200:
+                    channel.basic_publish("juggler.up", "result.edge01", b"x" * (1 << 20), mandatory=True)
+                    sent += 1
+            self.assertLess(sent, 100)
+        with self.login("controller") as controller:
+            controller.channel().queue_purge("juggler.results")
+        opened = []
+        try:
+            with self.assertRaises(AMQPConnectionError):
+                for _ in range(20):
+                    opened.append(self.login("edge02"))
+                    time.sleep(0.05)
+        finally:
+            for one in opened:
+                one.connection.close()
+        self.assertLessEqual(len(opened), 8)
+        with self.login("edge01"):  # nobody else is hindered
+            pass
+
+    def test_more_channels_than_a_device_needs(self):
+        with self.login("edge02") as device:
+            opened = 0
+            with self.assertRaises((ChannelClosedByBroker, AMQPConnectionError)):
+                for _ in range(50):
+                    device.channel()
+                    opened += 1
+            self.assertLessEqual(opened, 16)
+
+    def test_enrol_rotate_and_revoke_while_it_runs(self):
+        enrolled = self.devices("enrol", "late-01")
+        self.assertEqual(enrolled.returncode, 0, enrolled.stderr)
+        file = os.path.join(self.folder.name, "late-01.broker")
+        self.assertEqual(mode_of(file), 0o600)
+        with Login(file) as first:
+            self.assertNotIn(pika.URLParameters(first.address).credentials.password,
+                             enrolled.stdout + enrolled.stderr)
+            self.assertEqual(first.refused(publish("juggler.up", "hello.late-01", user_id="late-01")), 0)
+            first.channel().queue_declare("juggler.device.late-01", passive=True)
+            self.assertEqual(first.refused(publish("juggler.up", "hello.edge01")), DENIED)
+            self.assertEqual(self.devices("enrol", "late-01").returncode, 2, "enrolled twice")
+
+            rotated = self.devices("rotate", "late-01")
+            self.assertEqual(rotated.returncode, 0, rotated.stderr)
+            with self.assertRaises(AMQPConnectionError):  # what the old password had opened is closed
+                for _ in range(50):
+                    first.connection.process_data_events(0.1)
+            with self.assertRaises(AMQPConnectionError):
+                pika.BlockingConnection(pika.URLParameters(first.address))
+        with Login(file) as second:
+            self.assertEqual(second.refused(publish("juggler.up", "hello.late-01")), 0)
+            revoked = self.devices("revoke", "late-01")
+            self.assertEqual(revoked.returncode, 0, revoked.stderr)
+            with self.assertRaises(AMQPConnectionError):
+                for _ in range(50):
+                    second.connection.process_data_events(0.1)
+            with self.assertRaises(AMQPConnectionError):
+                pika.BlockingConnection(pika.URLParameters(second.address))
+        queues = self.broker.control("list_queues", "-q", "-p", "juggler", "name")
+        self.assertNotIn("late-01", queues)
+        self.assertIn("juggler.device.edge01", queues)
+        for work in ("rotate", "revoke"):
+            self.assertEqual(self.devices(work, "late-01").returncode, 2, work)
+        for name in ("controller", "alice", "guest", "Late", "a.b"):
+            self.assertEqual(self.devices("revoke", name).returncode, 2, name)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1], verbosity=2)
