@@ -28,11 +28,11 @@ def die_with_parent():
 
 
 class PlainBroker:
-    """`rabbitmqctl` is the command that administers it. `configuration`: lines for rabbitmq.conf."""
+    """`rabbitmqctl` is the command that administers it. `configuration`: lines for rabbitmq.conf;
+    `advanced`: the whole advanced.config."""
 
-    def __init__(self, configuration=(), plugins=(), tls_port=None):
-        self.configuration, self.plugins = configuration, plugins
-        self.tls_port = tls_port
+    def __init__(self, configuration=(), plugins=(), advanced="[].\n"):
+        self.configuration, self.plugins, self.advanced = configuration, plugins, advanced
         self.process = self.mapper = None
 
     def __enter__(self):
@@ -41,7 +41,7 @@ class PlainBroker:
         for name in ("home", "etc", "log", "mnesia"):
             os.mkdir(os.path.join(self.folder, name), 0o700)
         self._write("home/.erlang.cookie", base64.b64encode(secrets.token_bytes(24)).decode(), 0o400)
-        self._write("etc/advanced.config", "[].\n")
+        self._write("etc/advanced.config", self.advanced)
         self._write("etc/enabled_plugins", f"[{','.join(self.plugins)}].\n")
         self._write("etc/rabbitmq.conf", "\n".join([
             f"listeners.tcp.default = 127.0.0.1:{self.port}",
