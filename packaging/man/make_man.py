@@ -100,6 +100,9 @@ def page(program, folder, version):
     for name, _ in main.entries["Subcommands"]:
         text = (folder / f"{stem}-{name}.txt").read_text(encoding="utf-8")
         lines += command_part(program, name, text)
+        for below, _ in Help(text).entries["Subcommands"]:
+            file = folder / f"{stem}-{name}_{below}.txt"
+            lines += command_part(program, f"{name} {below}", file.read_text(encoding="utf-8"))
     lines += [".SH EXAMPLES", *examples(main.entries["Examples"])]
     lines += (HERE / f"{program}.tail").read_text(encoding="utf-8").splitlines()
     return "\n".join(line for line in lines if line.strip()) + "\n"

@@ -95,7 +95,7 @@ Result<std::string> BrokerUsers::control(std::vector<std::string> arguments,
                         .environment = environment_,
                         .output = "",
                         .input = std::move(input)},
-                       kControlMax);
+                       kControlMax, meanwhile_);
   if (!end) {
     return end.error();
   }

@@ -29,6 +29,10 @@ class BrokerUsers {
 
   const std::string& vhost() const { return vhost_; }
 
+  // Called again and again while rabbitmqctl works, which takes a second or two, and on a busy
+  // machine many.
+  void set_meanwhile(std::function<void()> meanwhile) { meanwhile_ = std::move(meanwhile); }
+
   // Those whom Juggler has made there, by name.
   Result<std::vector<KnownUser>> list() const;
 
@@ -53,6 +57,7 @@ class BrokerUsers {
   std::vector<std::string> command_;
   std::vector<std::string> environment_;
   std::string vhost_ = kVhost;
+  std::function<void()> meanwhile_;
   std::string private_dir_;  // empty: no private node's
 };
 

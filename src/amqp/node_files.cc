@@ -193,6 +193,10 @@ Result<void> write_record(const NodeFiles& files, const NodeRecord& record) {
                      {"distribution_port", record.ports.distribution},
                      {"epmd_port", record.ports.epmd},
                      {"passwords", record.passwords},
+                     {"lan",
+                      {{"host", record.lan.host},
+                       {"port", record.lan.port},
+                       {"fingerprint", record.lan.fingerprint}}},
                      {"users", std::move(others)}};
   return write_private_file(files.record(), text.dump(2) + "\n", 0600);
 }
@@ -225,6 +229,12 @@ std::optional<NodeRecord> read_record(const std::string& path) {
     if (password.is_string()) {
       read.passwords[user] = password.get<std::string>();
     }
+  }
+  if (const auto lan = record.find("lan"); lan != record.end() && lan->is_object()) {
+    const auto port = lan->find("port");
+    read.lan = {text_at(*lan, "host"),
+                port != lan->end() && port->is_number_integer() ? port->get<int>() : 0,
+                text_at(*lan, "fingerprint")};
   }
   for (const json& entry : record.value("users", json::array())) {
     const auto role = role_of(text_at(entry, "role"));

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "amqp/definitions.h"
+#include "amqp/lan.h"
 #include "core/result.h"
 
 namespace juggler::amqp {
@@ -38,6 +39,7 @@ struct NodeRecord {
   std::int64_t pid = 0;
   NodePorts ports;
   Passwords passwords;       // of those whose processes this machine starts
+  LanAccess lan;             // where it is opened to the network
   std::vector<User> others;  // enrolled at run time: their secrets are theirs alone
 };
 

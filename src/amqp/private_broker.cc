@@ -115,6 +115,7 @@ BrokerAddresses addresses(const NodeRecord& record) {
   result.listen = record.ports.listen == "0.0.0.0" ? "127.0.0.1" : record.ports.listen;
   result.port = record.ports.amqp;
   result.logins.assign(record.passwords.begin(), record.passwords.end());
+  result.lan = record.lan;
   return result;
 }
 
@@ -258,14 +259,20 @@ Result<PrivateBroker> PrivateBroker::start(const PrivateBrokerOptions& options) 
   if (!ports || !passwords) {
     return ports ? passwords.error() : ports.error();
   }
-  node.record = {0, *ports, *passwords, old.others};
+  node.record = {0, *ports, *passwords, {}, old.others};
   for (const auto& [name, password] : *passwords) {  // ours now: what it was given before is void
     std::erase_if(node.record.others, [&name](const User& user) { return user.name == name; });
   }
-  if (auto written = write_configuration(
-          node.files, node.record,
-          {.configuration = options.extra_configuration, .plugins = options.plugins});
-      !written) {
+  NodeExtras extras{options.extra_configuration, options.plugins};
+  if (options.lan) {
+    auto lan = prepare_lan(node.files.dir + "/etc", options.lan_host, old.lan.port);
+    if (!lan) {
+      return lan.error();
+    }
+    node.record.lan = std::move(*lan);
+    extras.configuration += lan_configuration(node.files.dir + "/etc", node.record.lan);
+  }
+  if (auto written = write_configuration(node.files, node.record, extras); !written) {
     return written.error();
   }
   auto socket = NotifySocket::open(node.files.dir);

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "amqp/lan.h"
 #include "core/result.h"
 #include "core/units.h"
 
@@ -22,6 +23,8 @@ struct PrivateBrokerOptions {
   std::string mnesia_dir;            // empty: in `dir`
   std::string extra_configuration;   // lines for rabbitmq.conf, e.g. a TLS listener
   std::vector<std::string> plugins;  // of RabbitMQ
+  bool lan = false;                  // opened to the network, with TLS
+  std::string lan_host;              // how it is reached there; empty: this machine's address
   Micros start_max = seconds(90);
   std::function<void(std::string_view)> progress;  // what it waits for, about once a second
   std::function<bool()> stop;  // asked several times a second; true ends the start
@@ -32,6 +35,7 @@ struct BrokerAddresses {
   std::string listen;
   int port = 0;
   std::vector<std::pair<std::string, std::string>> logins;  // user, password
+  LanAccess lan;
 
   // Empty for a user that there is not.
   std::string url_for(std::string_view user) const;

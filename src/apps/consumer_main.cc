@@ -8,10 +8,12 @@
 #include <cstdio>
 
 #include "amqp/session.h"
+#include "amqp/users.h"
 #include "apps/device_telemetry.h"
 #include "apps/flags.h"
 #include "apps/idle_memory.h"
 #include "apps/incarnation.h"
+#include "apps/join_command.h"
 #include "apps/label_command.h"
 #include "apps/stop_signals.h"
 #include "apps/version.h"
@@ -51,7 +53,8 @@ struct ConsumerFlags {
 
 void declare(CLI::App& app, ConsumerFlags& flags) {
   add_broker_flags(app, flags.broker);
-  app.add_option("--id", flags.id, "This device's name: lower-case letters, digits, hyphens");
+  app.add_option("--id", flags.id,
+                 "This device's name: lower-case letters, digits, hyphens [its login's]");
   app.add_option("--engine", flags.engine, "What computes: onnx, twin or noop")
       ->check(CLI::IsMember({"onnx", "twin", "noop"}))
       ->capture_default_str();
@@ -245,6 +248,18 @@ int run(CLI::App& app, ConsumerFlags& flags) {
   if (Result<void> checked = check_engine(app, flags); !checked) {
     return complain(checked.error().message, kExitUsage);
   }
+  use_stored_login(flags.broker);
+  const Result<std::string> address = find_broker(flags.broker);
+  if (!address) {
+    return complain(address.error().message, kExitUnreachable);
+  }
+  Result<amqp::BrokerUrl> broker = amqp::BrokerUrl::parse(*address);
+  if (!broker) {
+    return complain(broker.error().message, kExitUsage);
+  }
+  if (flags.id.empty() && amqp::check_device_name(broker->user)) {
+    flags.id = broker->user;  // a device's login has its name
+  }
   if (flags.id.empty()) {
     return complain("--id is missing: this device's name", kExitUsage);
   }
@@ -256,14 +271,6 @@ int run(CLI::App& app, ConsumerFlags& flags) {
   }
   if (Result<void> log = set_up_log(flags.id, flags.log_level); !log) {
     return complain(log.error().message, kExitUsage);
-  }
-  const Result<std::string> address = find_broker(flags.broker);
-  if (!address) {
-    return complain(address.error().message, kExitUnreachable);
-  }
-  Result<amqp::BrokerUrl> broker = amqp::BrokerUrl::parse(*address);
-  if (!broker) {
-    return complain(broker.error().message, kExitUsage);
   }
   // A twin says nothing of the machine that it runs on.
   std::unique_ptr<DeviceTelemetry> telemetry;
@@ -312,5 +319,8 @@ int main(int argc, char** argv) {
   Action action = [&] { return run(app, flags); };
   declare(app, flags);
   add_label_command(app, action);
+  add_join_command(app, action, {.broker = flags.broker, .id = flags.id, .serve = [&] {
+                                   return run(app, flags);
+                                 }});
   return run_app(app, argc, argv, action);
 }

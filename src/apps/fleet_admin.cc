@@ -36,6 +36,13 @@ Result<amqp::BrokerUrl> address_of(const AdminChoice& choice) {
   return amqp::BrokerUrl::parse(choice.address);
 }
 
+// As other machines reach it, where it is opened to them.
+std::string own_address_of(const amqp::BrokerAddresses& node) {
+  return node.lan.port != 0 ? fmt::format("amqps://{}:{}/{}?fingerprint=sha256:{}", node.lan.host,
+                                          node.lan.port, amqp::kVhost, node.lan.fingerprint)
+                            : fmt::format("amqp://{}:{}/{}", node.listen, node.port, amqp::kVhost);
+}
+
 // Of the home that was named, else of the last `juggler up`.
 Result<fs::path> private_folder(const AdminChoice& choice) {
   const fs::path home = home_folder(choice.home);
@@ -89,9 +96,7 @@ Result<FleetAdmin> find_admin(const AdminChoice& choice) {
     return users ? node.error() : users.error();
   }
   Result<amqp::BrokerUrl> address =
-      choice.address.empty() ? amqp::BrokerUrl::parse(fmt::format("amqp://{}:{}/{}", node->listen,
-                                                                  node->port, amqp::kVhost))
-                             : amqp::BrokerUrl::parse(choice.address);
+      amqp::BrokerUrl::parse(choice.address.empty() ? own_address_of(*node) : choice.address);
   if (!address) {
     return address.error();
   }

@@ -184,6 +184,7 @@ void add_query_commands(CLI::App& app, Action& action) {
   CLI::App& devices =
       add_listing(app, action, "devices", "Who is there: devices, processors, load", devices_text);
   add_device_drain(devices, action);
+  add_invite_command(devices, action);
   add_device_logins(devices, action);
   CLI::App* list = app.add_subcommand(
       "models", "What can answer: variants, accuracy, where; the catalogue if nothing runs");

@@ -45,6 +45,14 @@ Result<void> write_secret(const fs::path& file, const std::string& text) {
   return {};
 }
 
+std::string join_text(const std::string& line) {
+  return line.empty() ? std::string()
+                      : fmt::format(
+                            "A board joins by this line, once and within an hour (another: "
+                            "juggler devices invite):\n  juggler-consumer join '{}'\n",
+                            line);
+}
+
 }  // namespace
 
 Up::~Up() {
@@ -208,11 +216,16 @@ void Up::print_ready() {
                                      [this](const FleetMember& member) { return serves(member); });
   const auto twins = devices - (has_local() ? 1 : 0);
   const Result<amqp::BrokerUrl> url = amqp::BrokerUrl::parse(submitter_);
+  const Result<std::string> line = options_.lan ? join_line() : Result<std::string>("");
+  if (!line) {
+    tell("", "no board can join: " + line.error().message);
+  }
   if (options_.json) {
     print_event("ready", {{"devices", devices},
                           {"twins", twins},
                           {"broker", url ? url->redacted() : ""},
-                          {"broker_file", address.string()}});
+                          {"broker_file", address.string()},
+                          {"join", line.value_or("")}});
     return;
   }
   fmt::print(
@@ -222,9 +235,10 @@ void Up::print_ready() {
       "  juggler submit PHOTO.jpg --min-accuracy 76 --deadline 200ms\n"
       "  juggler devices\n"
       "  juggler tasks\n"
+      "{}"
       "Ctrl-C stops everything.\n",
       has_local() ? "this machine and " : "", twins, twins == 1 ? "" : "s",
-      url ? url->redacted() : "?", address.string());
+      url ? url->redacted() : "?", address.string(), join_text(line.value_or("")));
   std::fflush(stdout);
 }
 
@@ -270,6 +284,9 @@ int Up::run() {
     return end_with(started.error().message, usage ? kExitUsage : kExitUnreachable);
   }
   Result<void> ready = started ? start_controller() : started;
+  if (ready) {
+    ready = start_desk();
+  }
   if (ready) {
     ready = await_labels();
   }

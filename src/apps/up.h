@@ -14,6 +14,8 @@ struct UpOptions {
   bool twin_labels = false;
   std::string broker;       // empty: $JUGGLER_BROKER, else a private one
   std::string broker_file;  // its first line is the address
+  bool lan = false;         // the private broker is opened to the network, and boards may join
+  std::string lan_host;     // how they reach it; empty: this machine's address
   std::string policy;       // empty: that of the controller's configuration, else its default
   bool local = true;
   std::string local_id = "this-machine";

@@ -31,6 +31,11 @@ void declare(CLI::App& app, UpOptions& flags, std::string& home) {
            ->type_name("URL"));
   app.add_option("--broker-file", flags.broker_file, "A file whose first line is the address")
       ->type_name("FILE");
+  app.add_flag("--lan", flags.lan,
+               "Open the broker to the network, with TLS, and print a line by which a board joins");
+  app.add_option("--lan-host", flags.lan_host,
+                 "How boards reach this machine, with --lan [its address]")
+      ->type_name("HOST");
   app.add_option("--policy", flags.policy,
                  "How placements are chosen, and with what goal (see juggler policies) [juggler]");
   app.add_flag(

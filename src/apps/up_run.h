@@ -59,6 +59,8 @@ class Up {
   void restart_broker();
   Result<void> start_controller();
   Result<void> await_labels();
+  Result<void> start_desk();
+  Result<std::string> join_line();
   Result<void> start_device(const FleetMember& member);
   Result<void> await_fleet();
   bool note_joined(const nlohmann::json& devices);

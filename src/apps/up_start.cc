@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "amqp/join_line.h"
 #include "amqp/session.h"
 #include "apps/flags.h"
+#include "apps/fleet_admin.h"
 #include "apps/places.h"
 #include "apps/up_checks.h"
 #include "apps/up_run.h"
@@ -144,6 +146,8 @@ Result<void> Up::open_private_broker() {
   for (const FleetMember& member : members_) {
     node.devices.push_back(member.id);
   }
+  node.lan = options_.lan;
+  node.lan_host = options_.lan_host;
   node.progress = [this](std::string_view what) {
     if (clock_.now() - told_ >= seconds(5)) {
       told_ = clock_.now();
@@ -184,6 +188,10 @@ void Up::restart_broker() {
 }
 
 Result<void> Up::start_broker() {
+  if (!external_broker_.empty() && options_.lan) {
+    return fail(ErrorCode::InvalidArgument,
+                "--lan opens the private broker: for another one run `juggler desk` beside it");
+  }
   if (!external_broker_.empty()) {
     submitter_ = external_broker_;
     if (Result<void> there = check_broker(external_broker_); !there) {
@@ -228,6 +236,28 @@ Result<void> Up::start_controller() {
        .broker = broker_.has_value() ? broker_->url_for_controller() : external_broker_,
        .log = log("controller").string()},
       clock_.now());
+}
+
+// Whom boards ask for a login, with --lan.
+Result<void> Up::start_desk() {
+  const Result<std::string> own = sibling_program("juggler");
+  if (!options_.lan || !own) {
+    return own ? Result<void>() : own.error();
+  }
+  return supervisor_.start({.name = "desk",
+                            .program = *own,
+                            .arguments = {"desk", "--home", options_.home.string()},
+                            .broker = broker_->url_for_controller(),
+                            .log = log("desk").string()},
+                           clock_.now());
+}
+
+// One line to paste on a board; why not, where there is none.
+Result<std::string> Up::join_line() {
+  const Result<FleetAdmin> admin = find_admin({.home = options_.home.string()});
+  return admin ? amqp::invite(admin->users, admin->address,
+                              clock_.unix_seconds() + amqp::kTokenSecondsDefault)
+               : Result<std::string>(admin.error());
 }
 
 Result<void> Up::start_device(const FleetMember& member) {

@@ -109,7 +109,8 @@ std::vector<std::string> own_environment() {
   return variables;
 }
 
-Result<ChildEnd> run_child(ChildOptions options, Micros wait_max) {
+Result<ChildEnd> run_child(ChildOptions options, Micros wait_max,
+                           const std::function<void()>& meanwhile) {
   const int fd = memfd_create("output", MFD_CLOEXEC);
   if (fd < 0) {
     return fail(ErrorCode::Unavailable, fmt::format("no file in memory: {}", std::strerror(errno)));
@@ -120,7 +121,14 @@ Result<ChildEnd> run_child(ChildOptions options, Micros wait_max) {
     close(fd);
     return child.error();
   }
-  const std::optional<int> status = await_child(*child, wait_max);
+  constexpr Micros kSlice = milliseconds(20);
+  Micros left = wait_max;
+  std::optional<int> status = await_child(*child, meanwhile ? Micros{0} : left);
+  while (!status && meanwhile && left.count > 0) {
+    meanwhile();
+    status = await_child(*child, kSlice);
+    left = left - kSlice;
+  }
   if (!status) {
     end_child(*child, seconds(1));
   }

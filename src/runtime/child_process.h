@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,8 +31,10 @@ struct ChildEnd {
   std::string output;  // stdout and stderr
 };
 
-// Runs it to its end, for at most `wait_max`; `output` is not looked at.
-Result<ChildEnd> run_child(ChildOptions options, Micros wait_max);
+// Runs it to its end, for at most `wait_max`; `output` is not looked at. `meanwhile`: called again
+// and again as long as it runs, for an owner who has a connection to keep alive.
+Result<ChildEnd> run_child(ChildOptions options, Micros wait_max,
+                           const std::function<void()>& meanwhile = {});
 
 // The environment of this process.
 std::vector<std::string> own_environment();

@@ -3,6 +3,7 @@
 //
 //   golden_test --expected DIR --programs DIR [--update]
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <filesystem>
@@ -34,14 +35,42 @@ std::string output_of(const std::string& command) {
 
 std::vector<GoldenCase> help_cases(const std::string& programs) {
   std::vector<GoldenCase> cases;
-  for (const char* command :
-       {"", "up", "submit", "devices", "models", "policies", "tasks", "status", "explain", "dead",
-        "doctor", "controller", "simulate", "bench", "replay", "evaluate", "plan", "profile"}) {
+  for (const char* command : {"",
+                              "up",
+                              "submit",
+                              "devices",
+                              "models",
+                              "policies",
+                              "tasks",
+                              "status",
+                              "explain",
+                              "dead",
+                              "doctor",
+                              "controller",
+                              "simulate",
+                              "bench",
+                              "replay",
+                              "evaluate",
+                              "plan",
+                              "profile",
+                              "profile compare",
+                              "broker",
+                              "broker provision",
+                              "dead list",
+                              "dead requeue",
+                              "dead show",
+                              "desk",
+                              "devices drain",
+                              "devices enrol",
+                              "devices invite",
+                              "devices revoke",
+                              "devices rotate"}) {
     const std::string name = command;
-    cases.push_back({name.empty() ? "help" : "help-" + name,
-                     output_of("'" + programs + "/juggler' " + name + " --help")});
+    std::string file = name.empty() ? "help" : "help-" + name;
+    std::replace(file.begin(), file.end(), ' ', '_');
+    cases.push_back({file, output_of("'" + programs + "/juggler' " + name + " --help")});
   }
-  for (const char* command : {"", "label-pictures"}) {
+  for (const char* command : {"", "join", "label-pictures"}) {
     const std::string name = command;
     cases.push_back({name.empty() ? "help-consumer" : "help-consumer-" + name,
                      output_of("'" + programs + "/juggler-consumer' " + name + " --help")});

@@ -48,7 +48,7 @@ class ManPages(unittest.TestCase):
         for file in sorted(self.help.glob("help*.txt")):
             consumer = file.stem.startswith("help-consumer")
             program = "juggler-consumer" if consumer else "juggler"
-            command = file.stem.removeprefix("help-consumer" if consumer else "help").strip("-")
+            command = file.stem.removeprefix("help-consumer" if consumer else "help").strip("-").replace("_", " ")
             page = self.page(program)
             part = page
             if command:

@@ -6,6 +6,7 @@
 
 #include "support/builders.h"
 #include "support/json_edit.h"
+#include "wire/join.h"
 #include "wire/messages.h"
 
 namespace juggler {
@@ -40,6 +41,10 @@ std::vector<Decoder> decoders() {
            [](const Envelope& e) { return error_of(wire::decode_hello(e)); }},
           {"control", wire::encode_control("pi-1", {.kind = wire::ControlKind::Hello}),
            [](const Envelope& e) { return error_of(wire::decode_control(e)); }},
+          {"join", wire::encode_join({"pi-1", "1", 1}, "r", "u"),
+           [](const Envelope& e) { return error_of(wire::decode_join(e)); }},
+          {"joined", wire::encode_joined({"", "taken", "why"}, "r"),
+           [](const Envelope& e) { return error_of(wire::decode_joined(e)); }},
           {"outcome", wire::encode_decided(test::outcome_of("t", OutcomeKind::Expired)),
            [](const Envelope& e) { return error_of(wire::decode_outcome(e)); }}};
 }

@@ -1,0 +1,21 @@
+#pragma once
+// `juggler-consumer join LINE`: a board gets a login of its own, and serves.
+
+#include <functional>
+
+#include "apps/flags.h"
+
+namespace juggler {
+
+struct JoinHooks {
+  BrokerChoice& broker;
+  std::string& id;
+  std::function<int()> serve;
+};
+
+void add_join_command(CLI::App& app, Action& action, JoinHooks hooks);
+
+// The login that an earlier join has stored in the home, where nothing else is said.
+void use_stored_login(BrokerChoice& broker);
+
+}  // namespace juggler
