@@ -280,6 +280,9 @@ class Controller {
   ControllerTimers::Id silence_timer_;
   Time silence_due_;
 
+  std::vector<TaskNumber> to_plan_;  // of plan_all()
+  bool planning_all_ = false;
+
   bool leading_ = false;
   bool blocked_ = false;
   std::int64_t epoch_ = 0;

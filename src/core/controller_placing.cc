@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "core/check.h"
 #include "core/controller.h"
@@ -9,6 +10,12 @@
 // out is in controller_lines.cc.
 
 namespace juggler {
+namespace {
+
+// Each round sends away the less urgent only, of ten priorities.
+constexpr int kPlanRoundsMax = 16;
+
+}  // namespace
 
 TaskView Controller::view_of(const TaskRecord& record) const {
   const Requirements& wanted = record.submission.requirements;
@@ -153,14 +160,25 @@ std::vector<TaskNumber> Controller::unplace_all(const DeviceState& device) {
   return numbers;
 }
 
-// Plans tasks that stood in a line, as far as they still wait.
+// Plans tasks that stand in no line, as far as they still wait, the most urgent first. Who is
+// sent away by one of them is planned after them, so that one step never goes deeper than this;
+// after some rounds the rest waits for the next look at all who wait.
 void Controller::plan_all(const std::vector<TaskNumber>& numbers) {
-  for (const TaskNumber number : numbers) {
-    TaskRecord* record = tasks_.find(number);
-    if (record != nullptr && record->phase == TaskPhase::Waiting && !record->place.has_value()) {
-      plan(*record);
+  to_plan_.insert(to_plan_.end(), numbers.begin(), numbers.end());
+  if (planning_all_) {
+    return;
+  }
+  planning_all_ = true;
+  for (int round = 0; round < kPlanRoundsMax && !to_plan_.empty(); ++round) {
+    for (const TaskNumber number : tasks_.most_urgent_first(std::exchange(to_plan_, {}))) {
+      TaskRecord* record = tasks_.find(number);
+      if (record != nullptr && record->phase == TaskPhase::Waiting && !record->place.has_value()) {
+        plan(*record);
+      }
     }
   }
+  to_plan_.clear();
+  planning_all_ = false;
 }
 
 // A device has come, or come back: whoever stands in a line may do better now. Whoever does not

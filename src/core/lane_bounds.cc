@@ -64,11 +64,7 @@ void add_joining(const LaneState& lane, std::size_t profile, const Objective& ob
 // When a batch finishes at the earliest, from now.
 Micros earliest_finish(const LaneState& lane, std::size_t profile) {
   const Micros network = lane.network();
-  BatchCost alone = corrected((*lane.costs)[profile].of(1), *lane.learned, profile);
-  if (!(*lane.costs)[profile].growing) {
-    alone.mean = Micros{0};
-    alone.spread = Micros{0};
-  }
+  const BatchCost alone = corrected((*lane.costs)[profile].of(1), *lane.learned, profile);
   const std::int64_t way = lane.link.spread.count;
   return network + alone.takes() + margin_of(way * way + alone.variance_us2(), kPlanZPermille);
 }
@@ -93,14 +89,13 @@ std::optional<Offer> offer_of(const LaneState& lane, std::size_t profile, const 
   const ProfileCosts& costs = (*lane.costs)[profile];
   const Objective& objective = terms.objective;
   const std::int64_t permille = lane.learned->correction(profile);
-  const Micros alone = scaled(costs.of(1).mean, permille, 1);
+  const Micros alone = scaled(costs.of(1).mean, permille, 1);  // any batch takes that at least
   if (alone + lane.network() > terms.time) {
     return std::nullopt;
   }
   const auto at_most = [&costs](std::int64_t tasks) {
     return static_cast<int>(std::min<std::int64_t>(tasks, costs.batch_max()));
   };
-  const Micros takes = costs.growing ? alone : Micros{0};  // any batch, at least
   const std::int64_t accuracy = objective.rates.accuracy_uj_per_point *
                                 (100'000 - lane.variant_of(profile).accuracy.count) / 1000;
   Offer offer;
@@ -110,9 +105,7 @@ std::optional<Offer> offer_of(const LaneState& lane, std::size_t profile, const 
   // A new batch, as large as it can become by its deadline.
   const std::int64_t fill = lane.learned->profiles[profile].fill_permille();
   const bool planned = objective.batching == Batching::Planned;
-  const int hoped = !costs.growing ? costs.batch_max()
-                    : planned      ? at_most(1 + terms.come * fill / 1000)
-                                   : 1;
+  const int hoped = planned ? at_most(1 + terms.come * fill / 1000) : 1;
   const LeastShare& opening = costs.least[static_cast<std::size_t>(hoped - 1)];
   offer.opening =
       (opening.energy_known ? 0 : kEnergyUnknown) + (objective.energy ? opening.energy.count : 0);
@@ -123,7 +116,7 @@ std::optional<Offer> offer_of(const LaneState& lane, std::size_t profile, const 
   const std::int64_t latency_mw =
       terms.deadline_stated ? objective.rates.latency_mw
                             : std::max(objective.rates.latency_mw, objective.rates.holding_mw);
-  const std::int64_t beside = accuracy + latency_mw * (takes + lane.network()).count / 1000;
+  const std::int64_t beside = accuracy + latency_mw * (alone + lane.network()).count / 1000;
   offer.opening += beside;
   offer.joining += offer.joining == kNoBound ? 0 : beside;
   if (!objective.prices) {
@@ -132,11 +125,11 @@ std::optional<Offer> offer_of(const LaneState& lane, std::size_t profile, const 
 
   // What it would ask for: of its time half for others to come, half for the batch.
   int full = at_most(1 + terms.come / 2);
-  while (costs.growing && full > 1 && costs.of(full).mean * 2 > terms.time) {
+  while (full > 1 && costs.of(full).mean * 2 > terms.time) {
     full -= 1;
   }
   const LeastShare& asking = costs.least[static_cast<std::size_t>(full - 1)];
-  offer.asking = accuracy + objective.rates.latency_mw * takes.count / 1000 +
+  offer.asking = accuracy + objective.rates.latency_mw * alone.count / 1000 +
                  (objective.energy ? asking.energy.count : 0);
   offer.asking_takes = scaled(asking.mean, permille, full);
   return offer;

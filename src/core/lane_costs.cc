@@ -34,10 +34,6 @@ void add_least(ProfileCosts& costs) {
     least.energy = tasks == 1 ? energy : std::min(least.energy, energy);
     least.energy_known = least.energy_known || batch.energy.has_value();
     costs.least.push_back(least);
-    if (tasks > 1) {
-      const BatchCost& smaller = costs.of(tasks - 1);
-      costs.growing = costs.growing && batch.mean >= smaller.mean && batch.spread >= smaller.spread;
-    }
   }
 }
 
@@ -52,7 +48,13 @@ LaneCosts costs_of(const DeviceFacts& facts, const Processor& processor) {
     entry.variant = static_cast<std::uint32_t>(variant - facts.variants.data());
     const int batch_max = std::clamp(processor.batch_max, 1, kPlannedBatchMax);
     for (int tasks = 1; tasks <= batch_max; ++tasks) {
-      entry.by_tasks.push_back(cost_of(profile, tasks, facts.to_board_input));
+      BatchCost cost = cost_of(profile, tasks, facts.to_board_input);
+      if (tasks > 1) {
+        const BatchCost& smaller = entry.by_tasks.back();
+        cost.mean = std::max(cost.mean, smaller.mean);
+        cost.spread = std::max(cost.spread, smaller.spread);
+      }
+      entry.by_tasks.push_back(std::move(cost));
     }
     add_least(entry);
     costs.push_back(std::move(entry));

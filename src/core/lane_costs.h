@@ -36,9 +36,8 @@ struct LeastShare {
 
 struct ProfileCosts {
   std::uint32_t variant = 0;        // position in DeviceFacts::variants
-  std::vector<BatchCost> by_tasks;  // [0] is one task; at least one entry
+  std::vector<BatchCost> by_tasks;  // [0] is one task; at least one entry; never decreasing in time
   std::vector<LeastShare> least;    // likewise
-  bool growing = true;              // a larger batch never takes less time, nor varies less
 
   int batch_max() const { return static_cast<int>(by_tasks.size()); }
   const BatchCost& of(int tasks) const { return by_tasks[static_cast<std::size_t>(tasks - 1)]; }
@@ -55,6 +54,8 @@ inline bool within_energy(const BatchCost& batch, int tasks, std::optional<Micro
 using LaneCosts = std::vector<ProfileCosts>;
 
 // requires  facts that validate() accepts
+// ensures   a batch takes no less time than a smaller one, whatever the profile says: who joins a
+//           batch never makes it faster, or planning might never end
 // source    profiles: docs/profiles.md; spread = (p95 - mean) / 1.645, as of a normal distribution
 LaneCosts costs_of(const DeviceFacts& facts, const Processor& processor);
 

@@ -94,6 +94,20 @@ std::vector<TaskNumber> TaskTable::in_no_line(std::size_t max) const {
   return numbers;
 }
 
+std::vector<TaskNumber> TaskTable::most_urgent_first(const std::vector<TaskNumber>& numbers) const {
+  std::set<Rank> ranks;
+  for (const TaskNumber number : numbers) {
+    if (const auto at = records_.find(number); at != records_.end()) {
+      ranks.insert(rank_of(at->second));
+    }
+  }
+  std::vector<TaskNumber> sorted;
+  for (const Rank& rank : ranks) {
+    sorted.push_back(rank.number);
+  }
+  return sorted;
+}
+
 void AnsweredMemory::remember(Answered answered) {
   const TaskKey key = answered.outcome->key;
   const auto [at, added] = outcomes_.insert_or_assign(key, std::move(answered));

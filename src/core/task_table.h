@@ -129,6 +129,8 @@ class TaskTable {
   TaskRecord::Place leave_line(TaskRecord& record);
   // The first `max` tasks that wait in no line, by priority, deadline, number.
   std::vector<TaskNumber> in_no_line(std::size_t max) const;
+  // Those of these tasks that there are, in the same order.
+  std::vector<TaskNumber> most_urgent_first(const std::vector<TaskNumber>& numbers) const;
 
   const std::map<TaskNumber, TaskRecord>& all() const { return records_; }
   std::size_t size() const { return records_.size(); }

@@ -39,10 +39,11 @@ Profile profile_of(Rng& rng, const Variant& variant, int batch_max) {
   const bool known = !one_in(rng, 4);
   const std::int64_t energy = between(rng, 10'000, 900'000);
   const std::int64_t spread = between(rng, 100, 160);  // p95 in percent of the mean
+  const bool odd = one_in(rng, 8);  // the larger the batch, the less it takes
   for (int batch = 1; batch <= batch_max; batch *= 2) {
     ProfilePoint point;
     point.batch = batch;
-    point.latency_mean = latency * (batch + 1) / 2;
+    point.latency_mean = odd ? latency * 2 / (batch + 1) : latency * (batch + 1) / 2;
     point.latency_p95 = point.latency_mean * spread / 100;
     if (known) {
       const Microjoules value{energy * (batch + 1) / 2};

@@ -127,5 +127,16 @@ TEST(ChangeLog, WhenAllChanges_NobodyIsUpToDate) {
   EXPECT_TRUE(log.since(log.end())->empty());
 }
 
+TEST(LaneCosts, ProfileThatClaimsLessForMore_IsNotBelieved) {
+  const DeviceFacts facts = device("d")
+                                .batch_max(4)
+                                .serves(variant("n-fp32"), milliseconds(90))
+                                .point(4, milliseconds(20));
+  const LaneCosts costs = costs_of(facts, facts.processors[0]);
+  for (int tasks = 2; tasks <= 4; ++tasks) {
+    EXPECT_EQ(costs[0].of(tasks).mean, milliseconds(90)) << tasks;
+  }
+}
+
 }  // namespace
 }  // namespace juggler
