@@ -36,8 +36,9 @@ TASK_LIMIT_S = 300
 class Programs:
     """What runs beside the broker, each with a log; all are ended at the end."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, address):
         self.folder = folder
+        self.address = address
         self.running = {}
 
     def start(self, name, *words):
@@ -66,11 +67,11 @@ class Programs:
                 os.killpg(process.pid, signal.SIGKILL)
 
 
-def await_devices(programs, address):
+def await_devices(programs):
     end = time.monotonic() + START_LIMIT_S
     while time.monotonic() < end:
         programs.check()
-        done = subprocess.run([f"{BUILD}/juggler", "devices", "--json", "--broker-file", address],
+        done = subprocess.run([f"{BUILD}/juggler", "devices", "--json", "--broker-file", programs.address],
                               capture_output=True, text=True, check=False, timeout=60)
         if done.returncode == 0:
             live = {one["id"]: one for one in json.loads(done.stdout)["devices"] if one["state"] == "live"}
@@ -93,7 +94,9 @@ def classify(client, programs, body, content_type, variant):
         answers[outcome["device"]] = outcome
         if len(answers) == len(DEVICES):
             return answers
-    raise SystemExit(f"{variant}: only {list(answers)} answered")
+    why = subprocess.run([f"{BUILD}/juggler", "explain", task, "--broker-file", programs.address],
+                         capture_output=True, text=True, check=False, timeout=60)
+    raise SystemExit(f"{variant}: only {list(answers)} answered\n{why.stdout}{why.stderr}")
 
 
 def compare(answers, tolerance):
@@ -142,7 +145,7 @@ def main():
         os.symlink(os.path.abspath(MODELS), os.path.join(home, "models"))
         os.symlink(os.path.abspath(os.path.join(MODELS, "../onnxruntime")), os.path.join(home, "onnxruntime"))
         variants = ",".join(TOLERANCE)
-        programs = Programs(folder)
+        programs = Programs(folder, addresses[0])
         try:
             programs.start("controller", f"{BUILD}/juggler", "controller", "--broker-file", addresses[0],
                            "--home", home, "--policy", "round-robin")
@@ -150,7 +153,7 @@ def main():
                            "--broker-file", addresses[0], "--variants", variants)
             programs.start("arm64-board", EMULATED, "--id", "arm64-board", "--home", "/home",
                            "--broker-file", "/broker", "--variants", variants, "--calibrate-max", "120s")
-            live = await_devices(programs, addresses[0])
+            live = await_devices(programs)
             print(f"[arm64] both are live: {json.dumps({key: live[key].get('board') for key in DEVICES})}")
             with Client(url) as client:
                 compared, faults = judge(client, programs)
