@@ -155,7 +155,7 @@ def main():
             programs.start("native", f"{BUILD}/juggler-consumer", "--id", "native", "--home", home,
                            "--broker-file", addresses[0], "--variants", variants)
             programs.start("arm64-board", EMULATED, "--id", "arm64-board", "--home", "/home",
-                           "--broker-file", "/broker", "--variants", variants, "--calibrate-max", "120s")
+                           "--broker-file", "/broker", "--variants", variants, "--calibrate-max", "240s")
             live = await_devices(programs)
             print(f"[arm64] both are live: {json.dumps({key: live[key].get('board') for key in DEVICES})}")
             with Client(url) as client:
