@@ -189,7 +189,8 @@ void Judge::ask(const Scene& scene, Candidate& candidate) const {
 bool Judge::too_dear(const Scene& scene, const Candidate& candidate) const {
   const Microjoules energy = candidate.energy.value_or(Microjoules{0});
   return scene.lane.queued > 0 && scene.lane.scarce && candidate.price_uj > 0 &&
-         candidate.price_uj + energy.count > worth_of(scene.task().priority).count;
+         candidate.price_uj + energy.count >
+             worth_of(scene.task().priority, scene.objective().rates).count;
 }
 
 void Judge::add_figures(const Scene& scene, const Alone& alone, Candidate& candidate,

@@ -63,7 +63,7 @@ struct CheapestSearch::Run {
   // Whether what asks so much at least, on processors from that one on, is not what is asked for.
   bool asks_more(std::int64_t asks, std::size_t position) const {
     if (!ask.has_value()) {
-      return asks >= worth_of(question.task.priority).count;
+      return asks >= worth_of(question.task.priority, question.objective.rates).count;
     }
     return asks > ask->asks_uj || (asks == ask->asks_uj && position > asked);
   }
@@ -85,7 +85,8 @@ struct CheapestSearch::Run {
     if (choosable(candidate) && (!choice.has_value() || first_by_cost(candidate, *choice))) {
       choice = candidate;
     }
-    if (!may_be_asked(candidate) || candidate.asks_uj >= worth_of(question.task.priority).count) {
+    if (!may_be_asked(candidate) ||
+        candidate.asks_uj >= worth_of(question.task.priority, question.objective.rates).count) {
       return;
     }
     if (!ask.has_value() ||

@@ -29,7 +29,7 @@ void Controller::ask_for(TaskRecord& record, const Decision& decision) {
     if (!may_be_asked(candidate)) {
       continue;
     }
-    const Microjoules worth = worth_of(record.submission.requirements.priority);
+    const Microjoules worth = worth_of(record.submission.requirements.priority, objective.rates);
     if (candidate.asks_uj < worth.count && asks_less(candidate, best)) {
       best = &candidate;
     }

@@ -21,7 +21,7 @@ ExchangeRates rates_of(Goal goal) {
     case Goal::Latency:
       return {.latency_mw = 100'000, .holding_mw = 100'000};
     case Goal::Accuracy:
-      return {.latency_mw = 100, .accuracy_uj_per_point = 1'000'000};
+      return {.latency_mw = 100, .accuracy_uj_per_point = 20'000};
   }
   return {};
 }

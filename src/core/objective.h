@@ -17,7 +17,7 @@ enum class Goal {
   Energy,    // the least energy that meets the requirements
   Balanced,  // a second until the answer is worth 300 mJ, a point of accuracy 2 mJ
   Latency,   // a second until the answer is worth 100 J
-  Accuracy,  // a point of accuracy is worth 1 J
+  Accuracy,  // a point of accuracy is worth 20 mJ
 };
 
 struct ExchangeRates {          // energy per second or per point: 1 mW for a second is 1 mJ

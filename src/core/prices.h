@@ -19,6 +19,7 @@
 
 #include "core/lane_costs.h"
 #include "core/moving_mean.h"
+#include "core/objective.h"
 #include "core/units.h"
 
 namespace juggler {
@@ -27,8 +28,14 @@ namespace juggler {
 // more for each step of priority. What would cost more is not asked for, which bounds the prices in
 // overload; and a busy processor whose time is worth more to others is not given to the task: or
 // small batches would take it, and fewer tasks would be served.
-constexpr Microjoules worth_of(int priority) {
-  return {500'000 + 100'000 * std::int64_t{priority}};
+//
+// Who weighs accuracy or latency counts what a task's answer falls short there as a cost: of these
+// a hundred points and 50 ms are allowed for. Without that nothing was ever asked for under the
+// goal `accuracy`, so that nothing had a price and a fleet at 60 % of its capacity served 44 % in
+// time.
+constexpr Microjoules worth_of(int priority, const ExchangeRates& rates) {
+  return {500'000 + 100'000 * std::int64_t{priority} + 100 * rates.accuracy_uj_per_point +
+          50 * rates.latency_mw};
 }
 
 class ShadowPrice {

@@ -51,10 +51,11 @@ bool same(const Decision& a, const Decision& b) {
 }
 
 // What a task asks for, as the controller finds it among candidates.
-const Candidate* asked_of(std::span<const Candidate> candidates, int priority) {
+const Candidate* asked_of(std::span<const Candidate> candidates, int priority,
+                          const ExchangeRates& rates) {
   const Candidate* best = nullptr;
   for (const Candidate& candidate : candidates) {
-    if (may_be_asked(candidate) && candidate.asks_uj < worth_of(priority).count &&
+    if (may_be_asked(candidate) && candidate.asks_uj < worth_of(priority, rates).count &&
         (best == nullptr || candidate.asks_uj < best->asks_uj)) {
       best = &candidate;
     }
@@ -251,8 +252,9 @@ class RandomFleet {
     const Decision expected = exhaustive(task, all);
     ASSERT_TRUE(same(found, expected))
         << "task " << tasks_ << ": " << text_of(found) << ", not " << text_of(expected);
-    const Candidate* asked = asked_of(planner_.candidates(), task.priority);
-    const Candidate* least = asked_of(all, task.priority);
+    const Candidate* asked =
+        asked_of(planner_.candidates(), task.priority, planner_.objective().rates);
+    const Candidate* least = asked_of(all, task.priority, planner_.objective().rates);
     ASSERT_EQ(asked != nullptr, least != nullptr) << "task " << tasks_;
     ASSERT_TRUE(asked == nullptr || fields_of(*asked) == fields_of(*least)) << "task " << tasks_;
     settle(task, found);
@@ -308,7 +310,8 @@ class RandomFleet {
 
   // As the controller does: the task stands in line, and has asked for its cheapest way.
   void settle(const TaskView& task, const Decision& decision) {
-    if (const Candidate* asked = asked_of(planner_.candidates(), task.priority)) {
+    if (const Candidate* asked =
+            asked_of(planner_.candidates(), task.priority, planner_.objective().rates)) {
       fleet_.change(asked->device).lanes[asked->lane].price.ask(asked->asks, now_);
     }
     const auto* place = std::get_if<Place>(&decision);
