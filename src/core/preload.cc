@@ -28,7 +28,10 @@ bool beats(const DeviceFacts& facts, const Profile& other, const Profile& profil
     return va.accuracy >= vb.accuracy && takes_no_more(a.points.front(), b.points.front()) &&
            takes_no_more(a.points.back(), b.points.back());
   };
-  if (theirs.model != ours.model || !no_worse(other, theirs, profile, ours)) {
+  // Most tasks take no answer by synthetic weights.
+  const bool stands_in =
+      theirs.weights == Weights::Pretrained || ours.weights == Weights::Synthetic;
+  if (theirs.model != ours.model || !stands_in || !no_worse(other, theirs, profile, ours)) {
     return false;
   }
   return !no_worse(profile, ours, other, theirs) || other.variant < profile.variant;

@@ -58,6 +58,15 @@ TEST(Preload, VariantThatTakesLessEnergy_IsNotBeaten) {
   EXPECT_EQ(preload_set(facts)[0], (Chosen{"fast", "frugal"}));
 }
 
+TEST(Preload, VariantWithSyntheticWeights_BeatsNoneThatIsTrained) {
+  const DeviceFacts facts = with_memory(device("d")
+                                            .serves(variant("trained", 70), milliseconds(9))
+                                            .serves(test::synthetic("better", 80), milliseconds(5))
+                                            .serves(test::synthetic("worse", 60), milliseconds(9)),
+                                        mebibytes(1024));
+  EXPECT_EQ(preload_set(facts)[0], (Chosen{"better", "trained"}));
+}
+
 TEST(Preload, TwoThatAreEqual_LeaveOne) {
   const DeviceFacts facts = with_memory(device("d")
                                             .serves(variant("a", 75), milliseconds(5))
