@@ -49,6 +49,10 @@ std::vector<Lane> lanes_for(const DeviceFacts& facts, const DeviceState& before,
   return lanes;
 }
 
+// A process that was stopped for so long, or was given no time, sees to what came due meanwhile
+// before it goes on: deadlines of tasks and of attempts have passed.
+constexpr Micros kStopped = milliseconds(100);
+
 }  // namespace
 
 Controller::Controller(ControllerConfig config, std::unique_ptr<Policy> policy)
@@ -64,6 +68,9 @@ void Controller::step(Time now, ControllerEvent event, std::vector<ControllerAct
   actions_ = &actions;
   if (leading_ && now_ - silence_due_ > config_.own_stall) {
     check_silence();  // before anybody is placed where nobody may be
+  }
+  if (timers_.next() < now - kStopped) {
+    on(Tick{});
   }
   std::visit([this](auto& e) { on(e); }, event);
   actions_ = nullptr;
