@@ -8,6 +8,7 @@
 #include <array>
 #include <cstring>
 
+#include "amqp/bind_port.h"
 #include "amqp/certificate.h"
 #include "fmt/format.h"
 
@@ -18,18 +19,11 @@ constexpr int kTlsPort = 5671;
 
 // The port that it got, on every address of this machine; 0 where it is taken.
 int try_port(int port) {
-  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const int on = 1;
-  (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  const int fd = bind_port(INADDR_ANY, port);
   sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<std::uint16_t>(port));
-  address.sin_addr.s_addr = htonl(INADDR_ANY);
   sockaddr generic{};
-  std::memcpy(&generic, &address, sizeof address);
   socklen_t size = sizeof generic;
-  const bool bound = fd >= 0 && bind(fd, &generic, size) == 0 && listen(fd, 1) == 0 &&
-                     getsockname(fd, &generic, &size) == 0;
+  const bool bound = fd >= 0 && listen(fd, 1) == 0 && getsockname(fd, &generic, &size) == 0;
   if (fd >= 0) {
     close(fd);
   }

@@ -16,6 +16,7 @@
 #include <random>
 #include <sstream>
 
+#include "amqp/bind_port.h"
 #include "amqp/node_limits.h"
 #include "amqp/node_programs.h"
 #include "fmt/format.h"
@@ -32,24 +33,6 @@ constexpr int kOutgoingPortMin = 32'768;  // Linux's default
 Error cannot(std::string_view what, const std::string& path) {
   return fail(ErrorCode::Unavailable,
               fmt::format("cannot {} '{}': {}", what, path, std::strerror(errno)));
-}
-
-// A bound and listening-free socket address on the loopback; -1 where the port is taken.
-int bind_port(int port) {
-  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const int on = 1;
-  (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<std::uint16_t>(port));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  sockaddr generic{};
-  std::memcpy(&generic, &address, sizeof address);
-  if (fd >= 0 && bind(fd, &generic, sizeof address) != 0) {
-    close(fd);
-    return -1;
-  }
-  return fd;
 }
 
 // Empty where there is no such text.
@@ -302,7 +285,7 @@ Result<int> free_port() {
 }
 
 bool port_is_free(int port) {
-  const int fd = bind_port(port);
+  const int fd = bind_port(INADDR_LOOPBACK, port);
   if (fd >= 0) {
     close(fd);
   }

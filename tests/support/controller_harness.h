@@ -78,6 +78,9 @@ class ControllerHarness {
   void clear() { actions_.clear(); }
 
   Controller& controller() { return *controller_; }
+  Liveness liveness(const std::string& device) const {
+    return controller_->fleet().find(device)->liveness;
+  }
   Time now() const { return now_; }
   void expect_complaints() { complaints_expected_ = true; }
   const sim::InvariantChecker& checker() const { return checker_; }

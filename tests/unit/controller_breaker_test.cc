@@ -28,9 +28,7 @@ class BreakerTest : public ::testing::Test {
     config.learns = false;
     return config;
   }
-  Liveness liveness(const std::string& id) {
-    return harness_.controller().fleet().find(id)->liveness;
-  }
+  Liveness liveness(const std::string& id) const { return harness_.liveness(id); }
   // Answers the last dispatch.
   void answer(AttemptStatus status) {
     AttemptResult result = result_of(harness_.last_dispatch());

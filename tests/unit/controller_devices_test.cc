@@ -17,17 +17,13 @@ DeviceFacts board(const std::string& id, Micros latency = milliseconds(50)) {
   return device(id).serves(variant("n-fp32"), latency);
 }
 
-Liveness liveness_of(ControllerHarness& harness, const std::string& id) {
-  return harness.controller().fleet().find(id)->liveness;
-}
-
 TEST(Controller, Hello_EnrolsTheDevice) {
   ControllerHarness harness;
   harness.begin_lead(1);
   harness.hello(board("a"));
   ASSERT_EQ(harness.all<Enrol>().size(), 1U);
   EXPECT_EQ(harness.all<Enrol>()[0].device, "a");
-  EXPECT_EQ(liveness_of(harness, "a"), Liveness::Live);
+  EXPECT_EQ(harness.liveness("a"), Liveness::Live);
 }
 
 TEST(Controller, HeartbeatOfAnUnknownDevice_AsksForItsHello) {
@@ -61,7 +57,7 @@ TEST(Controller, HeartbeatOfAnotherIncarnation_AsksForItsHelloAndCountsForNothin
     harness.advance(seconds(1));
   }
   EXPECT_EQ(harness.all<AskHello>().size(), 4U);
-  EXPECT_EQ(liveness_of(harness, "a"), Liveness::Suspect);
+  EXPECT_EQ(harness.liveness("a"), Liveness::Suspect);
 }
 
 TEST(Controller, HeartbeatWithAnImpossibleName_IsIgnored) {
@@ -88,11 +84,11 @@ TEST(Controller, SilentDevice_IsSuspectThenLost) {
   harness.silence("a");
   harness.heartbeat("a");
   harness.advance(milliseconds(2900));
-  EXPECT_EQ(liveness_of(harness, "a"), Liveness::Live);
+  EXPECT_EQ(harness.liveness("a"), Liveness::Live);
   harness.advance(milliseconds(700));
-  EXPECT_EQ(liveness_of(harness, "a"), Liveness::Suspect);
+  EXPECT_EQ(harness.liveness("a"), Liveness::Suspect);
   harness.advance(seconds(2));
-  EXPECT_EQ(liveness_of(harness, "a"), Liveness::Lost);
+  EXPECT_EQ(harness.liveness("a"), Liveness::Lost);
 }
 
 TEST(Controller, SuspectDevice_GetsNothingNew) {
@@ -100,7 +96,7 @@ TEST(Controller, SuspectDevice_GetsNothingNew) {
   harness.lead_with({board("a")});
   harness.silence("a");
   harness.advance(seconds(4));
-  ASSERT_EQ(liveness_of(harness, "a"), Liveness::Suspect);
+  ASSERT_EQ(harness.liveness("a"), Liveness::Suspect);
   harness.submit(submission("t"));
   EXPECT_TRUE(harness.dispatches().empty());
   harness.heartbeat("a");
@@ -114,7 +110,7 @@ TEST(Controller, LostDevice_ItsTasksGoElsewhere) {
   ASSERT_EQ(harness.last_dispatch().device, "a");
   harness.silence("a");
   harness.advance(seconds(6));
-  EXPECT_EQ(liveness_of(harness, "a"), Liveness::Lost);
+  EXPECT_EQ(harness.liveness("a"), Liveness::Lost);
   EXPECT_EQ(harness.last_dispatch().device, "b");
   harness.result(result_of(harness.last_dispatch()));
   EXPECT_EQ(harness.last_outcome().attempts[0].end, "the device was lost");
@@ -183,7 +179,7 @@ TEST(Controller, DrainingDevice_FinishesWhatItHasAndGetsNothingNew) {
   beat.draining = true;
   harness.heartbeat("a", beat);
   harness.silence("a");
-  EXPECT_EQ(liveness_of(harness, "a"), Liveness::Draining);
+  EXPECT_EQ(harness.liveness("a"), Liveness::Draining);
   const Dispatch dispatch = harness.last_dispatch();
   harness.submit(submission("next"));
   EXPECT_EQ(harness.dispatches().size(), 1U);
@@ -199,9 +195,9 @@ TEST(Controller, HelloOfADrainingDevice_DoesNotMakeItLive) {
   harness.heartbeat("a", beat);
   // Its link came back: it says hello, and that it drains only in the heartbeat after it.
   harness.hello(board("a"));
-  EXPECT_EQ(liveness_of(harness, "a"), Liveness::Draining);
+  EXPECT_EQ(harness.liveness("a"), Liveness::Draining);
   harness.heartbeat("a");
-  EXPECT_EQ(liveness_of(harness, "a"), Liveness::Live);
+  EXPECT_EQ(harness.liveness("a"), Liveness::Live);
 }
 
 TEST(Controller, HelloOfANewIncarnationAfterDraining_IsLiveAgain) {
@@ -211,7 +207,7 @@ TEST(Controller, HelloOfANewIncarnationAfterDraining_IsLiveAgain) {
   beat.draining = true;
   harness.heartbeat("a", beat);
   harness.hello(device("a").incarnation(2).serves(variant("n-fp32"), milliseconds(50)));
-  EXPECT_EQ(liveness_of(harness, "a"), Liveness::Live);
+  EXPECT_EQ(harness.liveness("a"), Liveness::Live);
 }
 
 TEST(Controller, LeavingDevice_IsLostAtOnceAndItsTasksGoElsewhere) {
@@ -222,7 +218,7 @@ TEST(Controller, LeavingDevice_IsLostAtOnceAndItsTasksGoElsewhere) {
   beat.draining = true;
   beat.leaving = true;
   harness.heartbeat("a", beat);
-  EXPECT_EQ(liveness_of(harness, "a"), Liveness::Lost);
+  EXPECT_EQ(harness.liveness("a"), Liveness::Lost);
   EXPECT_EQ(harness.last_dispatch().device, "b");
 }
 
@@ -325,7 +321,7 @@ TEST(Controller, TimeJumpsPastAllLimits_NobodyIsBlamedAndWhoStoodInItsLineIsAnsw
   harness.submit(submission("running").deadline(seconds(3000)));
   harness.submit(submission("in-line").deadline(seconds(3000)));
   harness.jump(seconds(700));  // the process was stopped; the first thing it sees is a tick
-  EXPECT_EQ(liveness_of(harness, "a"), Liveness::Live) << "it could not be heard";
+  EXPECT_EQ(harness.liveness("a"), Liveness::Live) << "it could not be heard";
   harness.advance(seconds(601));
   EXPECT_TRUE(harness.controller().fleet().devices().empty());
   harness.jump(seconds(3000));

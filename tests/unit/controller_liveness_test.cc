@@ -18,10 +18,6 @@ DeviceFacts board(const std::string& id, Micros latency = milliseconds(50)) {
   return device(id).serves(variant("n-fp32"), latency);
 }
 
-Liveness liveness_of(ControllerHarness& harness, const std::string& id) {
-  return harness.controller().fleet().find(id)->liveness;
-}
-
 // As a device that was told to.
 void beat_fast(ControllerHarness& harness, const std::string& id) {
   Heartbeat beat;
@@ -35,11 +31,11 @@ TEST(Liveness, FrozenDevice_IsSuspectAfterThreeBeatsAndLostWithinTwoSeconds) {
   harness.silence("a");
   beat_fast(harness, "a");
   harness.advance(milliseconds(1150));
-  EXPECT_EQ(liveness_of(harness, "a"), Liveness::Live);
+  EXPECT_EQ(harness.liveness("a"), Liveness::Live);
   harness.advance(milliseconds(100));
-  EXPECT_EQ(liveness_of(harness, "a"), Liveness::Suspect);
+  EXPECT_EQ(harness.liveness("a"), Liveness::Suspect);
   harness.advance(milliseconds(700));
-  EXPECT_EQ(liveness_of(harness, "a"), Liveness::Lost);
+  EXPECT_EQ(harness.liveness("a"), Liveness::Lost);
 }
 
 TEST(Liveness, DeadDevice_IsLostAsSoonAsTheBrokerHasNoConsumerOfIt) {
@@ -54,7 +50,7 @@ TEST(Liveness, DeadDevice_IsLostAsSoonAsTheBrokerHasNoConsumerOfIt) {
   ASSERT_EQ(harness.all<AskPresence>().size(), 1U);
   EXPECT_EQ(harness.all<AskPresence>()[0].device, "a");
   harness.step(PresenceTold{"a", false});
-  EXPECT_EQ(liveness_of(harness, "a"), Liveness::Lost);
+  EXPECT_EQ(harness.liveness("a"), Liveness::Lost);
   EXPECT_EQ(harness.controller().stats().found_absent, 1U);
   EXPECT_EQ(harness.last_dispatch().device, "b") << "its task goes elsewhere at once";
 }
@@ -70,7 +66,7 @@ TEST(Liveness, SilentDeviceWithAConsumer_IsAskedForAtEachBeatUntilItIsLost) {
     harness.step(PresenceTold{"a", true});
   }
   EXPECT_EQ(harness.all<AskPresence>().size(), 4U);  // 0.55, 0.95, 1.35 and 1.75 s
-  EXPECT_EQ(liveness_of(harness, "a"), Liveness::Lost);
+  EXPECT_EQ(harness.liveness("a"), Liveness::Lost);
   EXPECT_EQ(harness.controller().stats().found_absent, 0U);
 }
 
@@ -90,7 +86,7 @@ TEST(Liveness, AnswerThatIsOlderThanItsLastHeartbeat_SaysNothing) {
   harness.advance(milliseconds(600));
   beat_fast(harness, "a");  // it is back, with a new consumer
   harness.step(PresenceTold{"a", false});
-  EXPECT_EQ(liveness_of(harness, "a"), Liveness::Live);
+  EXPECT_EQ(harness.liveness("a"), Liveness::Live);
 }
 
 TEST(Liveness, FalseAlarm_IsCountedAndMakesPatient) {
@@ -103,11 +99,11 @@ TEST(Liveness, FalseAlarm_IsCountedAndMakesPatient) {
   for (const Micros after : lost_after) {
     beat_fast(harness, "a");
     harness.advance(after - milliseconds(50));
-    EXPECT_NE(liveness_of(harness, "a"), Liveness::Lost) << after.count;
+    EXPECT_NE(harness.liveness("a"), Liveness::Lost) << after.count;
     harness.advance(milliseconds(150));
-    EXPECT_EQ(liveness_of(harness, "a"), Liveness::Lost) << after.count;
+    EXPECT_EQ(harness.liveness("a"), Liveness::Lost) << after.count;
     beat_fast(harness, "a");
-    EXPECT_EQ(liveness_of(harness, "a"), Liveness::Live);
+    EXPECT_EQ(harness.liveness("a"), Liveness::Live);
     EXPECT_EQ(harness.controller().stats().false_alarms, ++alarms);
   }
 }
@@ -124,7 +120,7 @@ TEST(Liveness, PatienceWearsOff) {
   }
   beat_fast(harness, "a");
   harness.advance(seconds(2));
-  EXPECT_EQ(liveness_of(harness, "a"), Liveness::Lost);
+  EXPECT_EQ(harness.liveness("a"), Liveness::Lost);
 }
 
 TEST(Liveness, DeviceThatWasFrozenForLong_WasNoFalseAlarm) {
@@ -143,7 +139,7 @@ TEST(Liveness, ControllerThatWasStoppedItself_BlamesNobody) {
   harness.lead_with({board("a")});
   harness.clear();
   harness.jump(seconds(20));
-  EXPECT_EQ(liveness_of(harness, "a"), Liveness::Live);
+  EXPECT_EQ(harness.liveness("a"), Liveness::Live);
   harness.submit(submission("t"));
   EXPECT_EQ(harness.dispatches().size(), 1U);
 }
@@ -156,7 +152,7 @@ TEST(Liveness, WhileTheBrokerTakesNoMessages_NobodyIsAskedForOrLost) {
   harness.clear();
   harness.advance(seconds(20));
   EXPECT_TRUE(harness.all<AskPresence>().empty());
-  EXPECT_EQ(liveness_of(harness, "a"), Liveness::Live);
+  EXPECT_EQ(harness.liveness("a"), Liveness::Live);
 }
 
 TEST(Liveness, SmallFleet_BeatsEach400Ms) {
