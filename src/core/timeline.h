@@ -57,6 +57,8 @@ class Timeline {
   // The position of the last batch of at least this priority that is not predicted to be in time;
   // 0 where none is.
   std::size_t last_short(int priority_min) const;
+  // From when the processor is free until all in line will have been computed.
+  Micros length() const { return slots_.empty() ? Micros{0} : slots_.back().end - start_.free_at; }
   Time end_of(std::size_t position) const { return slots_[position].end; }
   // Whether the batch at this position can run before all others, and these still be in time.
   bool may_overtake(std::size_t position) const;

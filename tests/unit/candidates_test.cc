@@ -28,6 +28,7 @@ struct Scene {
   bool deadline_stated = true;
   bool over_lower_priorities = false;
   Objective objective;
+  std::optional<Pace> pace;  // of every link
 
   Candidate only() const {
     const std::vector<Candidate> candidates = all();
@@ -50,6 +51,9 @@ struct Scene {
     LaneTable lanes;
     lanes.follow(fleet);
     look(lanes.lanes(), view, kNow, outlook);
+    for (LaneOutlook& lane : outlook.lanes) {
+      lane.pace = pace.value_or(lane.pace);
+    }
     outlook.arrival_gap_us = fleet.arrivals.gap_us(kNow.us);
     outlook.over_lower_priorities = over_lower_priorities;
     Judge().judge({outlook, view, objective, kNow},
@@ -141,6 +145,31 @@ TEST(Candidates, LessUrgentWork_IsNoObstacleToWhoIsMoreUrgent) {
   EXPECT_EQ(scene.only().verdict, Verdict::QueueTooLong);
   scene.over_lower_priorities = true;
   EXPECT_EQ(scene.only().verdict, Verdict::Meets);
+}
+
+// What a task pays there, with so many batches of 50 ms in line and 15,000 bytes to be sent.
+std::int64_t price_behind(int batches, Pace pace) {
+  Scene scene = simple();
+  scene.remaining = seconds(5);
+  scene.task.payload.size = Bytes{15'000};
+  scene.pace = pace;
+  scene.objective.prices = true;
+  lane_of(scene).price.ask(milliseconds(100), kNow);
+  for (int i = 0; i < batches; ++i) {
+    add_in_line(scene, static_cast<std::uint64_t>(i + 1), kNow + seconds(4));
+  }
+  return scene.only().price_uj;
+}
+
+TEST(Candidates, LineBeforeANarrowLink_MakesItDearer) {
+  constexpr Pace kNarrow{.ns_per_byte = 4'000};  // 60 ms a picture: longer than computing takes
+  const std::int64_t alone = price_behind(0, kNarrow);
+  EXPECT_GT(alone, 0);
+  EXPECT_NEAR(static_cast<double>(price_behind(15, kNarrow)), 1.5 * static_cast<double>(alone),
+              0.05 * static_cast<double>(alone));
+  EXPECT_EQ(price_behind(40, kNarrow), 2 * alone);
+  constexpr Pace kWide{.ns_per_byte = 8};
+  EXPECT_EQ(price_behind(15, kWide), price_behind(0, kWide));
 }
 
 // A processor whose batches of 2 and 4 take little longer than one task.
