@@ -46,6 +46,8 @@ struct ConsumerFlags {
   bool no_preload = false;
   std::string host_root = "/";
   std::string meter = "auto";
+  std::optional<Milliwatts> power_max;
+  std::optional<MilliPercent> battery_min;
   std::uint64_t seed = 1;
   std::string config;
   std::string log_level = "info";
@@ -83,6 +85,10 @@ void declare(CLI::App& app, ConsumerFlags& flags) {
   app.add_option("--meter", flags.meter, std::string("Measures power: ") + kMeterNames)
       ->type_name("METER")
       ->capture_default_str();
+  add_power(app, "--power-max", flags.power_max,
+            "What this device may take, at rest and at work [no limit]");
+  add_percent(app, "--battery-min", flags.battery_min,
+              "Takes no work while its battery has less and nothing charges it [0]");
   app.add_option("--seed", flags.seed, "Of a twin's noise");
   add_config_flag(app, flags.config);
   app.add_option("--log-level", flags.log_level, "trace, debug, info, warn, error or off")
@@ -293,6 +299,12 @@ int run(CLI::App& app, ConsumerFlags& flags) {
   if (!device) {
     spdlog::error("cannot serve: {}", device.error().message);
     return exit_of(device.error());
+  }
+  if (flags.power_max.has_value()) {
+    device->facts.power_max = flags.power_max;
+  }
+  if (flags.battery_min.has_value()) {
+    device->facts.battery_permille_min = flags.battery_min->count / 100;
   }
   for (const std::string& note : device->notes) {
     spdlog::info("{}", note);

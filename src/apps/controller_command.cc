@@ -39,6 +39,7 @@ ControllerConfig config_of(const ControllerFlags& flags) {
   config.min_accuracy = flags.min_accuracy;
   config.deadline = flags.deadline.value_or(config.deadline);
   config.max_energy = flags.max_energy;
+  config.power_max = flags.power_max;
   config.attempts_max = flags.attempts_max.value_or(config.attempts_max);
   config.seed = flags.seed.value_or(config.seed);
   return config;

@@ -19,6 +19,8 @@ void declare_controller_flags(CLI::App& app, ControllerFlags& flags) {
   add_percent(app, "--min-accuracy", flags.min_accuracy, "Default floor, percent top-1 [none]");
   add_duration(app, "--deadline", flags.deadline, "Default deadline [10s]");
   add_energy(app, "--max-energy", flags.max_energy, "Default energy limit per task [none]");
+  add_power(app, "--power-max", flags.power_max,
+            "What all devices together may take, at rest and at work [no limit]");
   app.add_option("--attempts-max", flags.attempts_max, "Attempts before a task fails [3]")
       ->check(CLI::Range(1, 20))
       ->type_name("N");

@@ -18,6 +18,7 @@ struct ControllerFlags {
   std::optional<MilliPercent> min_accuracy;
   std::optional<Micros> deadline;
   std::optional<Microjoules> max_energy;
+  std::optional<Milliwatts> power_max;
   std::optional<int> attempts_max;
   std::optional<std::uint64_t> seed;
   std::string journal;

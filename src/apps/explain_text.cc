@@ -121,6 +121,12 @@ std::string explain_text(const json& answer, const Screen& screen, const Explain
   text += paragraph(fmt::format("Asked for: {}; {} left.", requirements_of(answer),
                                 show(Micros{integer_of(answer, "remaining_us").value_or(0)})),
                     screen);
+  if (const auto limit = integer_of(answer, "power_mw_max")) {
+    text += paragraph(fmt::format("The fleet then took {} at most, of {}.",
+                                  show(Milliwatts{integer_of(answer, "power_mw").value_or(0)}),
+                                  show(Milliwatts{*limit})),
+                      screen);
+  }
   if (const std::string reason = text_of(answer, "reason"); !reason.empty()) {
     text += paragraph("Reason: " + printable(reason), screen);
   }

@@ -66,6 +66,11 @@ CLI::Option* add_energy(CLI::App& app, const std::string& name, std::optional<Mi
   return add_quantity(app, name, value, help, parse_energy, "ENERGY");
 }
 
+CLI::Option* add_power(CLI::App& app, const std::string& name, std::optional<Milliwatts>& value,
+                       const std::string& help) {
+  return add_quantity(app, name, value, help, parse_power, "POWER");
+}
+
 CLI::Option* add_percent(CLI::App& app, const std::string& name, std::optional<MilliPercent>& value,
                          const std::string& help) {
   return add_quantity(app, name, value, help, parse_percent, "PERCENT");

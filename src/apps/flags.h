@@ -26,6 +26,8 @@ CLI::Option* add_duration(CLI::App& app, const std::string& name, std::optional<
                           const std::string& help);
 CLI::Option* add_energy(CLI::App& app, const std::string& name, std::optional<Microjoules>& value,
                         const std::string& help);
+CLI::Option* add_power(CLI::App& app, const std::string& name, std::optional<Milliwatts>& value,
+                       const std::string& help);
 CLI::Option* add_percent(CLI::App& app, const std::string& name, std::optional<MilliPercent>& value,
                          const std::string& help);
 CLI::Option* add_size(CLI::App& app, const std::string& name, std::optional<Bytes>& value,

@@ -30,6 +30,10 @@ std::string host_line(const nlohmann::json& host) {
     parts.push_back(fmt::format("{:.2f} W ({}, {})", static_cast<double>(*power) / 1000,
                                 text_of(host, "power_evidence"), scope));
   }
+  if (const auto charge = integer_of(host, "battery_permille")) {
+    parts.push_back(fmt::format("battery {} %{}", (*charge + 5) / 10,
+                                flag_of(host, "battery_charges") ? ", supplied" : ""));
+  }
   if (const std::string mode = text_of(host, "power_mode"); !mode.empty()) {
     parts.push_back("mode " + mode);
   }

@@ -76,6 +76,7 @@ std::vector<std::string> changed_keys(const ControllerConfig& config, bool setta
   if (settable_too) {
     compare("attempts_max", config.attempts_max, usual.attempts_max);
     compare("deadline_ms", config.deadline, usual.deadline);
+    compare("power_max_w", config.power_max, usual.power_max);
   }
   compare("tasks_max", config.tasks_max, usual.tasks_max);
   compare("answered_max", config.answered_max, usual.answered_max);

@@ -123,6 +123,10 @@ Result<void> LiveFleet::start_controller(const Scenario& scenario) {
                                      std::to_string(seed),
                                      "--log-level",
                                      "warn"};
+  if (config.power_max.has_value()) {
+    arguments.insert(arguments.end(),
+                     {"--power-max", fmt::format("{}mW", config.power_max->count)});
+  }
   return supervisor_->start({.name = "controller",
                              .program = program_,
                              .arguments = std::move(arguments),

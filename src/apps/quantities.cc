@@ -15,6 +15,7 @@ struct Unit {
 };
 
 constexpr std::array<Unit, 4> kDurations{{{"us", 1}, {"ms", 1e3}, {"s", 1e6}, {"min", 60e6}}};
+constexpr std::array<Unit, 3> kPowers{{{"mW", 1}, {"W", 1e3}, {"kW", 1e6}}};
 constexpr std::array<Unit, 3> kEnergies{{{"uJ", 1}, {"mJ", 1e3}, {"J", 1e6}}};
 constexpr std::array<Unit, 3> kSizes{{{"KiB", 1024}, {"MiB", 1048576}, {"GiB", 1073741824}}};
 constexpr double kCountMax = 1e15;
@@ -136,6 +137,11 @@ Result<Microjoules> parse_energy(std::string_view text) {
   return Microjoules{*count};
 }
 
+Result<Milliwatts> parse_power(std::string_view text) {
+  const Result<std::int64_t> count = parse(text, kPowers, "power", "W");
+  return count ? Result<Milliwatts>(Milliwatts{*count}) : count.error();
+}
+
 Result<Bytes> parse_size(std::string_view text) {
   const Result<std::int64_t> count = parse(text, kSizes, "size", "MiB");
   return count ? Result<Bytes>(Bytes{*count}) : count.error();
@@ -162,6 +168,10 @@ std::string show(Micros duration) {
 std::string show(Microjoules energy) {
   const Shown shown = unit_of(energy);
   return fmt::format("{} {}", in(shown, energy.count), shown.unit);
+}
+
+std::string show(Milliwatts power) {
+  return three_digits(static_cast<double>(power.count) / 1e3) + " W";
 }
 
 std::string show(Bytes size) {

@@ -16,6 +16,8 @@ namespace juggler {
 Result<Micros> parse_duration(std::string_view text);
 // "500mJ", "1.5J", "800uJ".
 Result<Microjoules> parse_energy(std::string_view text);
+// "60W", "500mW", "1.5kW".
+Result<Milliwatts> parse_power(std::string_view text);
 // "256MiB", "1GiB", "512KiB".
 Result<Bytes> parse_size(std::string_view text);
 // "75", "75.1", "75%": top-1, the one quantity whose unit is plain.
@@ -24,6 +26,7 @@ Result<MilliPercent> parse_percent(std::string_view text);
 // Three digits and a unit: "8.14 ms", "1.02 s"; energies two: "35 mJ".
 std::string show(Micros duration);
 std::string show(Microjoules energy);
+std::string show(Milliwatts power);  // "7.5 W"
 std::string show(Bytes size);
 std::string show(MilliPercent accuracy);  // "75.1 %"
 

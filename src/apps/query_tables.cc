@@ -190,6 +190,20 @@ std::string tasks_text(const json& answer, const Screen& screen) {
                                 : std::string());
 }
 
+// What all boards may take by what they have been given, beside the limit.
+std::string power_of(const json& answer) {
+  const auto now = integer_of(answer, "power_mw");
+  const auto rest = integer_of(answer, "power_mw_at_rest");
+  if (!now.has_value() || !rest.has_value()) {
+    return "";
+  }
+  const auto limit = integer_of(answer, "power_mw_max");
+  const auto unknown = integer_of(answer, "power_unknown_devices").value_or(0);
+  return fmt::format("{} ({} at rest){}{}", show(Milliwatts{*now}), show(Milliwatts{*rest}),
+                     limit.has_value() ? fmt::format(" of {}", show(Milliwatts{*limit})) : "",
+                     unknown > 0 ? fmt::format("; unknown of {} more", unknown) : "");
+}
+
 std::string status_text(const json& answer, const Screen& screen) {
   Table table({{.title = "of the controller"}, {.title = "value", .fit = Fit::Wrap}});
   table.row({"version", text_of(answer, "version")});
@@ -210,6 +224,9 @@ std::string status_text(const json& answer, const Screen& screen) {
              count_of(answer, "found_absent") + ", " + count_of(answer, "false_alarms") + ", " +
                  count_of(answer, "put_aside")});
   table.row({"malformed messages", count_of(answer, "malformed")});
+  if (const std::string power = power_of(answer); !power.empty()) {
+    table.row({"power at the boards' inputs, at most", power});
+  }
   return table.text(screen);
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/check.h"
+#include "core/power.h"
 
 namespace juggler {
 namespace {
@@ -33,6 +34,9 @@ std::optional<Verdict> device_unfit(const TaskView& task, const LaneState& lane)
       std::find(task.devices_failed->begin(), task.devices_failed->end(), lane.facts->id) !=
           task.devices_failed->end()) {
     return Verdict::AlreadyTried;
+  }
+  if (lane.battery_low) {
+    return Verdict::BatteryLow;
   }
   return std::nullopt;
 }
@@ -243,13 +247,23 @@ Verdict Judge::verdict_of(const Scene& scene, const Alone& alone, const Candidat
       task.deadline) {
     return Verdict::TooSlow;
   }
+  const std::optional<Verdict> power = power_verdict(scene.question.outlook, lane, candidate.power);
+  if (power.has_value() && !is_temporary(*power)) {
+    return *power;
+  }
   if (lane.device_verdict.has_value()) {
     return *lane.device_verdict;
+  }
+  if (lane.learned->profiles[scene.profile].stopped) {
+    return Verdict::LaneStopped;
   }
   const Profile& facts = lane.facts->processors[lane.lane].profiles[scene.profile];
   if (!lane.learned->profiles[scene.profile].loaded && lane.memory_free.has_value() &&
       facts.memory > *lane.memory_free) {
     return Verdict::MemoryShort;
+  }
+  if (power.has_value()) {
+    return *power;
   }
   if (!in_time) {
     return Verdict::QueueTooLong;
@@ -271,6 +285,8 @@ Candidate Judge::judge_one(const Question& question, const LaneOutlook& lane, st
   candidate.seen = static_cast<std::uint32_t>(&lane - question.outlook.lanes.data());
   candidate.accuracy = variant.accuracy;
   candidate.queued = lane.queued;
+  candidate.power = scene.costs().power;
+  candidate.adds_power = added_power(lane, candidate.power);
   const std::optional<Verdict> never = unfit(question.task, variant);
   if (never.has_value()) {
     candidate.verdict = *never;
@@ -337,6 +353,9 @@ LaneOutlook outlook_of(const LaneState& lane, const TaskView& task, Time now) {
   seen.line = lane.line.get();
   seen.device_verdict = device_unfit(task, lane);
   seen.memory_free = lane.memory_free;
+  seen.power = lane.power;
+  seen.device_power = lane.device_power;
+  seen.device_power_rest = lane.device_power_rest;
   seen.network = network;
   seen.pace = lane.link.pace;
   seen.link_free_at = now + network / 2 + lane.link.busy(now);

@@ -35,6 +35,8 @@ struct Candidate {
   std::int64_t cost_uj = 0;   // energy and all else that the objective weighs, but not the price
   std::int64_t price_uj = 0;  // what the time it occupies is worth to others
   std::uint64_t queued = 0;   // tasks in flight and in line there, for policies that balance load
+  std::optional<Milliwatts> power;  // above idle while it runs, at the board's input, at most
+  Milliwatts adds_power;            // of that, what nothing there takes yet
 
   // The batch that it would be part of.
   std::uint64_t batch = 0;     // an open one; 0: a new one
@@ -82,6 +84,9 @@ struct LaneOutlook {
   const Line* line = nullptr;
   std::optional<Verdict> device_verdict;  // where the device itself cannot take the task
   std::optional<Bytes> memory_free;
+  Milliwatts power;         // what it may take by now
+  Milliwatts device_power;  // the whole board, with what it takes at rest
+  Milliwatts device_power_rest;
   Micros network;                 // both ways
   Pace pace;                      // of its link
   Time link_free_at;              // when what is on the way now is there
@@ -103,6 +108,8 @@ struct Outlook {
   std::int64_t arrival_gap_us = ArrivalRate::kNever;
   // Open batches of a lower priority do not count: they would be sent away.
   bool over_lower_priorities = false;
+  std::optional<Milliwatts> power_max;  // of all boards together, at their inputs
+  FleetPower power;                     // what they may take by now
 };
 
 LaneOutlook outlook_of(const LaneState& lane, const TaskView& task, Time now);

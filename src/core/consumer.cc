@@ -22,6 +22,14 @@ std::optional<EnergyFigure> share(const std::optional<EnergyFigure>& energy, std
   return part;
 }
 
+// Of a batch whose engine failed: bad payloads beside it have reasons of their own.
+std::string reason_of_failure(const BatchReport& report) {
+  const auto at = std::find_if(
+      report.outputs.begin(), report.outputs.end(),
+      [](const EngineOutput& output) { return output.status == AttemptStatus::Error; });
+  return at != report.outputs.end() ? at->reason : std::string("its engine failed");
+}
+
 }  // namespace
 
 Consumer::Consumer(ConsumerConfig config, DeviceFacts facts)
@@ -64,8 +72,7 @@ std::size_t Consumer::jobs() const {
 
 void Consumer::on(const LinkUp& /*event*/) {
   linked_ = true;
-  actions_->emplace_back(SendHello{});
-  beat();
+  say_hello();
   // What was computed meanwhile, or sent and not confirmed.
   for (auto& [attempt, sent] : results_) {
     if (!sent.confirmed) {
@@ -180,6 +187,10 @@ void Consumer::on(DispatchArrived& event) {
   epoch_ = std::max(epoch_, job.dispatch.attempt.epoch);
   for (std::size_t l = 0; l < lanes_.size(); ++l) {
     if (facts_.processors[l].id == job.dispatch.processor) {
+      if (const Stop* stopped = stop_of(l, job.dispatch.variant)) {
+        fall_back_or_refuse(job, stopped->reason);
+        return;
+      }
       lanes_[l].waiting.add(std::move(job));
       start_next(l);
       return;
@@ -222,6 +233,7 @@ AttemptResult Consumer::result_for(const Job& job, AttemptStatus status, std::st
   result.variant = job.dispatch.variant;
   result.status = status;
   result.reason = std::move(reason);
+  result.fell_back = job.fell_back;
   result.redelivered = job.redelivered;
   result.queued = job.started - job.received;
   return result;
@@ -236,10 +248,18 @@ void Consumer::on(BatchFinished& event) {
     std::vector<Job> jobs = std::move(lane.running->jobs);
     lane.running.reset();
     JUGGLER_CHECK(jobs.size() == event.report.outputs.size(), "an engine answers every input");
+    const bool engine_failed = event.report.failure != EngineFailure::None;
+    if (engine_failed) {
+      stop(l, jobs.front().dispatch.variant, reason_of_failure(event.report));
+    }
     start_next(l);  // the processor first, the paperwork beside it
     const std::optional<EnergyFigure> energy = share(event.report.energy, jobs.size());
     for (std::size_t i = 0; i < jobs.size(); ++i) {
       EngineOutput& output = event.report.outputs[i];
+      if (engine_failed && output.status == AttemptStatus::Error &&
+          fall_back(jobs[i], output.reason)) {
+        continue;
+      }
       AttemptResult result = result_for(jobs[i], output.status, std::move(output.reason));
       result.labels = std::move(output.labels);
       result.synthetic_labels = output.synthetic_labels;
@@ -251,6 +271,8 @@ void Consumer::on(BatchFinished& event) {
       (output.status == AttemptStatus::Ok ? stats_.completed : stats_.failed) += 1;
       if (output.status == AttemptStatus::Ok) {
         lane.loaded.insert(jobs[i].dispatch.variant);
+        lane.unloaded.erase(jobs[i].dispatch.variant);
+        lane.stops.erase(jobs[i].dispatch.variant);
       }
       finish(jobs[i], std::move(result));
     }

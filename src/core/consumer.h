@@ -28,6 +28,10 @@ struct ConsumerConfig {
   std::size_t results_max = 1024;  // remembered, to answer a redelivery without running it again
   std::size_t queue_max = 256;     // dispatches waiting on the device
   Micros gather_max = seconds(2);  // until a batch of which a part is missing runs without it
+  // A variant that failed on a processor is tried again there after so long, each time after twice
+  // as long.
+  Micros stop_first = seconds(1);
+  Micros stop_max = seconds(300);
 };
 
 struct ConsumerStats {
@@ -38,6 +42,7 @@ struct ConsumerStats {
   std::uint64_t expired = 0;
   std::uint64_t refused = 0;
   std::uint64_t batches = 0;
+  std::uint64_t fell_back = 0;  // tasks that went on on another processor
 };
 
 class Consumer {
@@ -59,10 +64,18 @@ class Consumer {
     std::uint64_t id = 0;
     std::vector<Job> jobs;
   };
+  // A variant that has failed on a processor, and has not run there since.
+  struct Stop {
+    std::string reason;
+    Micros pause;
+    Time until;
+  };
   struct Lane {
     DeviceQueue waiting;
     std::optional<Batch> running;
-    std::set<std::string> loaded;  // variants that were loaded at first, or have run
+    std::set<std::string> loaded;    // variants that were loaded at first, or have run
+    std::set<std::string> unloaded;  // of those, what the engine has given up since
+    std::map<std::string, Stop> stops;
   };
   // A result on its way: kept until the broker has it.
   struct SentResult {
@@ -76,6 +89,7 @@ class Consumer {
   void on(const LinkDown& event);
   void on(DispatchArrived& event);
   void on(BatchFinished& event);
+  void on(const VariantUnloaded& event);
   void on(const HelloAsked& event);
   void on(const HostSampled& event);
   void on(const DrainAsked& event);
@@ -94,6 +108,14 @@ class Consumer {
   void beat();
   std::optional<Bytes> memory_free() const;
   void leave_if_done();
+  void say_hello();
+
+  // Failed engines, in consumer_falling_back.cc.
+  void stop(std::size_t lane, const std::string& variant, const std::string& reason);
+  const Stop* stop_of(std::size_t lane, const std::string& variant) const;
+  std::optional<std::size_t> way_out(Job& job);
+  bool fall_back(Job& job, const std::string& reason);
+  void fall_back_or_refuse(Job& job, const std::string& reason);
 
   ConsumerConfig config_;
   DeviceFacts facts_;

@@ -24,10 +24,18 @@ struct EngineOutput {
   bool synthetic_labels = false;
 };
 
+// What a failed batch says of its processor's engine.
+enum class EngineFailure {
+  None,         // nothing: another batch may succeed
+  OutOfMemory,  // the variant has no room there
+  Crashed,      // the provider or the worker is gone, or cannot load the variant
+};
+
 struct BatchReport {
   std::vector<EngineOutput> outputs;   // one per input, in order
   Micros compute;                      // decode, preprocess and run
   std::optional<EnergyFigure> energy;  // of the whole batch, above idle; absent if unknown
+  EngineFailure failure = EngineFailure::None;
 };
 
 struct LinkUp {};
@@ -41,6 +49,11 @@ struct BatchFinished {
   std::uint64_t batch = 0;
   BatchReport report;
 };
+// An engine has given up a loaded variant, for want of memory.
+struct VariantUnloaded {
+  std::string processor;
+  std::string variant;
+};
 struct HelloAsked {};
 struct HostSampled {
   HostSample sample;
@@ -51,8 +64,9 @@ struct BeatAsked {
   Micros every;  // from one heartbeat to the next
 };
 
-using ConsumerEvent = std::variant<LinkUp, LinkDown, DispatchArrived, BatchFinished, HelloAsked,
-                                   HostSampled, DrainAsked, PublishSettled, Tick, BeatAsked>;
+using ConsumerEvent =
+    std::variant<LinkUp, LinkDown, DispatchArrived, BatchFinished, HelloAsked, HostSampled,
+                 DrainAsked, PublishSettled, Tick, BeatAsked, VariantUnloaded>;
 
 struct BatchItem {
   PayloadRef payload;

@@ -8,8 +8,33 @@ namespace juggler {
 
 void Consumer::on(const HelloAsked& /*event*/) {
   if (linked_) {
-    actions_->emplace_back(SendHello{});
-    beat();
+    say_hello();
+  }
+}
+
+// A hello says what is loaded now: who reads it may know nothing of what was said before.
+void Consumer::say_hello() {
+  for (std::size_t l = 0; l < lanes_.size(); ++l) {
+    Processor& processor = facts_.processors[l];
+    processor.loaded.clear();
+    for (const Profile& profile : processor.profiles) {
+      if (lanes_[l].loaded.contains(profile.variant)) {
+        processor.loaded.push_back(profile.variant);
+      }
+    }
+  }
+  actions_->emplace_back(SendHello{});
+  beat();
+}
+
+void Consumer::on(const VariantUnloaded& event) {
+  for (std::size_t l = 0; l < lanes_.size(); ++l) {
+    if (facts_.processors[l].id == event.processor && lanes_[l].loaded.erase(event.variant) > 0) {
+      lanes_[l].unloaded.insert(event.variant);
+      if (linked_) {
+        beat();  // at once: the next task for it would find it gone
+      }
+    }
   }
 }
 
@@ -52,13 +77,25 @@ void Consumer::beat() {
   heartbeat.every = every_;
   heartbeat.host = host_;
   heartbeat.host.memory_free = memory_free();
-  for (const Lane& lane : lanes_) {
+  for (std::size_t l = 0; l < lanes_.size(); ++l) {
+    const Lane& lane = lanes_[l];
+    const std::string& processor = facts_.processors[l].id;
     if (lane.running.has_value()) {
       for (const Job& job : lane.running->jobs) {
         heartbeat.running.push_back(job.dispatch.attempt);
       }
     }
+    for (const std::string& variant : lane.unloaded) {
+      heartbeat.unloaded.push_back({processor, variant});
+    }
+    for (const auto& [variant, stop] : lane.stops) {
+      if (stop.until > now_) {
+        heartbeat.stopped.push_back({processor, variant, stop.reason});
+      }
+    }
   }
+  heartbeat.unloaded.resize(std::min(heartbeat.unloaded.size(), kLaneVariantsMax));
+  heartbeat.stopped.resize(std::min(heartbeat.stopped.size(), kLaneVariantsMax));
   actions_->emplace_back(SendHeartbeat{std::move(heartbeat)});
   next_beat_ = now_ + every_;
 }

@@ -49,6 +49,10 @@ std::vector<Lane> lanes_for(const DeviceFacts& facts, const DeviceState& before,
   return lanes;
 }
 
+bool held_down(const HostSample& host) {
+  return host.throttled.value_or(false) || host.under_voltage.value_or(false);
+}
+
 // A process that was stopped for so long, or was given no time, sees to what came due meanwhile
 // before it goes on: deadlines of tasks and of attempts have passed.
 constexpr Micros kStopped = milliseconds(100);
@@ -60,7 +64,9 @@ Controller::Controller(ControllerConfig config, std::unique_ptr<Policy> policy)
       planner_(std::move(policy)),
       policy_rng_(config_.seed),
       answered_(config_.answered_max),
-      decisions_(config_.decisions_max, config_.decision_lanes_max) {}
+      decisions_(config_.decisions_max, config_.decision_lanes_max) {
+  planner_.limit_power(config_.power_max);
+}
 
 void Controller::step(Time now, ControllerEvent event, std::vector<ControllerAction>& actions) {
   JUGGLER_CHECK(now >= now_, "time does not run backwards");
@@ -133,6 +139,7 @@ void Controller::forget_live_tasks() {
     unplace(record);
     timers_.cancel(record.deadline_timer);
     for (const Attempt& attempt : record.attempts) {
+      hold_power(attempt.id);
       leave_lane(attempt.id);
     }
     record.dead_kept = true;  // nothing needs its payload any more
@@ -188,6 +195,7 @@ void Controller::on(const HelloArrived& event) {
   device.pulse.leaving = false;
   device.liveness = liveness_when_heard(device, drains);
   act(Enrol{event.facts.id});
+  keep_power_limit();
   replan(tasks_.waiting_size());
   reconsider_lines();
 }
@@ -211,11 +219,16 @@ void Controller::on(const HeartbeatArrived& event) {
       device->liveness == Liveness::Suspect && now_ - device->last_heard < kEnrolmentTakes;
   feel_pulse(*device, heartbeat);
   fleet_.heard(*device, now_);
+  if (held_down(heartbeat.host) && !held_down(device->host)) {
+    expect_slower(heartbeat.device);
+  }
   fleet_.set_host(*device, heartbeat.host);
   if (device->memory_free != heartbeat.host.memory_free) {
     fleet_.find_to_change(heartbeat.device)->memory_free = heartbeat.host.memory_free;
   }
   adopt(heartbeat);
+  hold_power_of_strangers(heartbeat);
+  take_word(heartbeat);
   if (heartbeat.leaving) {
     fleet_.pulse(*device).leaving = true;
     set_liveness(*device, Liveness::Lost);
@@ -301,6 +314,9 @@ void Controller::run_timer(const ControllerTimer& timer) {
     }
     case ControllerTimer::Kind::Silence:
       check_silence();
+      return;
+    case ControllerTimer::Kind::PowerHeld:
+      power_held(timer);
       return;
     case ControllerTimer::Kind::OrphanResult:
       release_orphan(timer.key);

@@ -29,6 +29,7 @@ struct ControllerConfig {
   std::optional<MilliPercent> min_accuracy;  // defaults for what a task leaves out
   Micros deadline = seconds(10);
   std::optional<Microjoules> max_energy;
+  std::optional<Milliwatts> power_max;  // of all boards together, at their inputs (core/power.h)
 
   Micros deadline_max = seconds(600);  // below the broker's consumer_timeout of 900 s
   int attempts_max = 3;
@@ -105,6 +106,8 @@ class Controller {
   const TaskTable& tasks() const { return tasks_; }
   const AnsweredMemory& answered() const { return answered_; }
   const ControllerStats& stats() const { return stats_; }
+  // What all boards take at rest and may take with all that is placed, at their inputs.
+  FleetPower power() const { return power_of(LaneTable::states_of(fleet_)); }
   // Why a task went where it went, by its last decision.
   std::optional<Explanation> explain(std::string_view task_id) const {
     return decisions_.explain(task_id, planner_.lanes());
@@ -192,12 +195,22 @@ class Controller {
              Micros grace);
   void send_attempt(TaskRecord& record, DeviceState& device, std::size_t lane,
                     const BatchInFlight& batch, Time predicted);
+  std::vector<std::string> ways_out(const TaskRecord& record, const DeviceState& device,
+                                    std::size_t lane, const std::string& variant) const;
 
   // What is asked of processors and loaded ahead, in controller_loading.cc.
   void ask_for(TaskRecord& record, const Decision& decision);
   bool may_be_loaded_by(const TaskRecord& record, const Candidate& candidate) const;
   bool may_load(const Candidate& candidate) const;
   void load_ahead(TaskRecord& record, const Candidate& candidate);
+
+  // Watt limits, in controller_power.cc.
+  bool limits_power(const DeviceState& device) const;
+  void hold_power(const AttemptId& attempt);
+  void hold_power_of_strangers(const Heartbeat& heartbeat);
+  void hold_power(const std::string& device, std::size_t lane, PowerHold hold);
+  void power_held(const ControllerTimer& timer);
+  void keep_power_limit();
 
   // Attempts and devices, in controller_attempts.cc.
   bool leave_lane(const AttemptId& attempt);
@@ -213,6 +226,10 @@ class Controller {
   void learn_way(const AttemptResult& result);
   void learn(const AttemptResult& result, const Attempt* attempt, bool first_of_batch);
   void adopt(const Heartbeat& heartbeat);
+
+  // What a device says of what it can run, in controller_liveness.cc.
+  void take_word(const Heartbeat& heartbeat);
+  void expect_slower(const std::string& device);
 
   // Who is there, in controller_liveness.cc.
   Micros beat_wanted() const;

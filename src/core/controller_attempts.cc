@@ -164,6 +164,7 @@ void Controller::attempt_timed_out(const ControllerTimer& timer) {
     return;
   }
   const std::string device = open->second.device;
+  hold_power(timer.attempt);
   leave_lane(timer.attempt);
   refresh_all(device);  // others first: this one may fail again
   TaskRecord* record = tasks_.find(timer.task);

@@ -427,6 +427,7 @@ void Controller::send_attempt(TaskRecord& record, DeviceState& device, std::size
   message.budget = record.deadline - now_;
   message.priority = record.submission.requirements.priority;
   message.top_k = record.submission.requirements.top_k;
+  message.fall_back = ways_out(record, device, lane_index, profile.variant);
   message.payload = record.submission.payload;
   act(SendDispatch{
       open({.kind = OpenPublish::Kind::Dispatch, .task = record.number, .attempt = id}),

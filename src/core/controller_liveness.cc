@@ -14,6 +14,23 @@ Liveness after_aside(const DeviceState& device, const ControllerConfig& config, 
   return silent ? Liveness::Suspect : Liveness::Live;
 }
 
+// A battery that is being charged, or has come a fiftieth above its level, is not low any more.
+constexpr std::int64_t kBatteryBackPermille = 20;
+
+bool battery_low(const DeviceState& device, const HostSample& host) {
+  const std::int64_t least = device.facts->battery_permille_min;
+  const std::int64_t level = least + (device.battery_low ? kBatteryBackPermille : 0);
+  return least > 0 && host.battery_permille.has_value() && *host.battery_permille < level &&
+         !host.battery_charges.value_or(false);
+}
+
+bool names(const std::vector<LaneVariant>& list, const Processor& processor,
+           const std::string& variant) {
+  return std::any_of(list.begin(), list.end(), [&](const LaneVariant& one) {
+    return one.processor == processor.id && one.variant == variant;
+  });
+}
+
 }  // namespace
 
 void Controller::set_liveness(const DeviceState& device, Liveness liveness) {
@@ -21,7 +38,11 @@ void Controller::set_liveness(const DeviceState& device, Liveness liveness) {
     return;
   }
   const bool was_lost = device.liveness == Liveness::Lost;
+  const bool was_gone = device.liveness == Liveness::Gone;
   fleet_.find_to_change(device.facts->id)->liveness = liveness;
+  if (was_gone) {
+    keep_power_limit();  // its rest counts again
+  }
   if (liveness == Liveness::Lost || (liveness == Liveness::Gone && !was_lost)) {
     device_lost(device);
   } else if (liveness == Liveness::Live) {
@@ -38,6 +59,68 @@ Micros Controller::beat_wanted() const {
   const Micros within{devices * 1'000'000 / config_.beats_per_second_max};
   const Micros step = milliseconds(100);
   return std::max(config_.beat_min, step * ((within.count + step.count - 1) / step.count));
+}
+
+// What a device says that it can run: what it has unloaded, unless a batch on its way loads it
+// again; what it has stopped; whether its battery is low.
+void Controller::take_word(const Heartbeat& heartbeat) {
+  const DeviceState* device = fleet_.find(heartbeat.device);
+  const bool low = battery_low(*device, heartbeat.host);
+  bool changed = device->battery_low != low;
+  if (changed) {
+    fleet_.find_to_change(heartbeat.device)->battery_low = low;
+  }
+  std::vector<TaskNumber> elsewhere;
+  for (std::size_t l = 0; l < device->lanes.size(); ++l) {
+    const Processor& processor = device->facts->processors[l];
+    const Lane& lane = device->lanes[l];
+    LaneLearned learned = *lane.learned;
+    for (std::size_t p = 0; p < processor.profiles.size(); ++p) {
+      ProfileLearned& profile = learned.profiles[p];
+      const std::string& variant = processor.profiles[p].variant;
+      const bool comes = std::any_of(lane.in_flight.begin(), lane.in_flight.end(),
+                                     [p](const BatchInFlight& b) { return b.profile == p; });
+      profile.stopped = names(heartbeat.stopped, processor, variant);
+      if (!comes && planner_.objective().loading && names(heartbeat.unloaded, processor, variant)) {
+        profile.loaded = false;
+      }
+    }
+    if (learned == *lane.learned) {
+      continue;
+    }
+    changed = true;
+    for (const OpenBatch& batch : *lane.line) {
+      if (learned.profiles[batch.profile].stopped) {
+        for (const Member& member : lane.members_of(batch.id)) {
+          elsewhere.push_back(member.task);
+        }
+      }
+    }
+    fleet_.find_to_change(heartbeat.device)->lanes[l].learned =
+        std::make_shared<const LaneLearned>(std::move(learned));
+  }
+  for (const TaskNumber number : elsewhere) {
+    unplace(*tasks_.find(number));
+  }
+  plan_all(elsewhere);
+  if (changed) {
+    refresh_all(heartbeat.device);
+    replan(config_.replans_max);
+  }
+}
+
+// Before a deadline is missed by it.
+void Controller::expect_slower(const std::string& id) {
+  if (!config_.learns) {
+    return;
+  }
+  DeviceState& device = *fleet_.find_to_change(id);
+  for (Lane& lane : device.lanes) {
+    auto learned = std::make_shared<LaneLearned>(*lane.learned);
+    learned->expect_slower();
+    lane.learned = std::move(learned);
+  }
+  refresh_all(id);
 }
 
 // What a heartbeat says of the heartbeats: how often they come, and whether it was thought lost
@@ -228,6 +311,7 @@ void Controller::device_lost(const DeviceState& device) {
     TaskRecord& record = *tasks_.find(number);
     for (Attempt& attempt : record.attempts) {
       if (attempt.open && attempt.device == id) {
+        hold_power(attempt.id);
         end_attempt(record, attempt, "the device was lost", true);
       }
     }

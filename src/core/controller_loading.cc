@@ -47,7 +47,8 @@ void Controller::ask_for(TaskRecord& record, const Decision& decision) {
     // Whoever is to be served there by another variant would stand behind the load.
     const bool goes_there = place != nullptr && place->candidate.device == best->device &&
                             place->candidate.lane == best->lane;
-    if (!goes_there && may_load(*best)) {
+    const bool powered = place == nullptr || planner_.power_for_both(*best, place->candidate);
+    if (!goes_there && powered && may_load(*best)) {
       load_ahead(record, *best);
     }
   } else if (spare != nullptr && place == nullptr) {
@@ -82,6 +83,35 @@ bool Controller::may_load(const Candidate& candidate) const {
                       [&](const DeviceState& other) {
                         return std::any_of(other.lanes.begin(), other.lanes.end(), loads);
                       });
+}
+
+// Where a task may run on the same device, if its processor's engine fails it: the same variant,
+// within the task's energy; a DLA's tasks on the GPU, a GPU's on the CPU. Under a watt limit
+// nowhere: no room was kept there.
+std::vector<std::string> Controller::ways_out(const TaskRecord& record, const DeviceState& device,
+                                              std::size_t lane, const std::string& variant) const {
+  std::vector<std::string> ways;
+  const std::vector<Processor>& processors = device.facts->processors;
+  if (limits_power(device)) {
+    return ways;
+  }
+  for (const ProcessorKind kind : {ProcessorKind::Gpu, ProcessorKind::Cpu}) {
+    for (std::size_t l = 0; l < processors.size(); ++l) {
+      if (l == lane || processors[l].kind != kind || processors[lane].kind < kind) {
+        continue;
+      }
+      const std::vector<Profile>& profiles = processors[l].profiles;
+      const auto at = std::find_if(profiles.begin(), profiles.end(),
+                                   [&](const Profile& one) { return one.variant == variant; });
+      if (at != profiles.end() &&
+          within_energy(
+              (*device.lanes[l].costs)[static_cast<std::size_t>(at - profiles.begin())].of(1), 1,
+              record.submission.requirements.max_energy)) {
+        ways.push_back(processors[l].id);
+      }
+    }
+  }
+  return ways;
 }
 
 void Controller::load_ahead(TaskRecord& record, const Candidate& candidate) {

@@ -17,15 +17,28 @@
 
 namespace juggler {
 
-// What a device says about every second.
+// A variant on one of a device's processors.
+struct LaneVariant {
+  std::string processor;
+  std::string variant;
+  std::string reason{};  // for people
+
+  friend bool operator==(const LaneVariant&, const LaneVariant&) = default;
+};
+// So many are told at most.
+inline constexpr std::size_t kLaneVariantsMax = 1024;
+
+// What a device says about every second, and at once when what it can run has changed.
 struct Heartbeat {
   std::string device;
   std::int64_t incarnation = 0;
   bool draining = false;  // finishes what it has, takes nothing new
   bool leaving = false;   // its last one
   HostSample host;
-  Micros every = seconds(1);       // until the next one
-  std::vector<AttemptId> running;  // started attempts: a new leader adopts them
+  Micros every = seconds(1);          // until the next one
+  std::vector<AttemptId> running;     // started attempts: a new leader adopts them
+  std::vector<LaneVariant> unloaded;  // that were loaded there, and are not any more
+  std::vector<LaneVariant> stopped;   // that failed there: not to be sent there now
 
   friend bool operator==(const Heartbeat&, const Heartbeat&) = default;
 };

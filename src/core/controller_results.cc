@@ -73,7 +73,9 @@ void Controller::completed(TaskRecord& record, AttemptResult& result) {
   for (Attempt& attempt : record.attempts) {
     if (attempt.id == result.attempt) {
       attempt.open = false;
-      attempt.end = "ok";
+      attempt.end = result.fell_back.empty()
+                        ? "ok"
+                        : "ok on " + result.processor + ", after " + result.fell_back;
       dispatched = attempt.dispatched;
     }
   }

@@ -103,6 +103,23 @@ const Variant* DeviceFacts::find_variant(std::string_view variant) const {
   return at != variants.end() && at->id == variant ? &*at : nullptr;
 }
 
+std::optional<EnergyFigure> at_board_input(const std::optional<EnergyFigure>& energy,
+                                           const ScopeConversion& conversion) {
+  if (!energy.has_value()) {
+    return std::nullopt;
+  }
+  if (conversion.from.has_value() && *conversion.from != energy->scope) {
+    // What was measured at the board's input needs no conversion; what was elsewhere has none.
+    return energy->scope == PowerScope::BoardInput ? energy : std::nullopt;
+  }
+  EnergyFigure converted = *energy;
+  for (Microjoules* value : {&converted.value, &converted.low, &converted.high}) {
+    *value = *value * conversion.factor_permille / 1000;
+  }
+  converted.scope = PowerScope::BoardInput;
+  return converted;
+}
+
 int dispatches_max(const DeviceFacts& facts) {
   int dispatches = 0;
   for (const Processor& processor : facts.processors) {
@@ -126,6 +143,13 @@ Result<void> validate(const DeviceFacts& facts) {
   }
   if (facts.to_board_input.factor_permille < 100 || facts.to_board_input.factor_permille > 10'000) {
     return bad(facts, "the factor to the board's input must be 0.1 to 10");
+  }
+  if (facts.idle.value_or(Milliwatts{0}) < Milliwatts{0} ||
+      facts.power_max.value_or(Milliwatts{0}) < Milliwatts{0}) {
+    return bad(facts, "idle power and watt limit must not be negative");
+  }
+  if (facts.battery_permille_min < 0 || facts.battery_permille_min > 1000) {
+    return bad(facts, "the least charge of its battery must be 0 to 1000 permille");
   }
   if (!strictly_ascending(facts.variants, [](const Variant& v) { return v.id; }) ||
       !strictly_ascending(facts.processors, [](const Processor& p) { return p.id; })) {

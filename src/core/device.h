@@ -57,9 +57,15 @@ struct Processor {
 // compared. For decisions only; reports keep the measured figure and scope.
 struct ScopeConversion {
   std::int64_t factor_permille = 1000;
+  std::optional<PowerScope> from{};  // of the figures that it is for; absent: an older device
 
   friend bool operator==(const ScopeConversion&, const ScopeConversion&) = default;
 };
+
+// An energy at the board's input. Nothing where the conversion is for figures of another scope:
+// joules of two meters are never compared as they stand.
+std::optional<EnergyFigure> at_board_input(const std::optional<EnergyFigure>& energy,
+                                           const ScopeConversion& conversion);
 
 struct DeviceFacts {
   std::string id;
@@ -70,6 +76,9 @@ struct DeviceFacts {
   Bytes memory;                  // usable for inference
   std::optional<Milliwatts> idle;
   ScopeConversion to_board_input;
+  std::optional<Milliwatts> power_max;  // of the whole board, at its input
+  // Of its battery: with less, and nothing that charges it, it takes no work. 0: whatever is left.
+  std::int64_t battery_permille_min = 0;
   std::vector<Variant> variants;      // sorted by id
   std::vector<Processor> processors;  // sorted by id
 

@@ -71,17 +71,25 @@ void DeviceQueue::erase_empty() {
   std::erase_if(batches_, [](const Batch& batch) { return batch.jobs.empty(); });
 }
 
-std::vector<Job> DeviceQueue::take_expired(Time now) {
-  std::vector<Job> expired;
+template <class Stays>
+std::vector<Job> DeviceQueue::take_if_not(Stays stays) {
+  std::vector<Job> taken;
   for (Batch& batch : batches_) {
-    const auto alive = std::stable_partition(batch.jobs.begin(), batch.jobs.end(),
-                                             [&](const Job& job) { return job.expires > now; });
-    std::move(alive, batch.jobs.end(), std::back_inserter(expired));
-    batch.jobs.erase(alive, batch.jobs.end());
+    const auto left = std::stable_partition(batch.jobs.begin(), batch.jobs.end(), stays);
+    std::move(left, batch.jobs.end(), std::back_inserter(taken));
+    batch.jobs.erase(left, batch.jobs.end());
   }
   erase_empty();
-  size_ -= expired.size();
-  return expired;
+  size_ -= taken.size();
+  return taken;
+}
+
+std::vector<Job> DeviceQueue::take_expired(Time now) {
+  return take_if_not([&](const Job& job) { return job.expires > now; });
+}
+
+std::vector<Job> DeviceQueue::take_variant(const std::string& variant) {
+  return take_if_not([&](const Job& job) { return job.dispatch.variant != variant; });
 }
 
 // Now, or, while a part has not arrived, when it would miss its deadline by waiting longer.

@@ -18,6 +18,7 @@ namespace juggler {
 struct Job {
   Dispatch dispatch;
   std::optional<DeliveryId> delivery;  // none while its connection is gone
+  std::string fell_back{};             // as AttemptResult::fell_back
   bool redelivered = false;
   Time received;
   Time started;
@@ -35,6 +36,8 @@ class DeviceQueue {
   Job* find(const AttemptId& attempt);  // null if it does not wait here
   void lose_deliveries();               // the connection is gone
 
+  // Takes out those that are to run with this variant.
+  std::vector<Job> take_variant(const std::string& variant);
   // Takes out those whose deadline has passed.
   std::vector<Job> take_expired(Time now);
 
@@ -53,6 +56,8 @@ class DeviceQueue {
   };
   Time ready_at(const Batch& batch, const Processor& processor, Micros gather_max) const;
   void erase_empty();
+  template <class Stays>
+  std::vector<Job> take_if_not(Stays stays);
 
   std::deque<Batch> batches_;  // in the order in which they began; none is empty
   std::size_t size_ = 0;

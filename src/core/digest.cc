@@ -89,6 +89,10 @@ class Writer {
   }
   void operator()(const DrainAsked& /*e*/) {}
   void operator()(const BeatAsked& e) { put(e.every.count); }
+  void operator()(const VariantUnloaded& e) {
+    digest_.add(e.processor);
+    digest_.add(e.variant);
+  }
   void operator()(const StartBatch& a) {
     digest_.add(a.batch);
     digest_.add(a.processor);

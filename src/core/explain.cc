@@ -44,6 +44,7 @@ void DecisionLog::record(Planner& planner, const TaskView& task, const TaskKey& 
   entry.decision = decision;
   entry.arrival_gap_us = planner.arrival_gap_us();
   entry.over_lower_priorities = planner.over_lower_priorities();
+  entry.power_max = planner.power_max();
   LaneTable& lanes = planner.lanes();
   order_.erase(entry.seen);
   entry.seen = lanes.keep();
@@ -97,6 +98,10 @@ std::optional<Explanation> DecisionLog::explain(std::string_view task_id,
   look(seen, view, entry.now, outlook);
   outlook.arrival_gap_us = entry.arrival_gap_us;
   outlook.over_lower_priorities = entry.over_lower_priorities;
+  outlook.power_max = entry.power_max;
+  outlook.power = power_of(seen);
+  explanation.power_max = entry.power_max;
+  explanation.power_now = outlook.power.now;
   std::vector<Candidate> candidates;
   Judge().judge({outlook, view, entry.objective, entry.now}, Judge::Detail::Everything, candidates);
   const std::optional<Candidate> chosen = chosen_of(entry.decision);
@@ -121,6 +126,7 @@ std::optional<Explanation> DecisionLog::explain(std::string_view task_id,
          .price_uj = candidate.price_uj,
          .tasks_before = candidate.queued,
          .tasks = candidate.tasks,
+         .power = candidate.power,
          .verdict = candidate.verdict,
          .chosen = chosen.has_value() && same_place(candidate, *chosen)});
   }

@@ -32,6 +32,7 @@ struct ExplainedCandidate {
   std::int64_t price_uj = 0;                   // what the processor's time is worth to others
   std::uint64_t tasks_before = 0;              // in flight and in line on the processor
   int tasks = 1;                               // in its batch, with this one
+  std::optional<Milliwatts> power;             // above idle, at the board's input, at most
   Verdict verdict = Verdict::OtherModel;
   bool chosen = false;
 };
@@ -45,6 +46,8 @@ struct Explanation {
   Requirements requirements;
   Micros age;                                  // of the task when it was decided
   Micros remaining;                            // until its deadline then
+  std::optional<Milliwatts> power_max;         // of the fleet
+  Milliwatts power_now;                        // of the fleet then, as predicted
   std::vector<ExplainedCandidate> candidates;  // chosen first, then those that meet, then the rest
 };
 
@@ -77,6 +80,7 @@ class DecisionLog {
     Decision decision;
     std::int64_t arrival_gap_us = 0;
     bool over_lower_priorities = false;
+    std::optional<Milliwatts> power_max;
     std::uint64_t seen =
         0;  // the number under which the planner keeps it; grows with each decision
   };

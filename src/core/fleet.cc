@@ -28,6 +28,13 @@ auto lower_bound_by_id(Devices& devices, std::string_view id) {
 
 std::string_view to_string(Liveness liveness) { return name_of(kLiveness, liveness); }
 
+Milliwatts DeviceState::power_at_rest() const {
+  if (liveness == Liveness::Gone) {
+    return {};
+  }
+  return facts->idle.value_or(Milliwatts{0}) * facts->to_board_input.factor_permille / 1000;
+}
+
 void DeviceState::fade(Time now, Micros after) {
   link.fade(now);
   for (Lane& lane : lanes) {

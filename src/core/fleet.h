@@ -40,6 +40,7 @@ struct DeviceState {
   Pulse pulse;
   Breaker breaker;
   std::optional<Bytes> memory_free;  // as of the last heartbeat
+  bool battery_low = false;          // likewise: it runs on what it wants to keep
   HostSample host;                   // likewise, for people: no decision reads it
   LinkLearning link;                 // broker and wire
   std::vector<Lane> lanes;           // one per processor, in the order of the facts
@@ -55,6 +56,9 @@ struct DeviceState {
   Micros way_back() const { return network() / 2 + network_spread(); }
   // What is in flight on one of its processors.
   Lane::Backlog backlog(const Lane& lane, Time now) const { return lane.backlog(now, way_back()); }
+
+  // What the whole board takes at rest, at its input; nothing once nobody waits for its return.
+  Milliwatts power_at_rest() const;
 
   // What was learned of its network goes a step back to the assumption, if no result has confirmed
   // it for so long; likewise what was learned of its processors.

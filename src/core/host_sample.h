@@ -31,6 +31,8 @@ struct HostSample {
   std::optional<bool> throttled;           // heat or current hold the clocks down now
   std::optional<bool> under_voltage;
   std::optional<PowerNow> power;
+  std::optional<std::int64_t> battery_permille;  // of its charge
+  std::optional<bool> battery_charges;           // or is full: something else supplies the board
   std::optional<std::int64_t> received_bytes_per_s;
   std::optional<std::int64_t> sent_bytes_per_s;
   std::string power_mode;     // the name of a Jetson's; empty where there is none

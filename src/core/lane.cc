@@ -74,6 +74,20 @@ Lane::Backlog Lane::Flight::backlog(Time now, Micros back) const {
   return {std::max(end - now, Micros{0}), variance_us2};
 }
 
+Milliwatts Lane::power() const {
+  Milliwatts most = power_hold.power;
+  const auto add = [&](std::uint32_t profile) {
+    most = std::max(most, (*costs)[profile].power.value_or(Milliwatts{0}));
+  };
+  for (const BatchInFlight& batch : in_flight) {
+    add(batch.profile);
+  }
+  for (const OpenBatch& batch : *line) {
+    add(batch.profile);
+  }
+  return most;
+}
+
 std::uint64_t Lane::queued() const {
   std::uint64_t tasks = 0;
   for (const BatchInFlight& batch : in_flight) {

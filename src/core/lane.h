@@ -57,6 +57,13 @@ struct Member {
   std::int64_t joined_at = 0;  // of the fleet's arrivals
 };
 
+// What may still run on a processor although nobody counts on it any more: its attempts were given
+// up, or another controller began them.
+struct PowerHold {
+  Milliwatts power;
+  Time until;
+};
+
 struct Lane {
   std::shared_ptr<const LaneCosts> costs;      // of its profiles
   std::shared_ptr<const LaneLearned> learned;  // replaced, never changed: decisions keep them
@@ -69,6 +76,7 @@ struct Lane {
 
   ShadowPrice price;  // what a unit of its time is worth to the tasks that could not have it
   std::uint64_t completed = 0;
+  PowerHold power_hold;
   Time wake = Time::never();  // when its line has to be looked at again; a timer runs then
 
   Lane() : line(std::make_shared<const Line>()) {}
@@ -98,6 +106,9 @@ struct Lane {
   BatchCost expected(std::size_t profile, int tasks) const;
   // Tasks in flight and in line.
   std::uint64_t queued() const;
+  // What it may take above idle, at the board's input, for all that is in flight, in line or held:
+  // a processor runs one batch after the other, so the most of any. What nobody knows counts not.
+  Milliwatts power() const;
 
   // Adds a task to an open batch (0: a new one with this id), which stands at this position then:
   // of the line as it is, and not behind where the batch stood.

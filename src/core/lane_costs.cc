@@ -16,9 +16,9 @@ BatchCost cost_of(const Profile& profile, int tasks, const ScopeConversion& to_b
   cost.load = profile.load;
   cost.mean = point.latency_mean;
   cost.spread = (point.latency_p95 - point.latency_mean) * 1000 / kNormalP95Permille;
-  if (point.energy.has_value()) {
-    cost.energy = point.energy->value * to_board_input.factor_permille / 1000;
-    cost.energy_high = point.energy->high * to_board_input.factor_permille / 1000;
+  if (const auto energy = at_board_input(point.energy, to_board_input)) {
+    cost.energy = energy->value;
+    cost.energy_high = energy->high;
   }
   return cost;
 }
@@ -35,6 +35,22 @@ void add_least(ProfileCosts& costs) {
     least.energy_known = least.energy_known || batch.energy.has_value();
     costs.least.push_back(least);
   }
+}
+
+// A device may run several batches together that were sent one by one: the largest counts too.
+std::optional<Milliwatts> power_of(const Profile& profile, int batch_max,
+                                   const ScopeConversion& to_board_input) {
+  Milliwatts most;
+  for (int tasks = 1; tasks <= batch_max; ++tasks) {
+    const ProfilePoint point = point_at(profile, tasks);
+    const std::optional<EnergyFigure> energy = at_board_input(point.energy, to_board_input);
+    if (!energy.has_value()) {
+      return std::nullopt;
+    }
+    const std::int64_t time_us = std::max<std::int64_t>(point.latency_mean.count, 1);
+    most = std::max(most, Milliwatts{(energy->high.count * 1000 + time_us - 1) / time_us});
+  }
+  return most;
 }
 
 }  // namespace
@@ -57,6 +73,7 @@ LaneCosts costs_of(const DeviceFacts& facts, const Processor& processor) {
       entry.by_tasks.push_back(std::move(cost));
     }
     add_least(entry);
+    entry.power = power_of(profile, batch_max, facts.to_board_input);
     costs.push_back(std::move(entry));
   }
   return costs;

@@ -38,6 +38,9 @@ struct ProfileCosts {
   std::uint32_t variant = 0;        // position in DeviceFacts::variants
   std::vector<BatchCost> by_tasks;  // [0] is one task; at least one entry; never decreasing in time
   std::vector<LeastShare> least;    // likewise
+  // What it takes above idle while it runs, at the board's input: the most of any batch size, by
+  // the upper end of its interval. Nothing where some size's energy is unknown.
+  std::optional<Milliwatts> power;
 
   int batch_max() const { return static_cast<int>(by_tasks.size()); }
   const BatchCost& of(int tasks) const { return by_tasks[static_cast<std::size_t>(tasks - 1)]; }

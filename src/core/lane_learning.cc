@@ -12,6 +12,9 @@ constexpr std::int64_t kSurprise = 250;     // permille off
 constexpr std::int64_t kScatterMax = 1000;  // permille that one result can say of the scatter
 constexpr std::int64_t kSurprisesMax = 3;   // in a row, then results count for more
 constexpr std::int64_t kBatchesRemembered = 16;
+// Nobody has measured how much slower boards are when they throttle: a guess, for the few results
+// until it is known.
+constexpr std::int64_t kThrottledPermille = 1250;
 
 // A step back to the profile.
 std::int64_t faded(std::int64_t permille, std::int64_t target) {
@@ -53,6 +56,11 @@ void LaneLearned::add_time(std::size_t profile, Micros predicted, Micros measure
   }
   learned.samples += 1;
   learned.confirmed = now;
+}
+
+void LaneLearned::expect_slower() {
+  factor_permille = bounded(factor_permille * kThrottledPermille / 1000);
+  surprises = kSurprisesMax - 1;  // the next one that is slow too is the third in a row
 }
 
 void LaneLearned::add_batch(std::size_t profile, std::int64_t joined, std::int64_t came) {

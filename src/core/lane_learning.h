@@ -17,8 +17,9 @@ struct ProfileLearned {
   std::int64_t joined_permille = 1000;
   std::int64_t came_permille = 1000;
   std::int64_t samples = 0;
-  bool loaded = false;  // there, or being loaded
-  Time confirmed;       // by the last result
+  bool loaded = false;   // there, or being loaded
+  bool stopped = false;  // the device says that it cannot run it there now
+  Time confirmed;        // by the last result
 
   // How many of the tasks that come join an open batch of it.
   std::int64_t fill_permille() const { return joined_permille * 1000 / came_permille; }
@@ -47,6 +48,9 @@ struct LaneLearned {
   // surprises in a row half of it, so that a device which throttles is believed within a few
   // results while one odd result moves little.
   void add_time(std::size_t profile, Micros predicted, Micros measured, Time now);
+  // Heat, current or a weak supply hold its clocks down from now on: it is expected to be slower by
+  // a quarter until results say by how much; one that is much slower still counts for half.
+  void expect_slower();
   // A batch went out that so many had joined, of so many that came while it could be joined.
   void add_batch(std::size_t profile, std::int64_t joined, std::int64_t came);
   // What no result has confirmed for so long goes a step back to the profile: each variant's own,

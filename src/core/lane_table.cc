@@ -6,6 +6,14 @@
 namespace juggler {
 namespace {
 
+Milliwatts power_of(const DeviceState& device) {
+  Milliwatts power = device.power_at_rest();
+  for (const Lane& lane : device.lanes) {
+    power += lane.power();
+  }
+  return power;
+}
+
 LaneState state_of(const DeviceState& device, std::size_t device_position,
                    std::size_t lane_position) {
   const Lane& lane = device.lanes[lane_position];
@@ -21,6 +29,10 @@ LaneState state_of(const DeviceState& device, std::size_t device_position,
   if (const Bytes all = device.facts->memory; all > Bytes{0}) {
     state.memory_free = std::min(device.memory_free.value_or(all), all);
   }
+  state.battery_low = device.battery_low;
+  state.power = lane.power();
+  state.device_power = power_of(device);
+  state.device_power_rest = device.power_at_rest();
   state.link = device.link.believed();
   state.price = lane.price;
   state.flight = lane.flight();
@@ -31,6 +43,14 @@ LaneState state_of(const DeviceState& device, std::size_t device_position,
 }
 
 }  // namespace
+
+FleetPower power_of(std::span<const LaneState> lanes) {
+  FleetPower power;
+  for (const LaneState& state : lanes) {
+    power.add(state);
+  }
+  return power;
+}
 
 void LaneTable::follow(const Fleet& fleet) {
   const auto changed = fleet.changes().since(fleet_ == fleet.identity().mark() ? read_ : 0);
@@ -52,6 +72,17 @@ void LaneTable::follow(const Fleet& fleet) {
   read_ = fleet.changes().end();
 }
 
+std::vector<LaneState> LaneTable::states_of(const Fleet& fleet) {
+  std::vector<LaneState> states;
+  for (std::size_t d = 0; d < fleet.devices().size(); ++d) {
+    const DeviceState& device = fleet.devices()[d];
+    for (std::size_t l = 0; l < device.lanes.size(); ++l) {
+      states.push_back(state_of(device, d, l));
+    }
+  }
+  return states;
+}
+
 void LaneTable::load(const Fleet& fleet) {
   if (layout_since_ < last_kept_) {
     kept_size_ += lanes_.size();
@@ -59,14 +90,13 @@ void LaneTable::load(const Fleet& fleet) {
   }
   fleet_ = fleet.identity().mark();
   first_lane_.clear();
-  lanes_.clear();
-  for (std::size_t d = 0; d < fleet.devices().size(); ++d) {
-    const DeviceState& device = fleet.devices()[d];
-    first_lane_.push_back(static_cast<std::uint32_t>(lanes_.size()));
-    for (std::size_t l = 0; l < device.lanes.size(); ++l) {
-      lanes_.push_back(state_of(device, d, l));
-    }
+  std::uint32_t first = 0;
+  for (const DeviceState& device : fleet.devices()) {
+    first_lane_.push_back(first);
+    first += static_cast<std::uint32_t>(device.lanes.size());
   }
+  lanes_ = states_of(fleet);
+  power_ = power_of(lanes_);
   since_.assign(lanes_.size(), last_kept_);
   layout_since_ = last_kept_;
   changes_.add_all();
@@ -74,6 +104,8 @@ void LaneTable::load(const Fleet& fleet) {
 }
 
 void LaneTable::replace(std::size_t position, LaneState state) {
+  power_.take(lanes_[position]);
+  power_.add(state);
   if (since_[position] < last_kept_) {
     kept_size_ += 1;
     past_.push_back({last_kept_, layout_, position, std::move(lanes_[position])});

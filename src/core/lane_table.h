@@ -28,6 +28,10 @@ struct LaneState {
   std::shared_ptr<const Line> line;
   Liveness liveness = Liveness::Live;
   std::optional<Bytes> memory_free;
+  bool battery_low = false;
+  Milliwatts power;              // Lane::power()
+  Milliwatts device_power;       // of the whole board: at rest, and all its processors
+  Milliwatts device_power_rest;  // at rest
   Link link;
   ShadowPrice price;
   Lane::Flight flight;
@@ -40,13 +44,39 @@ struct LaneState {
   }
 };
 
+// What a fleet takes, as far as it is known, at the boards' inputs.
+struct FleetPower {
+  Milliwatts now;   // with all that is in flight and in line
+  Milliwatts rest;  // with nothing
+
+  void add(const LaneState& state) {
+    if (state.lane == 0) {
+      now += state.device_power;
+      rest += state.device_power_rest;
+    }
+  }
+  void take(const LaneState& state) {
+    if (state.lane == 0) {
+      now -= state.device_power;
+      rest -= state.device_power_rest;
+    }
+  }
+  friend bool operator==(const FleetPower&, const FleetPower&) = default;
+};
+FleetPower power_of(std::span<const LaneState> lanes);
+
 class LaneTable {
  public:
   // Takes over what has changed in the fleet.
   void follow(const Fleet& fleet);
 
+  // Of a fleet, whatever was kept.
+  static std::vector<LaneState> states_of(const Fleet& fleet);
+
   // By device and processor, in the order of ids.
   std::span<const LaneState> lanes() const { return lanes_; }
+  // Their sum, kept up with them.
+  const FleetPower& power() const { return power_; }
   // Of positions among `lanes`.
   const ChangeLog& changes() const { return changes_; }
   // How often all were replaced: until then a lane keeps its facts and its costs.
@@ -84,6 +114,7 @@ class LaneTable {
   // The last number under which anything was kept when each state came, and when all did.
   std::vector<std::uint64_t> since_;
   std::uint64_t layout_since_ = 0;
+  FleetPower power_;
   ChangeLog changes_;
   std::uint64_t layout_ = 0;
 

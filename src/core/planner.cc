@@ -1,6 +1,7 @@
 #include "core/planner.h"
 
 #include "core/check.h"
+#include "core/power.h"
 
 namespace juggler {
 
@@ -13,6 +14,7 @@ Decision Planner::plan(const Fleet& fleet, const TaskView& task, Time now, Rng& 
   lanes_.follow(fleet);
   outlook_.arrival_gap_us = fleet.arrivals.gap_us(now.us);
   outlook_.over_lower_priorities = false;
+  outlook_.power = lanes_.power();
   const Question question{outlook_, task, objective_, now};
   const auto judge_all_and_ask = [&] {
     judge_.judge(question, Judge::Detail::Enough, candidates_);
@@ -30,6 +32,10 @@ Decision Planner::plan(const Fleet& fleet, const TaskView& task, Time now, Rng& 
     decision = judge_all_and_ask();
   }
   return decision;
+}
+
+bool Planner::power_for_both(const Candidate& a, const Candidate& b) const {
+  return juggler::power_for_both(outlook_, a, b);
 }
 
 }  // namespace juggler

@@ -18,6 +18,9 @@ class Planner {
  public:
   explicit Planner(std::unique_ptr<Policy> policy);
 
+  // What all boards together may take, at their inputs (core/power.h); nothing: no limit.
+  void limit_power(std::optional<Milliwatts> power_max) { outlook_.power_max = power_max; }
+
   Decision plan(const Fleet& fleet, const TaskView& task, Time now, Rng& rng);
 
   std::string_view name() const { return policy_->name(); }
@@ -29,6 +32,14 @@ class Planner {
   std::span<const Candidate> candidates() const { return candidates_; }
   bool over_lower_priorities() const { return outlook_.over_lower_priorities; }
   std::int64_t arrival_gap_us() const { return outlook_.arrival_gap_us; }
+  // What the fleet may take by now, as decisions see it.
+  FleetPower power(const Fleet& fleet) {
+    lanes_.follow(fleet);
+    return lanes_.power();
+  }
+  std::optional<Milliwatts> power_max() const { return outlook_.power_max; }
+  // Whether the watt limits leave room for two of those candidates.
+  bool power_for_both(const Candidate& a, const Candidate& b) const;
   // What decisions saw, to be kept by whoever explains them.
   LaneTable& lanes() { return lanes_; }
   const LaneTable& lanes() const { return lanes_; }

@@ -92,6 +92,9 @@ struct Dispatch {
   Micros budget;  // left until the deadline when it was sent; device clocks are not trusted
   int priority = 0;
   int top_k = 5;
+  // Processors of the device on which it may run instead, in this order, where the engine of its
+  // own has no memory for it or has crashed.
+  std::vector<std::string> fall_back{};
   PayloadRef payload;
 
   friend bool operator==(const Dispatch&, const Dispatch&) = default;
@@ -120,7 +123,8 @@ struct AttemptResult {
   std::string processor;
   std::string variant;
   AttemptStatus status = AttemptStatus::Error;
-  std::string reason;  // for all but Ok
+  std::string reason;     // for all but Ok
+  std::string fell_back;  // on which processors it failed before, and why; empty: on none
   std::vector<Label> labels;
   bool synthetic_labels = false;  // from synthetic weights: meaningless
   Micros queued;                  // on the device, beside computing: waiting and loading

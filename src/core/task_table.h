@@ -33,13 +33,14 @@ struct ControllerTimer {
     Lane,
     Straggler,
     Silence,
-    Probed
+    Probed,
+    PowerHeld
   };
   Kind kind = Kind::Liveness;
   TaskNumber task = 0;
   AttemptId attempt{};      // for Attempt
-  std::string device{};     // for Lane and Straggler
-  std::string processor{};  // for Lane and Straggler
+  std::string device{};     // for Lane, Straggler and PowerHeld
+  std::string processor{};  // for Lane, Straggler and PowerHeld
   std::int64_t batch = 0;   // for Straggler
   TaskKey key{};            // for OrphanResult
 };

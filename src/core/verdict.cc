@@ -14,7 +14,7 @@ struct VerdictText {
   std::string_view text;
 };
 
-constexpr std::array<VerdictText, 18> kVerdicts{{
+constexpr std::array<VerdictText, 23> kVerdicts{{
     {Verdict::Meets, true, "meets", "meets every requirement now"},
     {Verdict::WindowFull, true, "window-full",
      "its window is full; it would be in time after that"},
@@ -30,7 +30,14 @@ constexpr std::array<VerdictText, 18> kVerdicts{{
      "its energy is unknown and the task limits energy"},
     {Verdict::TooSlow, false, "too-slow",
      "too little time is left until the deadline, even when idle"},
+    {Verdict::OverPower, false, "over-power",
+     "would break the watt limit even if nothing else ran"},
+    {Verdict::PowerUnknown, false, "power-unknown",
+     "its power is unknown and there is a watt limit"},
     {Verdict::MemoryShort, true, "memory-short", "does not fit into the memory that is free"},
+    {Verdict::PowerShort, true, "power-short", "what runs leaves too little of the watt limit"},
+    {Verdict::LaneStopped, true, "lane-stopped",
+     "it failed on this processor: it is tried again there after a pause"},
     {Verdict::AlreadyTried, false, "already-tried", "an attempt has failed on this device"},
     {Verdict::DeviceSuspect, true, "device-suspect", "nothing reaches the device, or it is silent"},
     {Verdict::DeviceLost, true, "device-lost", "the device is lost"},
@@ -38,6 +45,8 @@ constexpr std::array<VerdictText, 18> kVerdicts{{
     {Verdict::DeviceDraining, false, "device-draining", "the device is leaving"},
     {Verdict::DeviceAside, true, "device-aside",
      "the device has failed again and again: it is tried again after a pause"},
+    {Verdict::BatteryLow, true, "battery-low",
+     "the device runs on its battery, which is below what it keeps"},
 }};
 
 const VerdictText& text_of(Verdict verdict) {

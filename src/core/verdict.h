@@ -18,13 +18,18 @@ enum class Verdict {
   EnergyOver,      // never: the upper end of its energy interval is over the task's limit
   EnergyUnknown,   // never: the task has a limit and nobody knows this energy
   TooSlow,         // never: even an idle processor would miss the deadline
+  OverPower,       // never: it would break a watt limit even if nothing else ran
+  PowerUnknown,    // never: there is a watt limit and nobody knows what it takes
   MemoryShort,     // not now: it does not fit into what is free
+  PowerShort,      // not now: what runs leaves it too little of a watt limit
+  LaneStopped,     // not now: it failed on this processor, which pauses with it
   AlreadyTried,    // never: an attempt of this task has failed on this device
   DeviceSuspect,   // not now
   DeviceLost,      // not now
   DeviceGone,      // never, as far as we know
   DeviceDraining,  // never, as far as we know
   DeviceAside,     // not now
+  BatteryLow,      // not now: the device keeps what its battery has left
 };
 
 std::string_view to_string(Verdict verdict);  // stable, for programs: "below-accuracy"

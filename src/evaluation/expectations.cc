@@ -94,6 +94,10 @@ std::optional<double> measure(Measure what, const Scenario& scenario, const sim:
     case Measure::EnergyOverBound:
       return bound && applies(*bound, result) ? std::optional(ratio_to(*bound, result))
                                               : std::nullopt;
+    case Measure::PowerPeak:
+      return static_cast<double>(result.power_peak.count) / 1000.0;
+    case Measure::MemoryRefused:
+      return static_cast<double>(result.memory_refused);
     case Measure::Recovery:
       return recovery_ms(scenario, result);
   }

@@ -94,8 +94,9 @@ PowerScope read_power(TomlSection section, BoardProfile& profile) {
   const PowerScope scope = section.choice("scope", parse_power_scope, kScopeNames);
   read_idle(section, profile);
   profile.busy = read_busy(section, scope);
-  section.text_or("kind", "");
-  section.text_or("source", "");
+  for (const char* note : {"kind", "source", "meter"}) {
+    section.text_or(note, "");
+  }
   if (std::optional<TomlSection> conversion = section.maybe_section("to_board_input")) {
     read_conversion(*conversion, profile);
   }
@@ -150,6 +151,9 @@ Row read_row(TomlSection& section, std::optional<PowerScope> scope, MeasuredOn* 
        {"latency_us_min", "latency_us_p50", "latency_us_p90", "latency_us_p99", "threads"}) {
     section.maybe_integer(more, {1, kMicrosMax});
   }
+  section.maybe_integer("power_mw", {0, kMilliwattsMax});
+  section.maybe_integer("temperature_millicelsius", {-100'000, 200'000});
+  section.maybe_flag("throttled");
   row.evidence = section.choice("kind", parse_evidence, kEvidenceNames);
   row.source = section.text("source");
   section.text_or("rule", "");
@@ -249,6 +253,7 @@ Result<BoardProfile> read_profile(TomlDocument& document) {
   std::optional<PowerScope> scope;
   if (std::optional<TomlSection> power = root.maybe_section("power")) {
     scope = read_power(*power, profile);
+    profile.to_board_input.from = scope;
   }
   if (std::optional<TomlSection> measured = root.maybe_section("measured")) {
     profile.measured_on = read_measured_on(*measured);

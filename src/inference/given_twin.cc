@@ -113,6 +113,7 @@ Result<LocalDevice> open_given_twin(GivenTwin twin, const DeviceIdentity& identi
     return ok.error();
   }
   state_preloads(device.facts);
+  const auto memory = std::make_shared<TwinMemory>(twin.truth.memory);
   for (std::size_t p = 0; p < device.facts.processors.size(); ++p) {
     Processor& processor = twin.truth.processors[p];
     processor.loaded = device.facts.processors[p].loaded;
@@ -121,6 +122,7 @@ Result<LocalDevice> open_given_twin(GivenTwin twin, const DeviceIdentity& identi
     options.variants = device.facts.variants;
     options.seed = seed++;
     options.noise = twin.noise;
+    options.memory = memory;
     device.engines[processor.id] = make_twin_engine(std::move(options));
   }
   return device;

@@ -98,9 +98,14 @@ Result<LocalDevice> open_twin_device(const TwinDeviceOptions& options) {
   }
   state_preloads(device.facts);
   std::uint64_t seed = options.seed;
+  const auto memory = std::make_shared<TwinMemory>(device.facts.memory);
   for (const Processor& processor : device.facts.processors) {
-    device.engines[processor.id] =
-        make_twin_engine({processor, device.facts.variants, *catalogue, labels, seed++, nullptr});
+    device.engines[processor.id] = make_twin_engine({.processor = processor,
+                                                     .variants = device.facts.variants,
+                                                     .catalogue = *catalogue,
+                                                     .labels = labels,
+                                                     .seed = seed++,
+                                                     .memory = memory});
   }
   if (device.facts.variants.empty()) {
     return fail(ErrorCode::NotFound,

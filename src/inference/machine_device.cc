@@ -51,7 +51,8 @@ std::optional<BusyPower> busy_power(const BoardProfile& board, ProcessorKind kin
 
 // What a lane announces: the variants that are wanted, among those that were measured.
 Processor announced(const LaneSpec& lane, const PreparedLane& prepared,
-                    const Calibration& calibration, const std::optional<BusyPower>& busy) {
+                    const Calibration& calibration, const std::optional<BusyPower>& busy,
+                    const ScopeConversion& to_board_input) {
   Processor processor;
   processor.id = lane.processor;
   processor.kind = lane.kind;
@@ -66,7 +67,11 @@ Processor announced(const LaneSpec& lane, const PreparedLane& prepared,
       continue;
     }
     for (ProfilePoint& point : profile.points) {
-      if (busy.has_value()) {
+      // Measured by `juggler profile`, where it can be compared with other boards' figures.
+      if (!at_board_input(point.energy, to_board_input).has_value()) {
+        point.energy.reset();
+      }
+      if (!point.energy.has_value() && busy.has_value()) {
         point.energy = energy_over(*busy, point.latency_mean);
       }
       processor.batch_max = std::max(processor.batch_max, point.batch);
@@ -88,6 +93,7 @@ class Opener {
       device_.facts.to_board_input = board->to_board_input;
       board_ = *board;
     } else {
+      device_.facts.to_board_input.from = PowerScope::BoardInput;  // nothing else is converted
       device_.notes.push_back("no energy figures: " + board.error().message);
     }
   }
@@ -113,7 +119,8 @@ class Opener {
     if (!engine) {
       return engine.error();
     }
-    add(announced(lane, *prepared, calibrated->calibration, busy), std::move(*engine));
+    add(announced(lane, *prepared, calibrated->calibration, busy, device_.facts.to_board_input),
+        std::move(*engine));
     note(prepared->notes);
     note(calibrated->left);
     return {};

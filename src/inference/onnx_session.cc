@@ -78,6 +78,16 @@ void append(Ort::SessionOptions& session, const ProviderChoice& provider) {
   }
 }
 
+// The library has no code of its own for memory that it could not have: its allocators and
+// providers say so in words.
+ErrorCode code_of(std::string_view what) {
+  const auto says = [&](std::string_view words) { return what.find(words) != what.npos; };
+  const bool memory = says("out of memory") || says("OUT_OF_MEMORY") ||
+                      says("Failed to allocate memory") || says("bad_alloc") ||
+                      says("CUDA_ERROR_OUT_OF_MEMORY") || says("cudaErrorMemoryAllocation");
+  return memory ? ErrorCode::TooLarge : ErrorCode::Unavailable;
+}
+
 Ort::SessionOptions library_options(const SessionOptions& options) {
   Ort::SessionOptions chosen;
   // XNNPACK has threads of its own: two pools on the same cores would be in each other's way.
@@ -191,7 +201,7 @@ Result<std::span<const float>> OnnxSession::run(std::span<float> input, int batc
     }
     return std::span<const float>(scores.GetTensorData<float>(), count);
   } catch (const std::exception& error) {
-    return fail(ErrorCode::Unavailable, std::string("ONNX Runtime: ") + error.what());
+    return fail(code_of(error.what()), std::string("ONNX Runtime: ") + error.what());
   }
 }
 
@@ -230,8 +240,8 @@ Result<std::unique_ptr<Network>> open_onnx_session(const CatalogueVariant& varia
                             static_cast<int>(output->shape[1]),
                             {}});
   } catch (const std::exception& error) {
-    return fail(ErrorCode::Unavailable, variant.variant.id + ": ONNX Runtime cannot load " +
-                                            variant.file.string() + ": " + error.what());
+    return fail(code_of(error.what()), variant.variant.id + ": ONNX Runtime cannot load " +
+                                           variant.file.string() + ": " + error.what());
   }
 }
 

@@ -31,8 +31,10 @@ class PictureEngine final : public InferenceEngine {
         busy_(options.busy),
         idle_(std::move(options.idle)) {
     if (options.memory.has_value()) {
-      keeper_.emplace(std::move(*options.memory),
-                      [this](const std::string& variant) { loaded_.erase(variant); });
+      keeper_.emplace(std::move(*options.memory), [this](const std::string& variant) {
+        loaded_.erase(variant);
+        unloaded_.push_back(variant);
+      });
     }
   }
 
@@ -45,6 +47,7 @@ class PictureEngine final : public InferenceEngine {
   }
   BatchReport run(const std::string& variant, std::span<const EngineInput> inputs) override;
   Micros idle() override;
+  std::vector<std::string> take_unloaded() override { return std::exchange(unloaded_, {}); }
 
  private:
   struct Loaded {
@@ -56,7 +59,7 @@ class PictureEngine final : public InferenceEngine {
 
   Result<void> fill(Loaded& loaded, const EngineInput& input, std::span<float> tensor);
   void answer(Loaded& loaded, std::span<const EngineInput> inputs,
-              const std::vector<std::size_t>& good, std::vector<EngineOutput>& outputs);
+              const std::vector<std::size_t>& good, BatchReport& report);
 
   Catalogue catalogue_;
   NetworkLoader load_network_;
@@ -64,8 +67,9 @@ class PictureEngine final : public InferenceEngine {
   std::function<Micros()> idle_;
   std::optional<MemoryKeeper> keeper_;
   std::map<std::string, Loaded> loaded_;
-  Picture picture_;            // reused from picture to picture
-  std::vector<float> tensor_;  // the batch
+  std::vector<std::string> unloaded_;  // by the keeper, and not told yet
+  Picture picture_;                    // reused from picture to picture
+  std::vector<float> tensor_;          // the batch
 };
 
 Result<void> PictureEngine::load(const std::string& variant) {
@@ -145,8 +149,7 @@ Result<void> PictureEngine::fill(Loaded& loaded, const EngineInput& input,
 
 // Runs the good inputs, which lie in the tensor in this order, and writes their outputs.
 void PictureEngine::answer(Loaded& loaded, std::span<const EngineInput> inputs,
-                           const std::vector<std::size_t>& good,
-                           std::vector<EngineOutput>& outputs) {
+                           const std::vector<std::size_t>& good, BatchReport& report) {
   const std::size_t floats = loaded.entry->input.floats();
   const auto classes = static_cast<std::size_t>(loaded.network->classes());
   const auto limit = static_cast<std::size_t>(loaded.network->batch_max());
@@ -155,9 +158,12 @@ void PictureEngine::answer(Loaded& loaded, std::span<const EngineInput> inputs,
     const std::span<float> tensor(tensor_.data() + done * floats, step * floats);
     const Result<std::span<const float>> scores =
         loaded.network->run(tensor, static_cast<int>(step));
+    if (!scores) {
+      report.failure = failure_of(scores.error());
+    }
     for (std::size_t i = 0; i < step; ++i) {
       const EngineInput& input = inputs[good[done + i]];
-      EngineOutput& output = outputs[good[done + i]];
+      EngineOutput& output = report.outputs[good[done + i]];
       if (!scores) {
         output.reason = loaded.entry->variant.id + ": " + scores.error().message;
         continue;
@@ -198,7 +204,7 @@ BatchReport PictureEngine::run(const std::string& variant, std::span<const Engin
     }
   }
   if (!good.empty()) {
-    answer(loaded, inputs, good, report.outputs);
+    answer(loaded, inputs, good, report);
   }
   if (tensor_.size() > kTensorFloatsKept) {
     tensor_ = {};

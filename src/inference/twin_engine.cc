@@ -43,19 +43,29 @@ class TwinEngine final : public InferenceEngine {
     if (!options_.sleep_until) {
       options_.sleep_until = sleep_precisely;
     }
+    if (options_.memory == nullptr) {
+      options_.memory = std::make_shared<TwinMemory>(Bytes{0});
+    }
     for (const Profile& profile : options_.processor.profiles) {
       const std::vector<std::string>& loaded = options_.processor.loaded;
       if (std::find(loaded.begin(), loaded.end(), profile.variant) != loaded.end()) {
-        loaded_[profile.variant] = &profile;
+        static_cast<void>(take_memory(profile));
       }
     }
+    unloaded_.clear();
   }
 
   Result<void> load(const std::string& variant) override;
-  void unload(const std::string& variant) override { loaded_.erase(variant); }
+  void unload(const std::string& variant) override {
+    loaded_.erase(variant);
+    const MutexLock lock(options_.memory->mutex);
+    options_.memory->loaded.unload(options_.processor.id, variant);
+  }
+  std::vector<std::string> take_unloaded() override { return std::exchange(unloaded_, {}); }
   BatchReport run(const std::string& variant, std::span<const EngineInput> inputs) override;
 
  private:
+  bool take_memory(const Profile& profile);
   EngineOutput answer(const std::string& variant, const EngineInput& input) const;
   const std::vector<Label>* labels_of(const std::string& payload_sha256,
                                       const std::string& variant) const;
@@ -63,10 +73,31 @@ class TwinEngine final : public InferenceEngine {
   TwinEngineOptions options_;
   Rng rng_;
   std::map<std::string, const Profile*> loaded_;
+  std::vector<std::string> unloaded_;  // for want of memory, and not told yet
 };
+
+// Whether there is memory for a variant, once what its processor uses least has gone.
+bool TwinEngine::take_memory(const Profile& profile) {
+  std::vector<std::string> gone;
+  {
+    const MutexLock lock(options_.memory->mutex);
+    if (!options_.memory->loaded.load(options_.processor.id, profile.variant, profile.memory,
+                                      gone)) {
+      return false;
+    }
+  }
+  for (const std::string& variant : gone) {
+    loaded_.erase(variant);
+  }
+  unloaded_.insert(unloaded_.end(), gone.begin(), gone.end());
+  loaded_[profile.variant] = &profile;
+  return true;
+}
 
 Result<void> TwinEngine::load(const std::string& variant) {
   if (loaded_.contains(variant)) {
+    const MutexLock lock(options_.memory->mutex);
+    options_.memory->loaded.used(options_.processor.id, variant);
     return {};
   }
   const SteadyTime start = std::chrono::steady_clock::now();
@@ -77,8 +108,10 @@ Result<void> TwinEngine::load(const std::string& variant) {
     return fail(ErrorCode::NotFound, "twin's processor " + options_.processor.id +
                                          " has no profile of variant '" + variant + "'");
   }
+  if (!take_memory(*at)) {
+    return fail(ErrorCode::TooLarge, variant + " does not fit into the twin's memory: refused");
+  }
   options_.sleep_until(start + std::chrono::microseconds(at->load.count));
-  loaded_[variant] = &*at;
   return {};
 }
 

@@ -9,11 +9,21 @@
 #include <vector>
 
 #include "core/device.h"
+#include "core/loaded_variants.h"
 #include "files/catalogue.h"
 #include "inference/twin_labels.h"
 #include "runtime/engine.h"
+#include "runtime/mutex.h"
 
 namespace juggler {
+
+// The memory of the board that a twin stands for, which all its processors share.
+struct TwinMemory {
+  explicit TwinMemory(Bytes limit) : loaded(limit) {}
+
+  Mutex mutex;
+  LoadedVariants loaded GUARDED_BY(mutex);
+};
 
 struct TwinEngineOptions {
   Processor processor;  // with the profiles that it takes its times from, and what is loaded
@@ -23,7 +33,8 @@ struct TwinEngineOptions {
   std::uint64_t seed = 1;
   // Returns at this time; empty: an absolute clock_nanosleep. Tests replace it.
   std::function<void(std::chrono::steady_clock::time_point)> sleep_until;
-  double noise = 1.0;  // spread of single runs: 1 as p95 says, 0 none
+  double noise = 1.0;                    // spread of single runs: 1 as p95 says, 0 none
+  std::shared_ptr<TwinMemory> memory{};  // null: it has as much as it wants
 };
 
 // A batch takes the profile's time with seeded noise (core/profile_point.h). Loading takes the

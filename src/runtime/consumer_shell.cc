@@ -37,6 +37,11 @@ void ConsumerShell::turn(Micros wait_max) {
   for (BatchDone& done : done_) {
     step(BatchFinished{done.id, std::move(done.report)});
   }
+  unloaded_.clear();
+  executor_.collect_unloaded(unloaded_);
+  for (const VariantUnloaded& unloaded : unloaded_) {
+    step(unloaded);
+  }
   for (const TransportEvent& event : events_) {
     std::visit([this](const auto& e) { handle(e); }, event);
   }

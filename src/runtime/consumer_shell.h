@@ -67,6 +67,7 @@ class ConsumerShell {
   std::vector<TransportEvent> events_;
   std::vector<ConsumerAction> actions_;
   std::vector<BatchDone> done_;
+  std::vector<VariantUnloaded> unloaded_;
 };
 
 }  // namespace juggler

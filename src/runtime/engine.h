@@ -17,6 +17,12 @@
 
 namespace juggler {
 
+// What an engine's error says of it: TooLarge has no room, Unavailable has lost its provider or
+// worker, and what cannot be loaded now cannot be loaded by the next task either.
+inline EngineFailure failure_of(const Error& error) {
+  return error.code == ErrorCode::TooLarge ? EngineFailure::OutOfMemory : EngineFailure::Crashed;
+}
+
 // One task of a batch, with its bytes.
 struct EngineInput {
   PayloadRef payload;
@@ -43,6 +49,9 @@ class InferenceEngine {
   // at the latest; every batch counts as a call, so that one that is busy is not asked.
   static constexpr Micros kIdleNever = {std::numeric_limits<std::int64_t>::max()};
   virtual Micros idle() { return kIdleNever; }
+
+  // The variants that it has unloaded by itself since the last call, for want of memory.
+  virtual std::vector<std::string> take_unloaded() { return {}; }
 };
 
 // A batch to run on one processor. `id` comes back with its report.
@@ -68,6 +77,8 @@ class Executor {
   // Appends what has finished since the last call. Whoever made the executor told it how to wake
   // the owner.
   virtual void collect(std::vector<BatchDone>& done) = 0;
+  // Likewise the variants that engines have unloaded by themselves.
+  virtual void collect_unloaded(std::vector<VariantUnloaded>& /*unloaded*/) {}
 };
 
 }  // namespace juggler

@@ -23,6 +23,8 @@ json host_json(const HostSample& host) {
   put("under_voltage", host.under_voltage);
   put("received_bytes_per_s", host.received_bytes_per_s);
   put("sent_bytes_per_s", host.sent_bytes_per_s);
+  put("battery_permille", host.battery_permille);
+  put("battery_charges", host.battery_charges);
   if (host.power.has_value()) {
     entry["power_mw"] = host.power->value.count;
     entry["power_scope"] = to_string(host.power->scope);

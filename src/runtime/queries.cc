@@ -76,6 +76,12 @@ json devices(const Controller& controller, Time now) {
     if (device.facts->idle.has_value()) {
       entry["idle_mw"] = device.facts->idle->count;
     }
+    if (device.facts->power_max.has_value()) {
+      entry["power_mw_max"] = device.facts->power_max->count;
+    }
+    if (device.facts->battery_permille_min > 0) {
+      entry["battery_permille_min"] = device.facts->battery_permille_min;
+    }
     if (json host = host_json(device.host); !host.empty()) {
       entry["host"] = std::move(host);
     }
@@ -243,6 +249,9 @@ json explain(const Controller& controller, const std::string& task) {
                {"price_uj", candidate.price_uj},
                {"tasks_before", candidate.tasks_before},
                {"chosen", candidate.chosen}};
+    if (candidate.power.has_value()) {
+      entry["power_mw"] = candidate.power->count;
+    }
     if (candidate.energy.has_value()) {
       entry.update(energy_json(candidate.energy));
       entry["energy_uj_board_input"] = candidate.energy_decision->count;
@@ -259,38 +268,55 @@ json explain(const Controller& controller, const std::string& task) {
   if (why->requirements.deadline.has_value()) {
     requirements["deadline_us"] = why->requirements.deadline->count;
   }
-  return {{"task", why->task.id},
-          {"policy", why->policy},
-          {"decision", why->decision},
-          {"reason", why->reason},
-          {"requirements", std::move(requirements)},
-          {"age_us", why->age.count},
-          {"remaining_us", why->remaining.count},
-          {"candidates", std::move(candidates)}};
+  json answer{{"task", why->task.id},
+              {"policy", why->policy},
+              {"decision", why->decision},
+              {"reason", why->reason},
+              {"requirements", std::move(requirements)},
+              {"age_us", why->age.count},
+              {"remaining_us", why->remaining.count},
+              {"candidates", std::move(candidates)}};
+  if (why->power_max.has_value()) {
+    answer["power_mw_max"] = why->power_max->count;
+    answer["power_mw"] = why->power_now.count;
+  }
+  return answer;
 }
 
 json status(const Controller& controller, const ShellStats& shell, const std::string& version) {
   const ControllerStats& stats = controller.stats();
-  return {{"version", version},
-          {"epoch", controller.epoch()},
-          {"policy", controller.policy()},
-          {"devices", controller.fleet().devices().size()},
-          {"live", controller.tasks().size()},
-          {"waiting", controller.tasks().waiting_size()},
-          {"submitted", stats.submitted},
-          {"completed", stats.completed},
-          {"rejected", stats.rejected},
-          {"expired", stats.expired},
-          {"failed", stats.failed},
-          {"dispatched", stats.dispatched},
-          {"attempts_failed", stats.attempts_failed},
-          {"results_late", stats.results_late},
-          {"hedged", stats.hedged},
-          {"loaded_ahead", stats.loaded_ahead},
-          {"found_absent", stats.found_absent},
-          {"false_alarms", stats.false_alarms},
-          {"put_aside", stats.put_aside},
-          {"malformed", shell.malformed}};
+  const FleetPower power = controller.power();
+  json answer{{"version", version},
+              {"epoch", controller.epoch()},
+              {"policy", controller.policy()},
+              {"devices", controller.fleet().devices().size()},
+              {"live", controller.tasks().size()},
+              {"waiting", controller.tasks().waiting_size()},
+              {"submitted", stats.submitted},
+              {"completed", stats.completed},
+              {"rejected", stats.rejected},
+              {"expired", stats.expired},
+              {"failed", stats.failed},
+              {"dispatched", stats.dispatched},
+              {"attempts_failed", stats.attempts_failed},
+              {"results_late", stats.results_late},
+              {"hedged", stats.hedged},
+              {"loaded_ahead", stats.loaded_ahead},
+              {"found_absent", stats.found_absent},
+              {"false_alarms", stats.false_alarms},
+              {"put_aside", stats.put_aside},
+              {"malformed", shell.malformed},
+              {"power_mw", power.now.count},
+              {"power_mw_at_rest", power.rest.count}};
+  if (controller.config().power_max.has_value()) {
+    answer["power_mw_max"] = controller.config().power_max->count;
+  }
+  const std::vector<DeviceState>& devices = controller.fleet().devices();
+  answer["power_unknown_devices"] =
+      std::count_if(devices.begin(), devices.end(), [](const DeviceState& device) {
+        return device.liveness != Liveness::Gone && !device.facts->idle.has_value();
+      });
+  return answer;
 }
 
 json answer(const Controller& controller, const ShellStats& shell, const std::string& version,

@@ -10,8 +10,9 @@ namespace juggler {
 namespace {
 
 // A batch that could not be run: every task of it fails here and may succeed elsewhere.
-BatchReport failed_report(const BatchJob& job, const std::string& reason) {
+BatchReport failed_report(const BatchJob& job, const std::string& reason, EngineFailure failure) {
   BatchReport report;
+  report.failure = failure;
   report.outputs.resize(job.inputs.size());
   for (EngineOutput& output : report.outputs) {
     output.status = AttemptStatus::Error;
@@ -25,11 +26,11 @@ BatchReport failed_report(const BatchJob& job, const std::string& reason) {
 BatchReport report_of(InferenceEngine& engine, const BatchJob& job) {
   try {
     if (const Result<void> loaded = engine.load(job.variant); !loaded) {
-      return failed_report(job, loaded.error().message);
+      return failed_report(job, loaded.error().message, failure_of(loaded.error()));
     }
     return engine.run(job.variant, job.inputs);
   } catch (const std::bad_alloc&) {
-    return failed_report(job, job.variant + ": not enough memory");
+    return failed_report(job, job.variant + ": not enough memory", EngineFailure::OutOfMemory);
   }
 }
 
@@ -40,6 +41,7 @@ ThreadExecutor::ThreadExecutor(std::map<std::string, std::unique_ptr<InferenceEn
     : finished_(std::move(finished)) {
   for (auto& entry : engines) {
     auto lane = std::make_unique<Lane>();
+    lane->processor = entry.first;
     lane->engine = std::move(entry.second);
     Lane& reference = *lane;
     lanes_.emplace(entry.first, std::move(lane));
@@ -80,6 +82,26 @@ void ThreadExecutor::collect(std::vector<BatchDone>& done) {
   done_.clear();
 }
 
+void ThreadExecutor::collect_unloaded(std::vector<VariantUnloaded>& unloaded) {
+  const MutexLock lock(done_mutex_);
+  unloaded.insert(unloaded.end(), unloaded_.begin(), unloaded_.end());
+  unloaded_.clear();
+}
+
+void ThreadExecutor::tell_unloaded(Lane& lane) {
+  const std::vector<std::string> variants = lane.engine->take_unloaded();
+  if (variants.empty()) {
+    return;
+  }
+  {
+    const MutexLock lock(done_mutex_);
+    for (const std::string& variant : variants) {
+      unloaded_.push_back({lane.processor, variant});
+    }
+  }
+  finished_();
+}
+
 // A std::unique_lock, because a condition variable needs one; clang's analysis ends here.
 ThreadExecutor::Next ThreadExecutor::next(Lane& lane, Micros wait_max,
                                           BatchJob& job) JUGGLER_NO_THREAD_ANALYSIS {
@@ -108,6 +130,7 @@ void ThreadExecutor::run(Lane& lane) {
         return;
       case Next::Idle:
         idle = lane.engine->idle();
+        tell_unloaded(lane);
         continue;
       case Next::Job:
         break;
@@ -115,6 +138,7 @@ void ThreadExecutor::run(Lane& lane) {
     BatchDone done;
     done.id = job.id;
     done.report = report_of(*lane.engine, job);
+    tell_unloaded(lane);
     JUGGLER_CHECK(done.report.outputs.size() == job.inputs.size(), "one output per input");
     {
       const MutexLock lock(done_mutex_);

@@ -28,12 +28,14 @@ class ThreadExecutor final : public Executor {
   // requires  an engine for job.processor. thread: the owner's
   void start(BatchJob job) override;
   void collect(std::vector<BatchDone>& done) override;
+  void collect_unloaded(std::vector<VariantUnloaded>& unloaded) override;
 
   // No batch begins any more. thread: the owner's
   void stop();
 
  private:
   struct Lane {
+    std::string processor;
     std::unique_ptr<InferenceEngine> engine;
     Mutex mutex;
     // Not the _any kind with a stop token: that one costs four system calls a batch instead of two.
@@ -43,6 +45,7 @@ class ThreadExecutor final : public Executor {
     std::jthread thread;  // last: it uses the others
   };
   void run(Lane& lane);
+  void tell_unloaded(Lane& lane);
   enum class Next { Job, Idle, Stop };
   // Waits for a batch, or until the engine wants to look after its own.
   static Next next(Lane& lane, Micros wait_max, BatchJob& job);
@@ -50,6 +53,7 @@ class ThreadExecutor final : public Executor {
   std::function<void()> finished_;
   Mutex done_mutex_;
   std::vector<BatchDone> done_ GUARDED_BY(done_mutex_);
+  std::vector<VariantUnloaded> unloaded_ GUARDED_BY(done_mutex_);
   std::map<std::string, std::unique_ptr<Lane>> lanes_;  // last: their threads use the others
 };
 

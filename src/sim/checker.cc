@@ -140,6 +140,7 @@ void InvariantChecker::see(const ControllerEvent& event, const Controller& contr
     const AttemptResult& result = arrived->result;
     book_->results[arrived->delivery] = result.attempt;
     tasks_[result.attempt.task].results[result.attempt] = result;
+    book_->powered.erase(result.attempt);
     if (const auto open = book_->attempts.find(result.attempt); open != book_->attempts.end()) {
       book_->forget(open);
     }
@@ -201,6 +202,10 @@ void InvariantChecker::settle(const PublishSettled& event) {
   }
   const PublishBook publish = at->second;
   book_->publishes.erase(at);
+  const bool undelivered = event.end == PublishEnd::Returned || event.end == PublishEnd::Refused;
+  if (publish.attempt.has_value() && undelivered) {
+    book_->powered.erase(*publish.attempt);
+  }
   if (publish.of_refused) {
     return;  // a task may have come under its id since
   }
@@ -218,12 +223,14 @@ void InvariantChecker::settle(const PublishSettled& event) {
 void InvariantChecker::see(const ControllerAction& action, const ControllerEvent& event,
                            const Controller& controller) {
   if (const auto* dispatch = std::get_if<SendDispatch>(&action)) {
-    book_->publishes[dispatch->id] = {PublishBook::Kind::Dispatch, dispatch->dispatch.attempt.task};
+    book_->publishes[dispatch->id] = {PublishBook::Kind::Dispatch, dispatch->dispatch.attempt.task,
+                                      dispatch->dispatch.attempt};
     check_dispatch(dispatch->dispatch, controller);
   } else if (const auto* outcome = std::get_if<SendOutcome>(&action)) {
-    book_->publishes[outcome->id] = {PublishBook::Kind::Outcome, outcome->outcome->key,
-                                     !outcome->reply_to.empty(),
-                                     tasks_[outcome->outcome->key].refused};
+    book_->publishes[outcome->id] = {.kind = PublishBook::Kind::Outcome,
+                                     .key = outcome->outcome->key,
+                                     .addressed = !outcome->reply_to.empty(),
+                                     .of_refused = tasks_[outcome->outcome->key].refused};
     check_outcome(outcome->outcome);
     check_record(outcome->outcome);
   } else if (const auto* decided = std::get_if<SendDecided>(&action)) {

@@ -57,12 +57,20 @@ class InvariantChecker {
     enum class Kind { Dispatch, Outcome, Decided, Dead };
     Kind kind = Kind::Dispatch;
     TaskKey key;
-    bool addressed = false;   // an outcome with a reply_to
-    bool of_refused = false;  // of what was no task when it was sent
+    std::optional<AttemptId> attempt{};  // of a dispatch
+    bool addressed = false;              // an outcome with a reply_to
+    bool of_refused = false;             // of what was no task when it was sent
   };
   struct OpenAttempt {
     Micros patience;
     Time give_up;
+  };
+  // What was sent to a device and may still run there.
+  struct PoweredAttempt {
+    std::string device;
+    std::string processor;
+    std::string variant;
+    Time until;
   };
   // What concerns one controller: its view of devices, and what its connection numbers.
   struct ControllerBook {
@@ -72,6 +80,7 @@ class InvariantChecker {
     std::map<DeliveryId, AttemptId> results;
     std::map<AttemptId, OpenAttempt> attempts;
     std::set<std::pair<Time, AttemptId>> give_up;  // the same by time
+    std::map<AttemptId, PoweredAttempt> powered;   // where there is a watt limit
 
     Time last_step;
     bool broker_there = false;  // it leads, and the broker takes messages
@@ -88,6 +97,8 @@ class InvariantChecker {
   void check_dispatch(const Dispatch& dispatch, const Controller& controller);
   void check_prediction(const Dispatch& dispatch, const Controller& controller);
   void check_requirements(const Dispatch& dispatch, const Controller& controller);
+  void check_power(const Dispatch& dispatch, const Controller& controller);
+  std::optional<Milliwatts> power_of(const DeviceBook& device);
   void check_outcome(const Outcome& outcome);
   void check_record(const Outcome& outcome);
   void check_ack(DeliveryId delivery);

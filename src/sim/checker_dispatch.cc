@@ -97,6 +97,71 @@ void InvariantChecker::check_dispatch(const Dispatch& dispatch, const Controller
   }
   check_requirements(dispatch, controller);
   check_prediction(dispatch, controller);
+  check_power(dispatch, controller);
+}
+
+// What a device takes at rest and for all that was sent to it, by the upper ends of its profiles'
+// intervals and at its input; nothing where somebody's power is not known. A processor runs one
+// batch after the other.
+std::optional<Milliwatts> InvariantChecker::power_of(const DeviceBook& device) {
+  const auto at_input = [&](std::int64_t count) {
+    return count * device.facts.to_board_input.factor_permille / 1000;
+  };
+  Milliwatts power{at_input(device.facts.idle.value_or(Milliwatts{0}).count)};
+  std::map<std::string, Milliwatts> busiest;  // by processor
+  for (const auto& [id, attempt] : book_->powered) {
+    for (const Processor& processor : device.facts.processors) {
+      for (const Profile& profile : processor.profiles) {
+        if (attempt.device != device.facts.id || attempt.processor != processor.id ||
+            attempt.variant != profile.variant) {
+          continue;
+        }
+        const ProfilePoint point = point_at(profile, 1);
+        const auto energy = at_board_input(point.energy, device.facts.to_board_input);
+        if (!energy.has_value() || !device.facts.idle.has_value()) {
+          return std::nullopt;
+        }
+        Milliwatts& most = busiest[processor.id];
+        most = std::max(most, Milliwatts{energy->high.count * 1000 / point.latency_mean.count});
+      }
+    }
+  }
+  for (const auto& [processor, most] : busiest) {
+    power += most;
+  }
+  return power;
+}
+
+// Watt limits, of the fleet and of the device. What was sent counts until its result, until the
+// broker gives it back, or until its deadline: no device begins it later.
+void InvariantChecker::check_power(const Dispatch& dispatch, const Controller& controller) {
+  const DeviceBook& here = book_->devices[dispatch.device];
+  const std::optional<Milliwatts> of_fleet = controller.config().power_max;
+  if (!of_fleet.has_value() && !here.facts.power_max.has_value()) {
+    return;
+  }
+  std::erase_if(book_->powered, [&](const auto& one) { return one.second.until < now_; });
+  book_->powered[dispatch.attempt] = {dispatch.device, dispatch.processor, dispatch.variant,
+                                      now_ + dispatch.budget};
+  const std::optional<Milliwatts> of_device = power_of(here);
+  if (!of_device.has_value()) {
+    complain("a dispatch to " + dispatch.device + ", whose power nobody knows, under a watt limit");
+  } else if (here.facts.power_max.has_value() && *of_device > *here.facts.power_max) {
+    complain(fmt::format("{} takes up to {} mW with a dispatch, over its limit of {} mW",
+                         dispatch.device, of_device->count, here.facts.power_max->count));
+  }
+  Milliwatts all;
+  for (const auto& [id, device] : book_->devices) {
+    const DeviceState* state = controller.fleet().find(id);
+    if (state != nullptr && now_ - device.last_heard < controller.config().gone_after) {
+      all += power_of(device).value_or(Milliwatts{0});
+    }
+  }
+  if (of_fleet.has_value() && all > *of_fleet) {
+    complain(
+        fmt::format("the fleet takes up to {} mW with a dispatch to {}, over its limit of {} mW",
+                    all.count, dispatch.device, of_fleet->count));
+  }
 }
 
 void InvariantChecker::check_requirements(const Dispatch& dispatch, const Controller& controller) {
@@ -131,11 +196,10 @@ void InvariantChecker::check_requirements(const Dispatch& dispatch, const Contro
     complain("a dispatch of " + record->submission.key.id + " below its accuracy floor");
   }
   // Its share of the batch, at the board's input, by the upper end of the interval.
-  const std::optional<EnergyFigure> energy = point_at(*profile, dispatch.batch_size).energy;
-  const std::int64_t to_input = facts.to_board_input.factor_permille;
+  const std::optional<EnergyFigure> energy =
+      at_board_input(point_at(*profile, dispatch.batch_size).energy, facts.to_board_input);
   if (wanted.max_energy.has_value() &&
-      (!energy.has_value() ||
-       energy->high * to_input / 1000 / dispatch.batch_size > *wanted.max_energy)) {
+      (!energy.has_value() || energy->high / dispatch.batch_size > *wanted.max_energy)) {
     complain("a dispatch of " + record->submission.key.id + " over its energy limit");
   }
   if (dispatch.budget <= Micros{0} || now_ + dispatch.budget > record->deadline) {

@@ -17,11 +17,13 @@ constexpr Micros kFailureTakes = milliseconds(1);
 }  // namespace
 
 SimExecutor::SimExecutor(Agenda& agenda, const DeviceFacts& truth, double noise, std::uint64_t seed,
-                         TransportOwner& owner)
+                         TransportOwner& owner, PowerTrack* power)
     : agenda_(agenda),
       truth_(truth),
       noise_(noise),
       owner_(owner),
+      power_(power),
+      loaded_(truth.memory),
       lanes_(truth.processors.size()),
       use_(truth.processors.size()) {
   for (std::size_t l = 0; l < lanes_.size(); ++l) {
@@ -50,6 +52,34 @@ void SimExecutor::fail_all(BatchReport& report, const BatchJob& job, const char*
   }
 }
 
+// How long loading takes; nothing where the variant is there.
+Result<Micros> SimExecutor::load(std::size_t index, const Profile& profile) {
+  const std::string& processor = truth_.processors[index].id;
+  if (loaded_.contains(processor, profile.variant)) {
+    loaded_.used(processor, profile.variant);
+    return Micros{0};
+  }
+  if (refuses_loads_) {
+    return juggler::fail(ErrorCode::TooLarge, "out of memory while loading");
+  }
+  std::vector<std::string> unloaded;
+  if (!loaded_.load(processor, profile.variant, profile.memory, unloaded)) {
+    use_[index].memory_refused += 1;
+    return juggler::fail(ErrorCode::TooLarge, "it does not fit into the memory: refused");
+  }
+  for (std::string& variant : unloaded) {
+    unloaded_.push_back({processor, std::move(variant)});
+  }
+  return slowed(profile.load);
+}
+
+void SimExecutor::set_power(Lane& lane, Milliwatts power) {
+  if (power_ != nullptr && power != lane.power) {
+    power_->change(agenda_.now(), power - lane.power);
+  }
+  lane.power = power;
+}
+
 // What the batch takes.
 Micros SimExecutor::run(std::size_t index, const BatchJob& job) {
   Lane& lane = lanes_[index];
@@ -58,15 +88,13 @@ Micros SimExecutor::run(std::size_t index, const BatchJob& job) {
   const auto profile = std::find_if(profiles.begin(), profiles.end(),
                                     [&](const Profile& p) { return p.variant == job.variant; });
   JUGGLER_CHECK(profile != profiles.end(), "the consumer only runs what it serves");
-  Micros takes;
-  if (!lane.loaded.contains(job.variant)) {
-    if (refuses_loads_) {
-      fail_all(lane.report, job, "out of memory while loading");
-      return kFailureTakes;
-    }
-    lane.loaded.insert(job.variant);
-    takes = slowed(profile->load);
+  const Result<Micros> loaded = load(index, *profile);
+  if (!loaded) {
+    fail_all(lane.report, job, loaded.error().message.c_str());
+    lane.report.failure = EngineFailure::OutOfMemory;
+    return kFailureTakes;
   }
+  const Micros takes = *loaded;
   if (failures_per_million_ > 0 &&
       lane.rng.below(1'000'000) < static_cast<std::uint64_t>(failures_per_million_)) {
     fail_all(lane.report, job, "the engine failed");
@@ -82,6 +110,11 @@ Micros SimExecutor::run(std::size_t index, const BatchJob& job) {
   compute = std::max(slowed(compute), Micros{1});
   lane.report.compute = compute;
   lane.report.energy = point.energy;
+  if (point.energy.has_value()) {
+    const std::int64_t uj =
+        point.energy->value.count * truth_.to_board_input.factor_permille / 1000;
+    set_power(lane, Milliwatts{uj * 1000 / std::max<std::int64_t>(point.latency_mean.count, 1)});
+  }
   const Variant* variant = truth_.find_variant(job.variant);
   for (std::size_t i = 0; i < job.inputs.size(); ++i) {
     EngineOutput output;
@@ -117,6 +150,7 @@ void SimExecutor::wake(std::uint64_t what) {
   Lane& lane = lanes_[index];
   done_.push_back({lane.jobs.front().id, std::move(lane.report)});
   lane.jobs.pop_front();
+  set_power(lane, Milliwatts{0});
   if (!lane.jobs.empty()) {
     begin(index);
   }
@@ -129,21 +163,37 @@ void SimExecutor::collect(std::vector<BatchDone>& done) {
   done_.clear();
 }
 
+void SimExecutor::collect_unloaded(std::vector<VariantUnloaded>& unloaded) {
+  unloaded.insert(unloaded.end(), unloaded_.begin(), unloaded_.end());
+  unloaded_.clear();
+}
+
 std::vector<std::string> SimExecutor::preload(std::size_t processor,
                                               std::vector<std::string> variants) {
   if (refuses_loads_) {
     variants.clear();
   }
-  lanes_[processor].loaded.insert(variants.begin(), variants.end());
+  const Processor& truth = truth_.processors[processor];
+  std::vector<std::string> pushed_out;
+  std::erase_if(variants, [&](const std::string& variant) {
+    const auto profile = std::find_if(truth.profiles.begin(), truth.profiles.end(),
+                                      [&](const Profile& p) { return p.variant == variant; });
+    return profile == truth.profiles.end() ||
+           !loaded_.load(truth.id, variant, profile->memory, pushed_out);
+  });
+  std::erase_if(variants,
+                [&](const std::string& variant) { return !loaded_.contains(truth.id, variant); });
   return variants;
 }
 
 void SimExecutor::forget() {
   life_ += 1;
   done_.clear();
+  unloaded_.clear();
+  loaded_.clear();
   for (Lane& lane : lanes_) {
     lane.jobs.clear();
-    lane.loaded.clear();
+    set_power(lane, Milliwatts{0});
   }
 }
 

@@ -5,14 +5,15 @@
 #include <cstdint>
 #include <deque>
 #include <map>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "core/device.h"
+#include "core/loaded_variants.h"
 #include "core/rng.h"
 #include "runtime/engine.h"
 #include "sim/agenda.h"
+#include "sim/power_track.h"
 #include "sim/transport.h"
 
 namespace juggler::sim {
@@ -21,19 +22,22 @@ namespace juggler::sim {
 struct ProcessorUse {
   std::uint64_t batches = 0;
   std::uint64_t tasks = 0;
-  Micros busy;         // computing and loading
-  Microjoules energy;  // above idle, at the board's input; where the profile knows it
+  Micros busy;                       // computing and loading
+  std::uint64_t memory_refused = 0;  // batches whose variant had no room
+  Microjoules energy;                // above idle, at the board's input; where the profile knows it
   std::vector<std::uint64_t> batch_sizes;  // batches by their size
 };
 
 class SimExecutor final : public Executor, public Sleeper {
  public:
-  // `noise`: 1 draws what mean and p95 say, 0 takes the mean. requires  `truth` outlives it
+  // `noise`: 1 draws what mean and p95 say, 0 takes the mean. `power` is told what runs, and may be
+  // null. requires  `truth` and `power` outlive it
   SimExecutor(Agenda& agenda, const DeviceFacts& truth, double noise, std::uint64_t seed,
-              TransportOwner& owner);
+              TransportOwner& owner, PowerTrack* power = nullptr);
 
   void start(BatchJob job) override;
   void collect(std::vector<BatchDone>& done) override;
+  void collect_unloaded(std::vector<VariantUnloaded>& unloaded) override;
   void wake(std::uint64_t what) override;
 
   // The process has ended: what runs is lost, nothing is loaded any more.
@@ -55,17 +59,22 @@ class SimExecutor final : public Executor, public Sleeper {
   struct Lane {
     std::deque<BatchJob> jobs;  // the first one runs
     BatchReport report;         // of the one that runs
-    std::set<std::string> loaded;
+    Milliwatts power;           // what that takes above idle, at the board's input
     Rng rng{0};
   };
   void begin(std::size_t lane);
   Micros run(std::size_t lane, const BatchJob& job);
+  Result<Micros> load(std::size_t lane, const Profile& profile);
+  void set_power(Lane& lane, Milliwatts power);
   void fail_all(BatchReport& report, const BatchJob& job, const char* reason);
 
   Agenda& agenda_;
   const DeviceFacts& truth_;
   double noise_;
   TransportOwner& owner_;
+  PowerTrack* power_;
+  LoadedVariants loaded_;
+  std::vector<VariantUnloaded> unloaded_;
   std::vector<Lane> lanes_;
   std::vector<ProcessorUse> use_;
   std::vector<BatchDone> done_;

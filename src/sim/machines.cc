@@ -53,7 +53,7 @@ DeviceMachine::DeviceMachine(Agenda& agenda, Broker& broker, DeviceMachineOption
       link_(agenda, options_.link, options_.seed),
       transport_(agenda, broker, link_, options_.seed),
       clock_(agenda),
-      executor_(agenda, options_.truth, options_.noise, options_.seed, *this) {}
+      executor_(agenda, options_.truth, options_.noise, options_.seed, *this, options_.power) {}
 
 void DeviceMachine::begin() {
   JUGGLER_CHECK(!runs(), "one consumer on a machine");

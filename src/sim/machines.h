@@ -95,6 +95,7 @@ struct DeviceMachineOptions {
   LinkProfile link;
   std::uint64_t seed = 1;
   ConsumerObserver* observer = nullptr;
+  PowerTrack* power = nullptr;
 };
 
 class DeviceMachine final : public TransportOwner, public Sleeper {

@@ -177,7 +177,7 @@ void Metrics::completed(TaskLine& line, const Outcome& outcome, Time now, bool c
   board.completed += 1;
   for (const AttemptRecord& attempt : outcome.attempts) {
     const auto at = device_index_.find(attempt.device);
-    if (at != device_index_.end() && attempt.end != "ok") {
+    if (at != device_index_.end() && !attempt.end.starts_with("ok")) {
       boards_[at->second].dropped += 1;
     }
   }

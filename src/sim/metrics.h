@@ -112,6 +112,9 @@ struct RunResult {
   Microjoules energy_total;      // the same of everything that ran, warm-up and failures included
   std::uint64_t energy_unknown = 0;        // completed tasks whose energy nobody knows
   std::optional<Microjoules> idle_energy;  // of all devices; where all are known
+  Milliwatts power_peak;  // of all boards at once, at their inputs, as far as it is known
+  Micros power_over;      // for how long that was over the fleet's limit
+  std::uint64_t memory_refused = 0;  // batches that a device had no memory for
   double accuracy_percent_mean = 0.0;
   std::uint64_t below_accuracy_floor = 0;  // must be 0
   double throughput_hz = 0.0;              // completed

@@ -107,6 +107,30 @@ DemandClass class_of(Rng& rng, int number) {
   return demand;
 }
 
+// In half of the worlds the fleet has a watt limit, in a quarter some device; from what lets hardly
+// anything run to what is never reached.
+void limit_power(std::uint64_t seed, Scenario& scenario) {
+  Rng rng(seed_of(seed, Stream::Load, 1));
+  Milliwatts rest;
+  for (ScenarioDevice& device : scenario.devices) {
+    const Milliwatts idle{between(rng, 500, 4'000)};
+    device.announced.idle = idle;
+    device.announced.to_board_input.factor_permille = between(rng, 900, 1'300);
+    rest += idle * device.announced.to_board_input.factor_permille / 1000;
+    if (one_in(rng, 4)) {
+      device.announced.power_max = idle * 2 + Milliwatts{between(rng, 1'000, 20'000)};
+    }
+    if (one_in(rng, 8)) {
+      device.announced.idle.reset();
+    }
+    device.truth = device.announced;
+  }
+  if (one_in(rng, 2)) {
+    const auto devices = static_cast<std::int64_t>(scenario.devices.size());
+    scenario.controller.power_max = rest + Milliwatts{between(rng, 500, 12'000 * devices)};
+  }
+}
+
 // All at random times of the load; several at once happen.
 ArrivalSource arrivals_in(Rng& rng, int tasks, Micros load, std::size_t classes) {
   auto times = std::make_shared<std::vector<std::pair<Time, std::size_t>>>();
@@ -148,6 +172,11 @@ RandomWorld random_world(std::uint64_t seed, const RandomWorldLimits& limits) {
   const auto tasks = static_cast<int>(between(rng, 0, limits.tasks_max));
   options.arrivals = arrivals_in(rng, tasks, scenario.duration, scenario.classes.size());
   scenario.random_faults = static_cast<int>(between(rng, 0, limits.faults_max));
+
+  // From a stream of its own: what was drawn before stays as it was.
+  if (limits.watt_limits) {
+    limit_power(seed, scenario);
+  }
 
   options.lead_in = one_in(rng, 2) ? Micros{0} : seconds(5);
   options.clients = static_cast<int>(between(rng, 1, 3));

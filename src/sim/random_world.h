@@ -20,7 +20,8 @@ struct RandomWorldLimits {
   int devices_max = 5;
   int tasks_max = 60;
   int faults_max = 12;
-  std::string policy;  // empty: drawn
+  std::string policy;       // empty: drawn
+  bool watt_limits = true;  // some worlds have one
 };
 
 RandomWorld random_world(std::uint64_t seed, const RandomWorldLimits& limits = {});

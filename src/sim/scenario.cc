@@ -40,7 +40,7 @@ constexpr std::array<Named<LinkDirection>, 3> kLinkDirections{{
     {LinkDirection::FromDevice, "from-device"},
 }};
 
-constexpr std::array<Named<Measure>, 13> kMeasures{{
+constexpr std::array<Named<Measure>, 15> kMeasures{{
     {Measure::Unanswered, "unanswered"},
     {Measure::OnTimeRatio, "on_time_ratio"},
     {Measure::MissRatio, "miss_ratio"},
@@ -53,6 +53,8 @@ constexpr std::array<Named<Measure>, 13> kMeasures{{
     {Measure::AccuracyMean, "accuracy_percent_mean"},
     {Measure::EnergyMean, "energy_mj_mean"},
     {Measure::EnergyOverBound, "energy_over_bound"},
+    {Measure::PowerPeak, "power_w_peak"},
+    {Measure::MemoryRefused, "memory_refused"},
     {Measure::Recovery, "recovery_ms"},
 }};
 

@@ -196,6 +196,8 @@ enum class Measure {
   AccuracyMean,     // percent top-1 of the variants that answered
   EnergyMean,       // mJ above idle at the boards' inputs, per completed task
   EnergyOverBound,  // a factor, against the bound that was asked for: fluid or hindsight
+  PowerPeak,        // W: the most that all boards took at once, at their inputs
+  MemoryRefused,    // batches that a device had no memory for
   Recovery,         // ms after the end of the last fault until the on-time ratio is back
 };
 

@@ -55,6 +55,8 @@ class Sources {
     device->network = *network;
     device->noise = draft.noise;
     device->slower = draft.slower;
+    device->announced.power_max = draft.power_max;
+    device->truth.power_max = draft.power_max;
     return device;
   }
 

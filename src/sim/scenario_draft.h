@@ -41,6 +41,7 @@ struct DeviceDraft {
   BoardChoice choice;
   double noise = 1.0;
   double slower = 1.0;
+  std::optional<Milliwatts> power_max;
   std::string where;
 };
 

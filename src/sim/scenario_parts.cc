@@ -170,6 +170,9 @@ ClassDraft read_class(TomlSection& section, const std::filesystem::path& folder)
   return draft;
 }
 
+// Of a watt limit.
+constexpr NumberRange kPowerRangeW{0.001, 1e6};
+
 DeviceDraft read_device(TomlSection& section) {
   DeviceDraft draft;
   draft.where = section.where("board");
@@ -186,6 +189,9 @@ DeviceDraft read_device(TomlSection& section) {
   draft.choice.processors = section.texts("processors", kChoicesMax);
   draft.noise = section.maybe_number("noise", {0.0, 10.0}).value_or(1.0);
   draft.slower = section.maybe_number("slower", {0.01, 100.0}).value_or(1.0);
+  if (const auto power = section.maybe_number("power_max_w", kPowerRangeW)) {
+    draft.power_max = Milliwatts{std::llround(*power * 1e3)};
+  }
   section.refuse_unknown();
   return draft;
 }
@@ -290,6 +296,9 @@ void read_controller(TomlSection section, ControllerConfig& config) {
     config.attempts_max = static_cast<int>(*attempts);
   }
   config.learns = section.maybe_flag("learns").value_or(config.learns);
+  if (const auto power = section.maybe_number("power_max_w", kPowerRangeW)) {
+    config.power_max = Milliwatts{std::llround(*power * 1e3)};
+  }
   section.refuse_unknown();
 }
 

@@ -75,6 +75,9 @@ struct EventText {
   std::string operator()(const BeatAsked& e) const {
     return fmt::format("heartbeats each {}", e.every.count);
   }
+  std::string operator()(const VariantUnloaded& e) const {
+    return fmt::format("{} unloaded from {}", e.variant, e.processor);
+  }
 };
 
 struct ActionText {

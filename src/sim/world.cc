@@ -222,6 +222,7 @@ class World::Arrivals final : public Sleeper {
 World::World(const Scenario& scenario, WorldOptions options)
     : scenario_(scenario),
       options_(std::move(options)),
+      power_(scenario.controller.power_max),
       broker_(agenda_, options_.broker, seed_of(options_.seed, Stream::Broker)),
       metrics_(metrics_classes(scenario), truths(scenario), origin(), scenario.warm_up) {
   build();
@@ -276,7 +277,12 @@ void World::build() {
                                  .config = {},
                                  .link = link_of(device.network),
                                  .seed = seed_of(options_.seed, Stream::Device, d),
-                                 .observer = watched ? device_eyes_.back().get() : nullptr};
+                                 .observer = watched ? device_eyes_.back().get() : nullptr,
+                                 .power = &power_};
+    if (const auto idle = device.truth.idle) {
+      power_.change(agenda_.now(),
+                    Milliwatts{idle->count * device.truth.to_board_input.factor_permille / 1000});
+    }
     devices_.push_back(std::make_unique<DeviceMachine>(agenda_, broker_, std::move(machine)));
   }
   std::vector<ClientClass> classes;

@@ -97,6 +97,7 @@ class World {
   const Scenario& scenario_;
   WorldOptions options_;
   Agenda agenda_;
+  PowerTrack power_;
   Broker broker_;
   Metrics metrics_;
   Digest digest_;

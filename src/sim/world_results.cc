@@ -46,10 +46,13 @@ void World::result_of_machines(RunResult& result) const {
       processor.utilisation = static_cast<double>(use.busy.count) /
                               static_cast<double>(std::max<std::int64_t>(result.ran.count, 1));
       result.energy_total += use.energy;
+      result.memory_refused += use.memory_refused;
       device.processors.push_back(std::move(processor));
     }
     result.devices.push_back(std::move(device));
   }
+  result.power_peak = power_.peak();
+  result.power_over = power_.over();
   if (all_known) {
     result.idle_energy = idle_sum;
   }

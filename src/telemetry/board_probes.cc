@@ -196,4 +196,37 @@ void ThrottleProbe::sample_counters(Readings& readings, std::optional<bool>& thr
   }
 }
 
+BatteryProbe::BatteryProbe(HostFiles& host) : host_(host) {
+  constexpr const char* kClass = "sys/class/power_supply";
+  for (const std::string& name : host.list(kClass)) {
+    const std::string folder = path_in(kClass, name);
+    if (host.text(path_in(folder, "type")).value.value_or("") == "Battery") {
+      folders_.push_back(folder);
+    }
+  }
+}
+
+void BatteryProbe::sample(Readings& readings) {
+  for (const std::string& folder : folders_) {
+    const std::string capacity_file = path_in(folder, "capacity");
+    const std::string status_file = path_in(folder, "status");
+    const Fact<std::string> capacity = host_.text(capacity_file);
+    const Fact<std::string> status = host_.text(status_file);
+    const auto percent = capacity.value.has_value() ? parse_integer(*capacity.value) : std::nullopt;
+    if (!percent.has_value() || *percent < 0 || *percent > 100) {
+      readings.add_absent("battery.charge_permille",
+                          capacity.value.has_value() ? Absence::Malformed : capacity.why,
+                          capacity_file);
+      continue;
+    }
+    readings.add("battery.charge_permille", *percent * 10, capacity_file);
+    if (status.value.has_value()) {
+      // "Not charging" is a full one, or one that is held where it is: the supply feeds the board.
+      readings.add("battery.charges", *status.value == "Discharging" ? 0 : 1, status_file);
+      return;
+    }
+    readings.add_absent("battery.charges", status.why, status_file);
+  }
+}
+
 }  // namespace juggler

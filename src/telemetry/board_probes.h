@@ -49,6 +49,19 @@ class ThermalProbe final : public Probe {
   std::vector<std::pair<std::string, std::string>> zones_;  // type, file
 };
 
+// battery.charge_permille; battery.charges: 1 while something else supplies the board. Of several
+// batteries the first that says both.
+class BatteryProbe final : public Probe {
+ public:
+  explicit BatteryProbe(HostFiles& host);
+  bool any() const { return !folders_.empty(); }
+  void sample(Readings& readings) override;
+
+ private:
+  HostFiles& host_;
+  std::vector<std::string> folders_;
+};
+
 // throttle.now: 1 while heat or current holds the clocks down; throttle.events_count since the
 // start of this program; throttle.under_voltage_now and .since_boot of a Raspberry Pi.
 class ThrottleProbe final : public Probe {

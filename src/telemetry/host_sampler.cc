@@ -36,6 +36,9 @@ HostProbes::HostProbes(HostFiles& host, HostFiles& own, const Discovery& found, 
   if (found.dla.value.has_value()) {
     probes_.push_back(std::make_unique<DlaProbe>(host, *found.dla.value));
   }
+  if (auto battery = std::make_unique<BatteryProbe>(host); battery->any()) {
+    probes_.push_back(std::move(battery));
+  }
   // Last: what comes before shall not wait for it.
   if (std::vector<PowerRail> rails = find_rails(host); !rails.empty()) {
     probes_.push_back(std::make_unique<RailProbe>(host, std::move(rails)));
@@ -61,6 +64,8 @@ HostSample summary_of(const Readings& readings) {
   summary.gpu_clock_hz = readings.value("gpu.clock_hz");
   summary.throttled = flag(readings.value("throttle.now"));
   summary.under_voltage = flag(readings.value("throttle.under_voltage_now"));
+  summary.battery_permille = readings.value("battery.charge_permille");
+  summary.battery_charges = flag(readings.value("battery.charges"));
   summary.received_bytes_per_s = readings.value("network.received_bytes_per_s");
   summary.sent_bytes_per_s = readings.value("network.sent_bytes_per_s");
   for (const Reading& reading : readings.list()) {

@@ -18,6 +18,8 @@ class MeteredEngine final : public InferenceEngine {
     return loaded;
   }
   void unload(const std::string& variant) override { engine_->unload(variant); }
+  Micros idle() override { return engine_->idle(); }
+  std::vector<std::string> take_unloaded() override { return engine_->take_unloaded(); }
 
   BatchReport run(const std::string& variant, std::span<const EngineInput> inputs) override {
     const EnergyLedger::Ticket ticket = meter_.begin({processor_, variant, inputs.size()});

@@ -24,6 +24,16 @@ void read_host(ObjectReader& heartbeat, HostSample& host);
 AttemptResult read_result(ObjectReader& reader);
 Outcome read_outcome(ObjectReader& reader);
 
+// Of messages that carry a task's id and who submitted it.
+inline constexpr std::size_t kSubmitterMax = 512;
+inline constexpr std::size_t kInternalIdMax = kTaskIdMax + 32;  // that the controller made longer
+
+// A device's message to the controller, its body still to come.
+Envelope up(const std::string& kind, const std::string& device);
+// Checks kind and version, and parses a body of at most so many bytes.
+Result<void> parse_body(const Envelope& envelope, std::string_view kind, std::size_t bytes_max,
+                        JsonDocument& document);
+
 template <class Message>
 Body body_of(const Message& message) {
   JsonWriter writer;

@@ -1,5 +1,5 @@
-// Between controller and devices: dispatch, result, heartbeat, control. The hello, by far the
-// largest, stands in hello.cc.
+// Between controller and devices: dispatch, result, control. Hello and heartbeat, by far the
+// largest, stand in hello.cc and heartbeat.cc.
 
 #include <fmt/format.h>
 
@@ -15,9 +15,7 @@ namespace juggler::wire {
 namespace {
 
 constexpr std::size_t kResultBytesMax = std::size_t{512} * 1024;
-constexpr std::size_t kHeartbeatBytesMax = std::size_t{256} * 1024;
-constexpr std::size_t kSubmitterMax = 512;
-constexpr std::size_t kInternalIdMax = kTaskIdMax + 32;  // ids that the controller made longer
+constexpr std::size_t kFallBackMax = kProcessorsMax * 64;
 
 constexpr std::array<Named<ControlKind>, 3> kControls{{{ControlKind::Hello, "hello"},
                                                        {ControlKind::Drain, "drain"},
@@ -44,6 +42,10 @@ class DispatchHeaders {
     return *value;
   }
 
+  std::string text_or_none(const char* key, std::size_t size_max) {
+    return headers_.contains(key) ? text(key, size_max) : std::string();
+  }
+
   std::string text(const char* key, std::size_t size_max) {
     const auto at = headers_.find(key);
     const auto* value = at == headers_.end() ? nullptr : std::get_if<std::string>(&at->second);
@@ -66,6 +68,26 @@ class DispatchHeaders {
   std::optional<Error>& error_;
 };
 
+// Names of processors, which have no comma, in one header: AMQP tables are bulky.
+std::string joined(const std::vector<std::string>& names) {
+  return fmt::format("{}", fmt::join(names, ","));
+}
+
+std::vector<std::string> parted(const std::string& text) {
+  std::vector<std::string> names;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find(',', at), text.size());
+    names.push_back(text.substr(at, end - at));
+    at = end + 1;
+  }
+  return names;
+}
+
+// A packet lost on Wi-Fi holds up those behind it for 0.2 s, or a few times that.
+constexpr std::int64_t kExpiryGraceMs = 1000;
+
+}  // namespace
+
 Envelope up(const std::string& kind, const std::string& device) {
   Envelope envelope;
   envelope.exchange = kUpExchange;
@@ -86,29 +108,6 @@ Result<void> parse_body(const Envelope& envelope, std::string_view kind, std::si
   }
   return document.parse(*envelope.body, bytes_max);
 }
-
-void write_attempt(JsonWriter& writer, const AttemptId& id) {
-  writer.begin_object();
-  writer.integer("attempt", id.number);
-  writer.integer("epoch", id.epoch);
-  writer.text("id", id.task.id);
-  writer.text("submitter", id.task.submitter);
-  writer.end_object();
-}
-
-AttemptId read_attempt(ObjectReader& reader) {
-  AttemptId id;
-  id.number = static_cast<int>(reader.integer("attempt", 1, 1'000'000));
-  id.epoch = reader.integer("epoch", 0, INT64_MAX);
-  id.task.id = reader.string("id", kInternalIdMax);
-  id.task.submitter = reader.string("submitter", kSubmitterMax);
-  return id;
-}
-
-// A packet lost on Wi-Fi holds up those behind it for 0.2 s, or a few times that.
-constexpr std::int64_t kExpiryGraceMs = 1000;
-
-}  // namespace
 
 Envelope encode_dispatch(const Dispatch& dispatch, Body payload) {
   Envelope envelope;
@@ -132,6 +131,9 @@ Envelope encode_dispatch(const Dispatch& dispatch, Body payload) {
   envelope.headers["x-juggler-variant"] = dispatch.variant;
   envelope.headers["x-juggler-batch"] = dispatch.batch;
   envelope.headers["x-juggler-batch-size"] = std::int64_t{dispatch.batch_size};
+  if (!dispatch.fall_back.empty()) {
+    envelope.headers["x-juggler-fall-back"] = joined(dispatch.fall_back);
+  }
   envelope.headers["x-juggler-top-k"] = std::int64_t{dispatch.top_k};
   envelope.headers["x-juggler-payload"] = std::string(to_string(dispatch.payload.kind));
   envelope.headers["x-juggler-width"] = std::int64_t{dispatch.payload.width};
@@ -158,6 +160,7 @@ Result<Dispatch> decode_dispatch(const Envelope& envelope) {
   dispatch.batch_size = static_cast<int>(headers.integer("x-juggler-batch-size", 1, 1024));
   dispatch.budget = {headers.integer("x-juggler-budget-us", 0, kMicrosMax)};
   dispatch.priority = envelope.priority.value_or(0);
+  dispatch.fall_back = parted(headers.text_or_none("x-juggler-fall-back", kFallBackMax));
   dispatch.top_k = static_cast<int>(headers.integer("x-juggler-top-k", 1, kTopKMax));
   const std::string kind = headers.text("x-juggler-payload", 32);
   if (const auto parsed = parse_payload_kind(kind)) {
@@ -196,6 +199,9 @@ void write_fields(JsonWriter& writer, const AttemptResult& result) {
   writer.text("device", result.device);
   write_energy(writer, result.energy);
   writer.integer("epoch", result.attempt.epoch);
+  if (!result.fell_back.empty()) {
+    writer.text("fell_back", result.fell_back);
+  }
   writer.text("id", result.attempt.task.id);
   if (!result.labels.empty()) {
     write_labels(writer, result.labels);
@@ -221,6 +227,7 @@ AttemptResult read_result(ObjectReader& reader) {
   result.device = reader.string("device", 63);
   result.energy = read_energy(reader);
   result.attempt.epoch = reader.integer("epoch", 0, INT64_MAX);
+  result.fell_back = reader.string_or("fell_back", "", std::size_t{16} * 1024);
   result.attempt.task.id = reader.string("id", kInternalIdMax);
   result.labels = read_labels(reader);
   result.processor = reader.string("processor", 63);
@@ -251,78 +258,6 @@ Result<AttemptResult> decode_result(const Envelope& envelope) {
                                         "' came by the routing key " + envelope.routing_key);
   }
   return result;
-}
-
-Envelope encode_heartbeat(const Heartbeat& heartbeat) {
-  Envelope envelope = up("heartbeat", heartbeat.device);
-  envelope.persistent = false;
-  envelope.mandatory = false;
-  envelope.body = body_of(heartbeat);
-  return envelope;
-}
-
-void write_fields(JsonWriter& writer, const Heartbeat& heartbeat) {
-  if (heartbeat.host.cpu_load_permille.has_value()) {
-    writer.integer("cpu_load_permille", *heartbeat.host.cpu_load_permille);
-  }
-  writer.text("device", heartbeat.device);
-  writer.flag("draining", heartbeat.draining);
-  writer.integer("every_us", heartbeat.every.count);
-  write_host(writer, heartbeat.host);
-  writer.integer("incarnation", heartbeat.incarnation);
-  writer.flag("leaving", heartbeat.leaving);
-  if (heartbeat.host.memory_free.has_value()) {
-    writer.integer("memory_bytes_free", heartbeat.host.memory_free->count);
-  }
-  writer.integer("minor", kMinor);
-  writer.begin_array("running");
-  for (const AttemptId& id : heartbeat.running) {
-    write_attempt(writer, id);
-  }
-  writer.end_array();
-  if (heartbeat.host.temperature_millicelsius.has_value()) {
-    writer.integer("temperature_millicelsius", *heartbeat.host.temperature_millicelsius);
-  }
-}
-
-Heartbeat read_heartbeat(ObjectReader& reader) {
-  Heartbeat heartbeat;
-  heartbeat.device = reader.string("device", 63);
-  heartbeat.incarnation = reader.integer("incarnation", 0, INT64_MAX);
-  heartbeat.draining = reader.boolean_or("draining", false);
-  heartbeat.leaving = reader.boolean_or("leaving", false);
-  // Left out by a device that cannot be told another: once a second.
-  heartbeat.every = Micros{
-      reader.optional_integer("every_us", 1'000, 600'000'000).value_or(heartbeat.every.count)};
-  if (const auto bytes = reader.optional_integer("memory_bytes_free", 0, INT64_MAX)) {
-    heartbeat.host.memory_free = Bytes{*bytes};
-  }
-  heartbeat.host.cpu_load_permille = reader.optional_integer("cpu_load_permille", 0, 1000);
-  heartbeat.host.temperature_millicelsius =
-      reader.optional_integer("temperature_millicelsius", -100'000, 250'000);
-  read_host(reader, heartbeat.host);
-  reader.each("running", 1024,
-              [&](ObjectReader& attempt) { heartbeat.running.push_back(read_attempt(attempt)); });
-  return heartbeat;
-}
-
-Result<Heartbeat> decode_heartbeat(const Envelope& envelope) {
-  JsonDocument document;
-  if (const Result<void> parsed = parse_body(envelope, "heartbeat", kHeartbeatBytesMax, document);
-      !parsed) {
-    return parsed.error();
-  }
-  std::optional<Error> error;
-  ObjectReader reader(document, error);
-  Heartbeat heartbeat = read_heartbeat(reader);
-  if (error.has_value()) {
-    return *error;
-  }
-  if (envelope.routing_key != "heartbeat." + heartbeat.device) {
-    return fail(ErrorCode::Corrupt, "heartbeat of device '" + heartbeat.device +
-                                        "' came by the routing key " + envelope.routing_key);
-  }
-  return heartbeat;
 }
 
 Envelope encode_control(const std::string& device, const Control& control) {

@@ -139,6 +139,9 @@ Envelope encode_hello(const DeviceFacts& facts) {
 }
 
 void write_fields(JsonWriter& writer, const DeviceFacts& facts) {
+  if (facts.battery_permille_min > 0) {
+    writer.integer("battery_permille_min", facts.battery_permille_min);
+  }
   writer.text("board", facts.board);
   writer.text("device", facts.id);
   if (facts.idle.has_value()) {
@@ -147,6 +150,9 @@ void write_fields(JsonWriter& writer, const DeviceFacts& facts) {
   writer.integer("incarnation", facts.incarnation);
   writer.integer("memory_bytes", facts.memory.count);
   writer.integer("minor", kMinor);
+  if (facts.power_max.has_value()) {
+    writer.integer("power_mw_max", facts.power_max->count);
+  }
   writer.begin_array("processors");
   for (const Processor& processor : facts.processors) {
     write(writer, processor);
@@ -154,6 +160,9 @@ void write_fields(JsonWriter& writer, const DeviceFacts& facts) {
   writer.end_array();
   writer.text("title", facts.title);
   writer.integer("to_board_input_permille", facts.to_board_input.factor_permille);
+  if (facts.to_board_input.from.has_value()) {
+    writer.text("to_board_input_scope", to_string(*facts.to_board_input.from));
+  }
   writer.flag("twin", facts.twin);
   writer.begin_array("variants");
   for (const Variant& variant : facts.variants) {
@@ -172,9 +181,17 @@ DeviceFacts read_facts(ObjectReader& reader) {
   facts.memory = {reader.integer_or("memory_bytes", 0, 0, kBytesMax)};
   facts.to_board_input.factor_permille =
       reader.integer_or("to_board_input_permille", 1000, 100, 10'000);
+  if (reader.has("to_board_input_scope")) {
+    facts.to_board_input.from =
+        reader.name("to_board_input_scope", parse_power_scope, PowerScope::BoardInput);
+  }
   if (const auto idle = reader.optional_integer("idle_mw", 0, 10'000'000)) {
     facts.idle = Milliwatts{*idle};
   }
+  if (const auto most = reader.optional_integer("power_mw_max", 0, 1'000'000'000)) {
+    facts.power_max = Milliwatts{*most};
+  }
+  facts.battery_permille_min = reader.integer_or("battery_permille_min", 0, 0, 1000);
   reader.each("variants", kVariantsMax,
               [&](ObjectReader& variant) { facts.variants.push_back(read_variant(variant)); });
   reader.each("processors", kProcessorsMax, [&](ObjectReader& processor) {

@@ -34,6 +34,8 @@ void write_host(JsonWriter& writer, const HostSample& host) {
   if (host.age.has_value()) {
     writer.integer("age_us", host.age->count);
   }
+  write(writer, "battery_charges", host.battery_charges);
+  write(writer, "battery_permille", host.battery_permille);
   write(writer, "dla_active", host.dla_active);
   write(writer, "gpu_clock_hz", host.gpu_clock_hz);
   write(writer, "gpu_load_permille", host.gpu_load_permille);
@@ -67,6 +69,8 @@ void read_host(ObjectReader& heartbeat, HostSample& host) {
   if (const auto age = reader.optional_integer("age_us", 0, kMicrosMax)) {
     host.age = Micros{*age};
   }
+  host.battery_charges = read_flag(reader, "battery_charges");
+  host.battery_permille = reader.optional_integer("battery_permille", 0, 1000);
   host.dla_active = reader.optional_integer("dla_active", 0, 64);
   host.gpu_clock_hz = reader.optional_integer("gpu_clock_hz", 0, kHertzMax);
   host.gpu_load_permille = reader.optional_integer("gpu_load_permille", 0, 1000);

@@ -13,7 +13,7 @@ constexpr std::int64_t kCountMax = 1'000'000'000;
 // without it would be another controller.
 template <class Config, class Visit>
 void each_field(Config& config, Visit visit) {
-  auto& [auto_model, allow_synthetic, min_accuracy, deadline, max_energy, deadline_max,
+  auto& [auto_model, allow_synthetic, min_accuracy, deadline, max_energy, power_max, deadline_max,
          attempts_max, tasks_max, tasks_bytes_max, answered_max, devices_max, replans_max,
          reconsidered_max, decisions_max, decision_lanes_max, learns, hedges, warm_up, adopt_wait,
          liveness_period, ask_after, suspect_after, lost_after, beat_min, beats_per_second_max,
@@ -51,6 +51,7 @@ void each_field(Config& config, Visit visit) {
   visit("min_accuracy_millipercent", min_accuracy);
   visit("orphan_result_us_max", orphan_result_max);
   visit("own_stall_us", own_stall);
+  visit("power_mw_max", power_max);
   visit("reconsidered_max", reconsidered_max);
   visit("replans_max", replans_max);
   visit("resend_after_us", resend_after);

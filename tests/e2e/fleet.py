@@ -12,7 +12,8 @@ import pika
 
 
 class Fleet:
-    """Runs `juggler up` until the with-block ends. `build` holds the programs, `models` a catalogue."""
+    """Runs `juggler up` until the with-block ends. `build` holds the programs, `models` a catalogue; arguments that
+    name files in the home are a function of it."""
 
     def __init__(self, build, models, arguments, prepare=None):
         self.juggler = os.path.join(build, "juggler")
@@ -30,12 +31,13 @@ class Fleet:
             os.symlink(library, os.path.join(self.home, "onnxruntime"))
         if self.prepare is not None:
             self.prepare(self.home)
+        arguments = self.arguments(self.home) if callable(self.arguments) else self.arguments
         self.environment = {**os.environ, "XDG_STATE_HOME": self.folder.name}
         self.environment.pop("JUGGLER_BROKER", None)
         self.out = open(os.path.join(self.folder.name, "up.out"), "w+", encoding="utf-8")
         self.log = open(os.path.join(self.folder.name, "up.log"), "w+", encoding="utf-8")
         self.process = subprocess.Popen(
-            [self.juggler, "up", "--home", self.home, *self.arguments],
+            [self.juggler, "up", "--home", self.home, *arguments],
             env=self.environment, stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.log)
         return self
 

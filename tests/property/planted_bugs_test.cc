@@ -78,6 +78,28 @@ class KeepsPayloads final : public ControllerObserver {
   }
 };
 
+// The controller is told half of what its devices take.
+class HalvesEnergies final : public ControllerObserver {
+ public:
+  void before(Time /*now*/, ControllerEvent& event) override {
+    auto* hello = std::get_if<HelloArrived>(&event);
+    for (std::size_t p = 0; hello != nullptr && p < hello->facts.processors.size(); ++p) {
+      for (Profile& profile : hello->facts.processors[p].profiles) {
+        for (ProfilePoint& point : profile.points) {
+          if (point.energy.has_value()) {
+            EnergyFigure& energy = *point.energy;
+            energy.value = energy.value / 2;
+            energy.low = energy.low / 2;
+            energy.high = energy.high / 2;
+          }
+        }
+      }
+    }
+  }
+  void after(Time /*now*/, const ControllerEvent& /*event*/,
+             std::vector<ControllerAction>& /*actions*/) override {}
+};
+
 // The complaints about the first seed that has any, and which it was.
 template <class Plant>
 std::string first_complaints(Plant plant, std::uint64_t seeds = kSeeds) {
@@ -115,6 +137,13 @@ TEST(PlantedBugs, AcksSubmissionsEarly_LosesTasksEvenUnseen) {
     world.options.check = false;  // only what clients and queues show
   });
   EXPECT_NE(found.find("never answered"), std::string::npos) << found;
+}
+
+TEST(PlantedBugs, CountsHalfThePower_IsFound) {
+  HalvesEnergies bug;
+  const std::string found =
+      first_complaints([&](RandomWorld& world) { world.options.meddler = &bug; });
+  EXPECT_NE(found.find("over its limit of"), std::string::npos) << found;
 }
 
 TEST(PlantedBugs, ForgetsIds_IsFound) {

@@ -84,7 +84,7 @@ TEST(World, WithoutFaults_NothingFailsAndMostTasksComplete) {
   std::uint64_t offered = 0;
   std::uint64_t completed = 0;
   for (std::uint64_t seed = 1; seed <= 10; ++seed) {
-    RandomWorld random = random_world(seed, {.policy = "juggler"});
+    RandomWorld random = random_world(seed, {.policy = "juggler", .watt_limits = false});
     random.scenario.random_faults = 0;
     World world(random.scenario, std::move(random.options));
     const RunResult result = world.run();

@@ -105,6 +105,21 @@ DeviceBuilder& DeviceBuilder::to_board_input(std::int64_t permille) {
   return *this;
 }
 
+DeviceBuilder& DeviceBuilder::idle(Milliwatts power) {
+  facts_.idle = power;
+  return *this;
+}
+
+DeviceBuilder& DeviceBuilder::power_max(Milliwatts power) {
+  facts_.power_max = power;
+  return *this;
+}
+
+DeviceBuilder& DeviceBuilder::battery_min(std::int64_t permille) {
+  facts_.battery_permille_min = permille;
+  return *this;
+}
+
 DeviceBuilder& DeviceBuilder::twin() {
   facts_.twin = true;
   return *this;

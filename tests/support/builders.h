@@ -39,6 +39,9 @@ class DeviceBuilder {
   DeviceBuilder& incarnation(std::int64_t number);
   DeviceBuilder& to_board_input(std::int64_t permille);
   DeviceBuilder& twin();
+  DeviceBuilder& idle(Milliwatts power);
+  DeviceBuilder& power_max(Milliwatts power);
+  DeviceBuilder& battery_min(std::int64_t permille);
 
   DeviceFacts build() const;
   operator DeviceFacts() const { return build(); }  // NOLINT(google-explicit-constructor)

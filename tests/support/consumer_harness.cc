@@ -65,6 +65,16 @@ void ConsumerHarness::finish(AttemptStatus status, const std::string& reason) {
   step(BatchFinished{last_batch_.batch, std::move(report)});
 }
 
+void ConsumerHarness::fail(EngineFailure failure, const std::string& reason) {
+  BatchReport report;
+  report.failure = failure;
+  report.outputs.resize(last_batch_.items.size());
+  for (EngineOutput& output : report.outputs) {
+    output.reason = reason;
+  }
+  step(BatchFinished{last_batch_.batch, std::move(report)});
+}
+
 void ConsumerHarness::settle(PublishId id, PublishEnd end) {
   open_.erase(std::remove(open_.begin(), open_.end(), id), open_.end());
   step(PublishSettled{id, end});

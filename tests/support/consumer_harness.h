@@ -25,6 +25,8 @@ class ConsumerHarness {
   DeliveryId dispatch(const std::string& id, Micros budget = seconds(10));
   // The engine has finished the batch that was started last, every task with this status.
   void finish(AttemptStatus status = AttemptStatus::Ok, const std::string& reason = "");
+  // The engine has failed the batch that was started last.
+  void fail(EngineFailure failure, const std::string& reason);
   void settle(PublishId id, PublishEnd end = PublishEnd::Confirmed);
   void confirm_results();
   void link_up();

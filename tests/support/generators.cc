@@ -70,6 +70,11 @@ rc::Gen<std::string> any_name() {
   });
 }
 
+PowerScope any_energy_scope() {
+  return any_of({PowerScope::ModuleRail, PowerScope::RailSum, PowerScope::BoardInput,
+                 PowerScope::Wall, PowerScope::Package});
+}
+
 rc::Gen<EnergyFigure> any_energy() {
   return rc::gen::exec([] {
     EnergyFigure energy;
@@ -77,8 +82,7 @@ rc::Gen<EnergyFigure> any_energy() {
     energy.value = energy.low + Microjoules{any_count(1'000'000'000)};
     energy.high = energy.value + Microjoules{any_count(1'000'000'000)};
     energy.evidence = any_evidence();
-    energy.scope = any_of({PowerScope::ModuleRail, PowerScope::RailSum, PowerScope::BoardInput,
-                           PowerScope::Wall, PowerScope::Package});
+    energy.scope = any_energy_scope();
     return energy;
   });
 }
@@ -125,6 +129,10 @@ rc::Gen<Dispatch> any_dispatch() {
     dispatch.budget = {any_count(1'000'000'000'000)};
     dispatch.priority = any_int(0, kPriorityMax);
     dispatch.top_k = any_int(1, kTopKMax);
+    dispatch.fall_back.resize(static_cast<std::size_t>(any_int(0, 3)));
+    for (std::string& processor : dispatch.fall_back) {
+      processor = *any_name();
+    }
     dispatch.payload.kind = any_of({PayloadKind::Jpeg, PayloadKind::Png, PayloadKind::RawRgb,
                                     PayloadKind::FloatTensor, PayloadKind::Opaque});
     dispatch.payload.size = {any_int(0, 500)};
@@ -144,6 +152,7 @@ rc::Gen<AttemptResult> any_result() {
     result.status = any_of({AttemptStatus::Ok, AttemptStatus::Error, AttemptStatus::BadPayload,
                             AttemptStatus::Expired, AttemptStatus::Refused});
     result.reason = *any_text(0, 100);
+    result.fell_back = *any_text(0, 100);
     result.labels = any_labels();
     result.synthetic_labels = *rc::gen::arbitrary<bool>();
     result.queued = {any_count(1'000'000'000'000)};
@@ -168,6 +177,8 @@ HostSample any_host(HostSample host) {
   host.received_bytes_per_s = maybe(rc::gen::inRange<std::int64_t>(0, INT64_MAX));
   host.sent_bytes_per_s = any_share();
   host.power_mode = *any_text(0, 20);
+  host.battery_permille = any_share();
+  host.battery_charges = maybe(rc::gen::arbitrary<bool>());
   const EnergyFigure figure = *any_energy();
   host.power = PowerNow{{any_count(1'000'000)}, figure.scope, figure.evidence};
   return host;
@@ -189,6 +200,15 @@ rc::Gen<Heartbeat> any_heartbeat() {
     }
     beat.running.resize(static_cast<std::size_t>(any_int(0, 4)));
     std::generate(beat.running.begin(), beat.running.end(), any_attempt);
+    const auto any_lane_variants = [](bool with_reasons) {
+      std::vector<LaneVariant> list(static_cast<std::size_t>(any_int(0, 3)));
+      for (LaneVariant& one : list) {
+        one = {*any_name(), *any_text(1, 40), with_reasons ? *any_text(0, 40) : std::string()};
+      }
+      return list;
+    };
+    beat.unloaded = any_lane_variants(false);
+    beat.stopped = any_lane_variants(true);
     return beat;
   });
 }
@@ -205,6 +225,12 @@ rc::Gen<DeviceFacts> any_facts() {
     facts.idle = maybe(rc::gen::map(rc::gen::inRange<std::int64_t>(0, 10'000'001),
                                     [](std::int64_t n) { return Milliwatts{n}; }));
     facts.to_board_input.factor_permille = any_int(100, 10'000);
+    if (*rc::gen::arbitrary<bool>()) {
+      facts.to_board_input.from = any_energy_scope();
+    }
+    facts.power_max = maybe(rc::gen::map(rc::gen::inRange<std::int64_t>(0, 1'000'000'001),
+                                         [](std::int64_t n) { return Milliwatts{n}; }));
+    facts.battery_permille_min = any_int(0, 1000);
     const int variants = any_int(0, 4);
     for (int i = 0; i < variants; ++i) {
       Variant variant;

@@ -133,6 +133,8 @@ TEST(PictureEngine, WithMemoryRules_UnloadsAndRefuses) {
   ASSERT_TRUE(engine->load("tiny-fp32").has_value());
   ASSERT_TRUE(engine->load("tiny-int8").has_value());
   EXPECT_EQ(device.loaded, std::vector<std::string>{"tiny-int8"});
+  EXPECT_EQ(engine->take_unloaded(), std::vector<std::string>{"tiny-fp32"});
+  EXPECT_TRUE(engine->take_unloaded().empty()) << "told once";
   device.taken_by_others = mebibytes(200);
   const Result<void> refused = engine->load("tiny-fp32");
   ASSERT_FALSE(refused.has_value());
