@@ -40,6 +40,10 @@ void DeviceTelemetry::meter(std::map<std::string, std::unique_ptr<InferenceEngin
   }
 }
 
+std::unique_ptr<RunMeter> DeviceTelemetry::run_meter() {
+  return meter_ != nullptr ? make_run_meter(source_of(*meter_, clock_)) : nullptr;
+}
+
 HostSample DeviceTelemetry::summary() const {
   HostSample summary = host_.has_value() ? host_->summary() : HostSample{};
   if (meter_ != nullptr) {

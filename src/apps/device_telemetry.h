@@ -14,6 +14,7 @@
 #include "telemetry/choose_meter.h"
 #include "telemetry/energy_meter.h"
 #include "telemetry/host_sampler.h"
+#include "telemetry/run_meter.h"
 
 namespace juggler {
 
@@ -30,6 +31,8 @@ class DeviceTelemetry {
   void start();
   // The engines by processor, each behind one that reports what the meter saw. It outlives them.
   void meter(std::map<std::string, std::unique_ptr<InferenceEngine>>& engines);
+  // For `juggler profile`, after the start; null where there is no meter. It outlives that.
+  std::unique_ptr<RunMeter> run_meter();
   // For heartbeats. Empty before the start.
   HostSample summary() const;
   // Which meter there is, or why there is none.

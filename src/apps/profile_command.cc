@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "apps/commands.h"
+#include "apps/device_telemetry.h"
 #include "apps/places.h"
 #include "apps/profile_lanes.h"
 #include "apps/profile_text.h"
@@ -30,6 +31,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::chrono::seconds kIdleWindow{2};
+constexpr Micros kRestWindow = seconds(12);  // with a meter, before and after
 
 std::string today() {
   const time_t now = time(nullptr);
@@ -57,6 +59,21 @@ std::string idle_words(const IdleState& idle) {
           : "load unknown";
   if (idle.temperature_millicelsius.has_value()) {
     words += fmt::format(", {:.0f} C", static_cast<double>(*idle.temperature_millicelsius) / 1000);
+  }
+  return words;
+}
+
+std::string energy_words(const MachineProfile& profile) {
+  if (!profile.meter.has_value()) {
+    return "none. " + profile.energy_absent;
+  }
+  const ProfileMeter& meter = *profile.meter;
+  std::string words = fmt::format("above idle, by {} ({}, {})", meter.name,
+                                  to_string(meter.evidence), to_string(meter.scope));
+  if (meter.at_rest.has_value()) {
+    const auto watts = [](Milliwatts power) { return static_cast<double>(power.count) / 1000; };
+    words += fmt::format("; at rest {:.2f} W [{:.2f}-{:.2f}]", watts(meter.at_rest->value),
+                         watts(meter.at_rest->low), watts(meter.at_rest->high));
   }
   return words;
 }
@@ -104,6 +121,7 @@ Result<MachineProfile> begin(const ProfileFlags& flags, const ProfiledMachine& m
                     file.string(), known->name, known->machine, machine.name, machine.processor));
   }
   fresh.lanes = std::move(known->lanes);
+  fresh.meter = std::move(known->meter);
   return fresh;
 }
 
@@ -139,7 +157,7 @@ void print_result(const ProfileFlags& flags, const MachineProfile& profile,
                                      rough, flags.precision_percent),
                          screen));
   }
-  fmt::print("{}", paragraph("Energy: " + profile.energy_absent, screen));
+  fmt::print("{}", paragraph("Energy: " + energy_words(profile), screen));
   if (flags.twin.empty()) {
     fmt::print("{}", paragraph(fmt::format("Idle before: {}. Idle after: {}.",
                                            idle_words(profile.before), idle_words(profile.after)),
@@ -171,6 +189,47 @@ Result<void> announce(const ProfileFlags& flags, const fs::path& home,
   return {};
 }
 
+// Null for a twin, which says nothing of the machine that it runs on.
+Result<std::unique_ptr<DeviceTelemetry>> open_telemetry(const ProfileFlags& flags,
+                                                        MachineProfile& profile) {
+  if (!flags.twin.empty()) {
+    return std::unique_ptr<DeviceTelemetry>();
+  }
+  Result<std::unique_ptr<DeviceTelemetry>> telemetry =
+      DeviceTelemetry::open(flags.host_root, flags.meter);
+  if (telemetry) {
+    (*telemetry)->start();
+    profile.energy_absent = (*telemetry)->about_meter();
+  }
+  return telemetry;
+}
+
+// Which meter measured the energies of a profile, and what it said of rest.
+void note_meter(const RunMeter& meter, const ProfiledMachine& machine, MachineProfile& profile) {
+  ProfileMeter note;
+  note.name = meter.name();
+  note.scope = meter.scope();
+  note.evidence = meter.evidence();
+  note.at_rest = meter.at_rest();
+  if (machine.to_board_input.has_value() && machine.to_board_input->from == meter.scope()) {
+    note.to_board_input = machine.to_board_input;
+    note.conversion_source = "of the board's published profile: docs/energy.md#scopes";
+  }
+  profile.meter = std::move(note);
+  profile.energy_absent.clear();
+  // What another meter measured in an earlier run is not of this one.
+  for (auto& [lane_id, lane] : profile.lanes) {
+    for (auto& [id, variant] : lane.variants) {
+      for (MeasuredPoint& point : variant.points) {
+        if (point.energy.has_value() && point.energy->scope != meter.scope()) {
+          point.energy.reset();
+          point.power.reset();
+        }
+      }
+    }
+  }
+}
+
 int profile(const ProfileFlags& flags) {
   catch_stop_signals();
   const fs::path home = home_folder(flags.home);
@@ -187,14 +246,38 @@ int profile(const ProfileFlags& flags) {
     return complain(profile.error().message, kExitUsage);
   }
   const bool real = flags.twin.empty();
+  Result<std::unique_ptr<DeviceTelemetry>> telemetry = open_telemetry(flags, *profile);
+  if (!telemetry) {
+    return complain(telemetry.error().message, telemetry.error().code == ErrorCode::InvalidArgument
+                                                   ? kExitUsage
+                                                   : kExitFailed);
+  }
+  const std::unique_ptr<RunMeter> meter =
+      *telemetry != nullptr ? (*telemetry)->run_meter() : nullptr;
   profile->before = real ? look_at_idle(flags.host_root) : IdleState{};
+  if (meter != nullptr) {
+    meter->rest(kRestWindow);
+  }
   ProfilingOptions options;
+  options.meter = meter.get();
+  if (*telemetry != nullptr) {
+    options.thermal = [&telemetry] {
+      const HostSample now = (*telemetry)->summary();
+      return ThermalState{now.temperature_millicelsius, now.throttled.value_or(false)};
+    };
+  }
   options.batches = flags.batches;
   options.goal = goal_of(flags);
   options.progress = show_point;
   options.stop = [] { return stop_signals() > 0; };
   if (!file.empty()) {
-    options.keep = [&file](const MachineProfile& made) { return save_profile(made, file); };
+    options.keep = [&file, &meter, &machine](const MachineProfile& made) {
+      MachineProfile kept = made;
+      if (meter != nullptr) {
+        note_meter(*meter, *machine, kept);
+      }
+      return save_profile(kept, file);
+    };
   }
   std::vector<std::string> left = machine->notes;
   for (const LaneUnderTest& lane : machine->lanes) {
@@ -209,6 +292,10 @@ int profile(const ProfileFlags& flags) {
     if (!measured) {
       return complain(measured.error().message, kExitFailed);
     }
+  }
+  if (meter != nullptr) {
+    meter->rest(kRestWindow);
+    note_meter(*meter, *machine, *profile);
   }
   std::erase_if(profile->lanes, [](const auto& lane) { return lane.second.variants.empty(); });
   if (profile->lanes.empty()) {

@@ -14,6 +14,7 @@
 #include "inference/machine.h"
 #include "inference/machine_device.h"
 #include "inference/twin_engine.h"
+#include "telemetry/choose_meter.h"
 
 namespace juggler {
 namespace {
@@ -64,10 +65,10 @@ Result<ProfiledMachine> open_machine(const ProfileFlags& flags, const std::files
   machine.title = here.title;
   machine.processor = here.processor;
   machine.memory = here.memory;
-  machine.energy_absent = "not measured: this build reads no power meter yet";
   machine.catalogue = std::move(*catalogue);
   if (const Result<BoardProfile> board = find_board_profile(here.board, home)) {
     machine.published = board->processors;
+    machine.to_board_input = board->to_board_input;
   }
   const std::vector<int> threads =
       flags.threads.empty() ? thread_counts(here.cores) : flags.threads;
@@ -179,6 +180,9 @@ void declare_profile_flags(CLI::App& command, ProfileFlags& flags) {
                "For one point, then it stays as it is [10s]");
   command.add_flag("--again", flags.again, "Measure anew what the file has");
   add_host_root(command, flags.host_root);
+  command.add_option("--meter", flags.meter, std::string("Measures energy: ") + kMeterNames)
+      ->type_name("METER")
+      ->capture_default_str();
   command.add_flag("--json", flags.json, "One JSON document instead of the tables");
 }
 

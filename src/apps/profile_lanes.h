@@ -15,6 +15,7 @@ namespace juggler {
 struct ProfileFlags {
   std::string home;
   std::string host_root = "/";
+  std::string meter = "auto";
   std::string lanes;
   std::vector<std::string> variants;
   std::vector<int> batches{1, 2, 4};
@@ -44,7 +45,8 @@ struct ProfiledMachine {
   Catalogue catalogue;
   std::vector<LaneUnderTest> lanes;
   std::vector<std::string> notes;
-  std::vector<Processor> published;  // of the board's profile, to check against
+  std::vector<Processor> published;               // of the board's profile, to check against
+  std::optional<ScopeConversion> to_board_input;  // of that profile, for meters of its scope
 };
 
 // errors  InvalidArgument: flags or files that say something impossible; no lane can be opened

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 #include <tuple>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -15,6 +17,17 @@ double ms(Micros time) { return static_cast<double>(time.count) / 1000; }
 std::string show_ms(Micros time) { return fmt::format("{:.2f}", ms(time)); }
 std::string megabytes(Bytes size) {
   return fmt::format("{:.0f} MB", static_cast<double>(size.count) / 1e6);
+}
+
+std::string energy_text(const std::optional<EnergyFigure>& energy) {
+  const auto mj = [](Microjoules value) { return static_cast<double>(value.count) / 1000; };
+  return energy.has_value() ? fmt::format("{:.1f} [{:.1f}-{:.1f}]", mj(energy->value),
+                                          mj(energy->low), mj(energy->high))
+                            : "-";
+}
+
+std::string power_text(const std::optional<Milliwatts>& power) {
+  return power.has_value() ? fmt::format("{:.2f}", static_cast<double>(power->count) / 1000) : "-";
 }
 
 double pictures_per_s(const MeasuredPoint& point) {
@@ -62,23 +75,37 @@ std::string like_mlperf(const MachineProfile& profile, const Screen& screen) {
 
 json point_json(const std::string& lane, const std::string& id, const ProfiledVariant& variant,
                 const MeasuredPoint& point, bool chosen) {
-  return {{"processor", lane},
-          {"variant", id},
-          {"threads", point.threads},
-          {"batch", point.batch},
-          {"chosen", chosen},
-          {"samples", point.samples},
-          {"latency_us_mean", point.mean.count},
-          {"latency_us_low", point.low.count},
-          {"latency_us_high", point.high.count},
-          {"latency_us_min", point.min.count},
-          {"latency_us_p50", point.p50.count},
-          {"latency_us_p90", point.p90.count},
-          {"latency_us_p95", point.p95.count},
-          {"latency_us_p99", point.p99.count},
-          {"pictures_per_s", pictures_per_s(point)},
-          {"memory_bytes", variant.memory.count},
-          {"load_us", variant.load.count}};
+  json row{{"processor", lane},
+           {"variant", id},
+           {"threads", point.threads},
+           {"batch", point.batch},
+           {"chosen", chosen},
+           {"samples", point.samples},
+           {"latency_us_mean", point.mean.count},
+           {"latency_us_low", point.low.count},
+           {"latency_us_high", point.high.count},
+           {"latency_us_min", point.min.count},
+           {"latency_us_p50", point.p50.count},
+           {"latency_us_p90", point.p90.count},
+           {"latency_us_p95", point.p95.count},
+           {"latency_us_p99", point.p99.count},
+           {"pictures_per_s", pictures_per_s(point)},
+           {"memory_bytes", variant.memory.count},
+           {"load_us", variant.load.count}};
+  if (point.energy.has_value()) {
+    row.update({{"energy_uj", point.energy->value.count},
+                {"energy_uj_low", point.energy->low.count},
+                {"energy_uj_high", point.energy->high.count},
+                {"energy_evidence", to_string(point.energy->evidence)},
+                {"energy_scope", to_string(point.energy->scope)}});
+  }
+  if (point.power.has_value()) {
+    row["power_mw"] = point.power->count;
+  }
+  if (point.temperature.has_value()) {
+    row["temperature_millicelsius"] = *point.temperature;
+  }
+  return row;
 }
 
 using Key = std::tuple<std::string, std::string, int>;
@@ -114,18 +141,24 @@ std::string interval_text(Micros mean, const MicrosInterval& interval) {
 }  // namespace
 
 std::string profile_table(const MachineProfile& profile, const Screen& screen) {
-  Table table({{.title = "processor", .leave_out = 3},
-               {.title = "variant", .fit = Column::Fit::Id},
-               {.title = "batch", .right = true},
-               {.title = "mean ms", .right = true},
-               {.title = "+-", .right = true},
-               {.title = "p50", .right = true, .leave_out = 2},
-               {.title = "p90", .right = true, .leave_out = 4},
-               {.title = "p99", .right = true},
-               {.title = "pictures/s", .right = true},
-               {.title = "runs", .right = true, .leave_out = 5},
-               {.title = "memory", .right = true},
-               {.title = "load ms", .right = true, .leave_out = 1}});
+  std::vector<Column> columns{{.title = "processor", .leave_out = 3},
+                              {.title = "variant", .fit = Column::Fit::Id},
+                              {.title = "batch", .right = true},
+                              {.title = "mean ms", .right = true},
+                              {.title = "+-", .right = true},
+                              {.title = "p50", .right = true, .leave_out = 2},
+                              {.title = "p90", .right = true, .leave_out = 4},
+                              {.title = "p99", .right = true},
+                              {.title = "pictures/s", .right = true},
+                              {.title = "runs", .right = true, .leave_out = 5},
+                              {.title = "memory", .right = true},
+                              {.title = "load ms", .right = true, .leave_out = 1}};
+  const bool metered = profile.meter.has_value();
+  if (metered) {
+    columns.push_back({.title = "mJ above idle", .right = true});
+    columns.push_back({.title = "W", .right = true, .leave_out = 6});
+  }
+  Table table(std::move(columns));
   for (const auto& [lane_id, lane] : profile.lanes) {
     const int threads = lane.best_threads();
     table.section(fmt::format("{}: {}, {} thread{}", lane_id, lane.runtime, threads,
@@ -135,11 +168,23 @@ std::string profile_table(const MachineProfile& profile, const Screen& screen) {
         if (point.threads != threads) {
           continue;
         }
-        table.row({lane_id, id, std::to_string(point.batch), show_ms(point.mean),
-                   show_ms(point.high - point.mean), show_ms(point.p50), show_ms(point.p90),
-                   show_ms(point.p99), fmt::format("{:.1f}", pictures_per_s(point)),
-                   std::to_string(point.samples), megabytes(variant.memory),
-                   fmt::format("{:.0f}", ms(variant.load))});
+        std::vector<std::string> cells{lane_id,
+                                       id,
+                                       std::to_string(point.batch),
+                                       show_ms(point.mean),
+                                       show_ms(point.high - point.mean),
+                                       show_ms(point.p50),
+                                       show_ms(point.p90),
+                                       show_ms(point.p99),
+                                       fmt::format("{:.1f}", pictures_per_s(point)),
+                                       std::to_string(point.samples),
+                                       megabytes(variant.memory),
+                                       fmt::format("{:.0f}", ms(variant.load))};
+        if (metered) {
+          cells.push_back(energy_text(point.energy));
+          cells.push_back(power_text(point.power));
+        }
+        table.row(std::move(cells));
       }
     }
   }
@@ -161,9 +206,21 @@ json profile_json(const MachineProfile& profile) {
       }
     }
   }
-  return {{"name", profile.name}, {"machine", profile.machine},
-          {"date", profile.date}, {"energy_absent", profile.energy_absent},
-          {"processors", lanes},  {"points", points}};
+  json document{{"name", profile.name}, {"machine", profile.machine},
+                {"date", profile.date}, {"energy_absent", profile.energy_absent},
+                {"processors", lanes},  {"points", points}};
+  if (profile.meter.has_value()) {
+    const ProfileMeter& meter = *profile.meter;
+    document["meter"] = {{"name", meter.name},
+                         {"scope", to_string(meter.scope)},
+                         {"evidence", to_string(meter.evidence)}};
+    if (meter.at_rest.has_value()) {
+      document["meter"].update({{"idle_mw", meter.at_rest->value.count},
+                                {"idle_mw_low", meter.at_rest->low.count},
+                                {"idle_mw_high", meter.at_rest->high.count}});
+    }
+  }
+  return document;
 }
 
 Comparison compare_profiles(const BoardProfile& a, const BoardProfile& b) {

@@ -19,10 +19,28 @@ std::string row_text(const Profile& profile, const ProfilePoint& point,
       "kind = \"measured\"\nsource = {}\nmemory_bytes = {}\nload_us = {}\nsamples = {}\n",
       toml_quoted(profile.variant), point.batch, point.latency_mean.count, point.latency_p95.count,
       toml_quoted(profile.source), profile.memory.count, profile.load.count, variant.samples);
+  if (point.energy.has_value()) {
+    text += fmt::format(
+        "energy_uj = {}\nenergy_uj_low = {}\nenergy_uj_high = {}\nenergy_kind = \"{}\"\n",
+        point.energy->value.count, point.energy->low.count, point.energy->high.count,
+        to_string(point.energy->evidence));
+  }
   if (!variant.model_sha256.empty()) {
     text += fmt::format("model_sha256 = {}\n", toml_quoted(variant.model_sha256));
   }
   return text;
+}
+
+// Where the meter of its energies sits: one, since one machine measured them.
+std::optional<PowerScope> scope_of(const Calibration& calibration) {
+  for (const Profile& profile : calibration.profiles) {
+    for (const ProfilePoint& point : profile.points) {
+      if (point.energy.has_value()) {
+        return point.energy->scope;
+      }
+    }
+  }
+  return std::nullopt;
 }
 
 std::string file_text(const Calibration& calibration) {
@@ -35,13 +53,18 @@ std::string file_text(const Calibration& calibration) {
       "# Measured by this device when it started; delete the file to measure again.\n"
       "format = 1\nboard = {}\ntitle = {}\n\n"
       "[measured]\ndate = {}\nmachine = {}\nruntime_version = {}\nthreads = {}\n"
-      "picture = \"decode, preprocess and run of a synthetic 500 x 375 JPEG\"\n\n"
+      "picture = \"decode, preprocess and run of a synthetic 500 x 375 JPEG\"\n\n",
+      toml_quoted(calibration.board), toml_quoted(calibration.title), toml_quoted(on.date),
+      toml_quoted(on.machine), toml_quoted(on.runtime_version), on.threads);
+  const std::string processor = fmt::format(
       "[[processor]]\nid = {}\nkind = \"{}\"\nruntime = {}\n"
       "window_batches = 2\nbatch_max = {}\n",
-      toml_quoted(calibration.board), toml_quoted(calibration.title), toml_quoted(on.date),
-      toml_quoted(on.machine), toml_quoted(on.runtime_version), on.threads,
       toml_quoted(calibration.processor), to_string(calibration.kind),
       toml_quoted(on.runtime_version), batch_max);
+  if (const std::optional<PowerScope> scope = scope_of(calibration)) {
+    text += fmt::format("[power]\nscope = \"{}\"\n", to_string(*scope));
+  }
+  text += processor;
   for (const Profile& profile : calibration.profiles) {
     const auto variant = on.variants.find(profile.variant);
     for (const ProfilePoint& point : profile.points) {

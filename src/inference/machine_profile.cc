@@ -16,22 +16,62 @@ namespace {
 
 constexpr std::int64_t kMicrosMax = 600'000'000;
 constexpr std::int64_t kBytesMax = std::int64_t{1} << 44U;
+constexpr std::int64_t kMicrojoulesMax = 10'000'000'000;
+constexpr std::int64_t kMilliwattsMax = 1'000'000'000;
 constexpr std::size_t kRowsMax = 16'384;
 // A further thread must pay at least this, since it takes a core from something else.
 constexpr double kThreadGainMin = 0.1;
 
+// Its energy and how warm it was.
+std::string more_text(const MeasuredPoint& point) {
+  std::string text;
+  if (point.energy.has_value()) {
+    text += fmt::format(
+        "energy_uj = {}\nenergy_uj_low = {}\nenergy_uj_high = {}\nenergy_kind = \"{}\"\n",
+        point.energy->value.count, point.energy->low.count, point.energy->high.count,
+        to_string(point.energy->evidence));
+  }
+  if (point.power.has_value()) {
+    text += fmt::format("power_mw = {}\n", point.power->count);
+  }
+  if (point.temperature.has_value()) {
+    text += fmt::format("temperature_millicelsius = {}\n", *point.temperature);
+  }
+  return text + (point.throttled ? "throttled = true\n" : "");
+}
+
 std::string row_text(const char* kind, const std::string& variant, const ProfiledVariant& measured,
                      const MeasuredPoint& point, const std::string& source) {
   return fmt::format(
-      "\n[[processor.{}]]\nvariant = {}\nbatch = {}\nthreads = {}\n"
-      "latency_us_mean = {}\nlatency_us_low = {}\nlatency_us_high = {}\nlatency_us_min = {}\n"
-      "latency_us_p50 = {}\nlatency_us_p90 = {}\nlatency_us_p95 = {}\nlatency_us_p99 = {}\n"
-      "samples = {}\nkind = \"measured\"\nsource = {}\nmemory_bytes = {}\nload_us = {}\n"
-      "model_sha256 = {}\n",
-      kind, toml_quoted(variant), point.batch, point.threads, point.mean.count, point.low.count,
-      point.high.count, point.min.count, point.p50.count, point.p90.count, point.p95.count,
-      point.p99.count, point.samples, toml_quoted(source), measured.memory.count,
-      measured.load.count, toml_quoted(measured.model_sha256));
+             "\n[[processor.{}]]\nvariant = {}\nbatch = {}\nthreads = {}\n"
+             "latency_us_mean = {}\nlatency_us_low = {}\nlatency_us_high = {}\nlatency_us_min = "
+             "{}\n"
+             "latency_us_p50 = {}\nlatency_us_p90 = {}\nlatency_us_p95 = {}\nlatency_us_p99 = {}\n"
+             "samples = {}\nkind = \"measured\"\nsource = {}\nmemory_bytes = {}\nload_us = {}\n"
+             "model_sha256 = {}\n",
+             kind, toml_quoted(variant), point.batch, point.threads, point.mean.count,
+             point.low.count, point.high.count, point.min.count, point.p50.count, point.p90.count,
+             point.p95.count, point.p99.count, point.samples, toml_quoted(source),
+             measured.memory.count, measured.load.count, toml_quoted(measured.model_sha256)) +
+         more_text(point);
+}
+
+std::string power_text(const ProfileMeter& meter, const std::string& source) {
+  std::string text = fmt::format(
+      "\n[power]\nscope = \"{}\"\nkind = \"{}\"\nmeter = {}\nsource = {}\n", to_string(meter.scope),
+      to_string(meter.evidence), toml_quoted(meter.name), toml_quoted(source));
+  if (meter.at_rest.has_value()) {
+    text += fmt::format("idle_mw = {}\nidle_mw_low = {}\nidle_mw_high = {}\n",
+                        meter.at_rest->value.count, meter.at_rest->low.count,
+                        meter.at_rest->high.count);
+  }
+  if (meter.to_board_input.has_value()) {
+    text +=
+        fmt::format("[power.to_board_input]\nfactor = {:.3f}\nkind = \"assumed\"\nsource = {}\n",
+                    static_cast<double>(meter.to_board_input->factor_permille) / 1000,
+                    toml_quoted(meter.conversion_source));
+  }
+  return text;
 }
 
 std::string idle_text(const char* when, const IdleState& idle) {
@@ -74,7 +114,24 @@ std::string source_of(const MachineProfile& profile) {
   return fmt::format("juggler profile on {}, {}", profile.machine, profile.date);
 }
 
-MeasuredPoint read_point(TomlSection& row) {
+void read_more(TomlSection& row, std::optional<PowerScope> scope, MeasuredPoint& point) {
+  const IntegerRange range{0, kMicrojoulesMax};
+  const std::optional<std::int64_t> value = row.maybe_integer("energy_uj", range);
+  if (value.has_value() && scope.has_value()) {
+    point.energy = EnergyFigure{{*value},
+                                {row.maybe_integer("energy_uj_low", range).value_or(*value)},
+                                {row.maybe_integer("energy_uj_high", range).value_or(*value)},
+                                row.choice("energy_kind", parse_evidence, "measured, estimated"),
+                                *scope};
+  }
+  if (const auto power = row.maybe_integer("power_mw", {0, kMilliwattsMax})) {
+    point.power = Milliwatts{*power};
+  }
+  point.temperature = row.maybe_integer("temperature_millicelsius", {-100'000, 200'000});
+  point.throttled = row.maybe_flag("throttled").value_or(false);
+}
+
+MeasuredPoint read_point(TomlSection& row, std::optional<PowerScope> scope) {
   const IntegerRange range{1, kMicrosMax};
   const auto micros = [&](const char* key) { return Micros{row.integer(key, range)}; };
   MeasuredPoint point;
@@ -89,22 +146,44 @@ MeasuredPoint read_point(TomlSection& row) {
   point.p90 = micros("latency_us_p90");
   point.p95 = micros("latency_us_p95");
   point.p99 = micros("latency_us_p99");
+  read_more(row, scope, point);
   return point;
 }
 
-void read_rows(TomlSection& section, const char* kind, ProfiledLane& lane) {
+void read_rows(TomlSection& section, const char* kind, std::optional<PowerScope> scope,
+               ProfiledLane& lane) {
   for (TomlSection& row : section.sections(kind, kRowsMax)) {
     ProfiledVariant& variant = lane.variants[row.text("variant")];
     variant.model_sha256 = row.text_or("model_sha256", "");
     variant.memory = {row.maybe_integer("memory_bytes", {0, kBytesMax}).value_or(0)};
     variant.load = {row.maybe_integer("load_us", {0, kMicrosMax}).value_or(0)};
-    variant.points.push_back(read_point(row));
+    variant.points.push_back(read_point(row, scope));
   }
 }
 
 IdleState read_idle(TomlSection& section, const std::string& when) {
   return {section.maybe_integer("load_permille_" + when, {0, 1000}),
           section.maybe_integer("temperature_millicelsius_" + when, {-100'000, 200'000})};
+}
+
+ProfileMeter read_meter(TomlSection& power) {
+  ProfileMeter meter;
+  meter.name = power.text_or("meter", "");
+  meter.scope =
+      power.choice("scope", parse_power_scope, "module-rail, rail-sum, board-input, wall, package");
+  meter.evidence = power.choice("kind", parse_evidence, "measured, estimated");
+  const IntegerRange range{0, kMilliwattsMax};
+  if (const auto idle = power.maybe_integer("idle_mw", range)) {
+    meter.at_rest = RestPower{{*idle},
+                              {power.maybe_integer("idle_mw_low", range).value_or(*idle)},
+                              {power.maybe_integer("idle_mw_high", range).value_or(*idle)}};
+  }
+  if (std::optional<TomlSection> conversion = power.maybe_section("to_board_input")) {
+    meter.to_board_input = ScopeConversion{
+        std::llround(conversion->number("factor", {0.1, 10.0}) * 1000), meter.scope};
+    meter.conversion_source = conversion->text_or("source", "");
+  }
+  return meter;
 }
 
 Result<MachineProfile> read_document(TomlDocument& document) {
@@ -126,13 +205,18 @@ Result<MachineProfile> read_document(TomlDocument& document) {
   profile.energy_absent = measured->text_or("energy_absent", "");
   profile.before = read_idle(*measured, "before");
   profile.after = read_idle(*measured, "after");
+  std::optional<PowerScope> scope;
+  if (std::optional<TomlSection> power = root.maybe_section("power")) {
+    profile.meter = read_meter(*power);
+    scope = profile.meter->scope;
+  }
   for (TomlSection& section : root.sections("processor", kProcessorsMax)) {
     ProfiledLane lane;
     lane.id = section.text("id");
     lane.kind = section.choice("kind", parse_processor_kind, "cpu, gpu, dla");
     lane.runtime = section.text("engine");
-    read_rows(section, "profile", lane);
-    read_rows(section, "sweep", lane);
+    read_rows(section, "profile", scope, lane);
+    read_rows(section, "sweep", scope, lane);
     for (auto& [id, variant] : lane.variants) {
       std::sort(variant.points.begin(), variant.points.end(),
                 [](const MeasuredPoint& a, const MeasuredPoint& b) {
@@ -205,7 +289,7 @@ Calibration calibration_of(const MachineProfile& profile, const ProfiledLane& la
     announced.source = source_of(profile);
     for (const MeasuredPoint& point : measured.points) {
       if (point.threads == threads) {
-        announced.points.push_back({point.batch, point.mean, point.p95, std::nullopt});
+        announced.points.push_back({point.batch, point.mean, point.p95, point.energy});
       }
     }
     made.set(std::move(announced), {measured.model_sha256, one->samples});
@@ -237,6 +321,9 @@ std::string profile_text(const MachineProfile& profile) {
     text += fmt::format("runtime_version = {}\nthreads = {}\n", toml_quoted(lane.runtime),
                         lane.best_threads());
     break;
+  }
+  if (profile.meter.has_value()) {
+    text += power_text(*profile.meter, source);
   }
   for (const auto& [id, lane] : profile.lanes) {
     text += lane_text(lane, source);

@@ -15,6 +15,7 @@
 #include "core/units.h"
 #include "inference/calibration_file.h"
 #include "inference/profiler.h"
+#include "runtime/run_meter.h"
 
 namespace juggler {
 
@@ -46,14 +47,26 @@ struct IdleState {
   std::optional<std::int64_t> temperature_millicelsius;
 };
 
+// The meter of its energies.
+struct ProfileMeter {
+  std::string name;
+  PowerScope scope = PowerScope::BoardInput;
+  Evidence evidence = Evidence::Measured;
+  std::optional<RestPower> at_rest;
+  // To the board's input, from the published profile of the board, where that is of this scope.
+  std::optional<ScopeConversion> to_board_input;
+  std::string conversion_source;
+};
+
 struct MachineProfile {
   std::string name;  // of the file, and of twins made from it
   std::string title;
   std::string machine;  // the processor's name
   std::string date;
-  std::string program;  // "juggler 0.1.0"
-  std::string note;     // what a reader should know of the conditions
-  std::string energy_absent;
+  std::string program;        // "juggler 0.1.0"
+  std::string note;           // what a reader should know of the conditions
+  std::string energy_absent;  // why there is no meter
+  std::optional<ProfileMeter> meter;
   Bytes memory;
   IdleState before;
   IdleState after;

@@ -18,7 +18,8 @@ using SteadyClock = std::chrono::steady_clock;
 // More than any processor of these boards' class does: 128 multiply-accumulates of int8 in a cycle
 // at 4 GHz are 512 a nanosecond and core. A time below that was not a run of the network.
 constexpr double kMacsPerMicroMax = 512'000.0;
-constexpr std::int64_t kFarOff = 3;  // times the published interval
+constexpr std::int64_t kFarOff = 3;          // times the published interval
+constexpr Micros kRestBetween = seconds(3);  // points, where a meter is to know idle power
 
 struct Point {
   int threads = 1;
@@ -109,7 +110,7 @@ class LaneProfiler {
         engine = std::move(*loaded);
         threads = point.threads;
       }
-      result = measure(*engine, id, point.batch);
+      result = measure_metered(*engine, id, point.batch);
       if (!result && stopped()) {
         return result.error();
       }
@@ -166,9 +167,37 @@ class LaneProfiler {
     return engine;
   }
 
-  Result<MeasuredPoint> measure(InferenceEngine& engine, const std::string& id, int batch) const {
+  // With its energy and how warm the machine has become.
+  Result<MeasuredPoint> measure_metered(InferenceEngine& engine, const std::string& id,
+                                        int batch) const {
+    RunMeter* meter = options_.meter;
+    if (meter != nullptr) {
+      meter->rest(kRestBetween);
+    }
+    std::int64_t runs = 0;
+    Result<MeasuredPoint> point = measure(engine, id, batch, &runs);
+    if (point && meter != nullptr) {
+      if (const std::optional<RunEnergy> found = meter->end(runs)) {
+        point->energy = found->above_rest;
+        point->power = found->power;
+      }
+    }
+    if (point && options_.thermal) {
+      const ThermalState now = options_.thermal();
+      point->temperature = now.temperature;
+      point->throttled = now.throttled;
+    }
+    return point;
+  }
+
+  // `runs`, if any: where a meter is to be told when the runs begin that count; so many they were.
+  Result<MeasuredPoint> measure(InferenceEngine& engine, const std::string& id, int batch,
+                                std::int64_t* runs = nullptr) const {
     const std::vector<EngineInput> inputs(static_cast<std::size_t>(batch), input_);
     const auto run = [&]() -> Result<Micros> {
+      if (runs != nullptr) {
+        *runs += 1;
+      }
       const BatchReport report = engine.run(id, inputs);
       for (const EngineOutput& output : report.outputs) {
         if (output.status != AttemptStatus::Ok) {
@@ -177,7 +206,17 @@ class LaneProfiler {
       }
       return report.compute;
     };
-    return measure_point(run, options_.goal, options_.stop);
+    MeasuringGoal goal = options_.goal;
+    const bool metered = runs != nullptr && options_.meter != nullptr;
+    if (metered) {
+      goal.time_min = options_.meter->time_min();
+    }
+    return measure_point(run, goal, options_.stop, [&] {
+      if (metered) {
+        *runs = 0;
+        options_.meter->begin();
+      }
+    });
   }
 
   const LaneUnderTest& lane_;
@@ -225,11 +264,25 @@ std::string doubt(const ProfiledVariant& measured, const MeasuredPoint& point,
         "does not fit a cache, or it was disturbed",
         point.batch);
   }
+  if (point.throttled) {
+    return "heat or current held the clocks down when it ended";
+  }
+  if (point.energy.has_value() && point.energy->high.count > 2 * point.energy->value.count) {
+    return "its energy is within the meter's noise";
+  }
   const double macs = entry != nullptr ? entry->macs_m * 1e6 * point.batch : 0.0;
   if (macs / static_cast<double>(point.min.count) > kMacsPerMicroMax * point.threads) {
     return "it is faster than its processor can multiply: it did not run the network";
   }
   return {};
+}
+
+// Whether an energy is far outside of what is published. Joules of other meters are not compared.
+bool far_off(const std::optional<EnergyFigure>& measured,
+             const std::optional<EnergyFigure>& known) {
+  return measured.has_value() && known.has_value() && measured->scope == known->scope &&
+         (measured->low.count > known->high.count * kFarOff ||
+          measured->high.count * kFarOff < known->low.count);
 }
 
 }  // namespace
@@ -263,6 +316,16 @@ std::vector<std::string> doubts(const MachineProfile& profile, const Catalogue& 
               "engine, or a wrong figure",
               name, static_cast<double>(point.mean.count) / 1000,
               static_cast<double>(known_point->latency_mean.count) / 1000));
+        }
+        if (known_point != nullptr && point.threads == lane.best_threads() &&
+            far_off(point.energy, known_point->energy)) {
+          found.push_back(
+              fmt::format("{}: {:.0f} mJ above idle, where the board's profile has {:.0f} to "
+                          "{:.0f} mJ: another "
+                          "power mode, or the meter misses a rail",
+                          name, static_cast<double>(point.energy->value.count) / 1000,
+                          static_cast<double>(known_point->energy->low.count) / 1000,
+                          static_cast<double>(known_point->energy->high.count) / 1000));
         }
       }
     }

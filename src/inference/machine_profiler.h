@@ -12,6 +12,7 @@
 #include "inference/machine_profile.h"
 #include "inference/profiler.h"
 #include "runtime/engine.h"
+#include "runtime/run_meter.h"
 
 namespace juggler {
 
@@ -30,9 +31,17 @@ struct LaneUnderTest {
   std::function<const Profile*(const std::string& variant)> announced;
 };
 
+// How warm the machine is.
+struct ThermalState {
+  std::optional<std::int64_t> temperature;  // millicelsius, of the hottest zone
+  bool throttled = false;
+};
+
 struct ProfilingOptions {
   std::vector<int> batches{1, 2, 4};  // up to what a lane takes; 1 is always measured
   MeasuringGoal goal;
+  RunMeter* meter = nullptr;              // null: no energy
+  std::function<ThermalState()> thermal;  // after each point; may be empty
   // Told before each point: how many are done, of how many, and what comes. May be empty.
   std::function<void(std::size_t done, std::size_t total, const std::string& doing)> progress;
   std::function<bool()> stop;                               // may be empty
@@ -47,7 +56,8 @@ Result<void> profile_lane(const LaneUnderTest& lane, const Catalogue& catalogue,
                           std::vector<std::string>& left);
 
 // What looks wrong in a profile, one sentence each: scatter, batches that make no sense, faster
-// than the processor can be, and far from what is published for `known`, a board's profile, if any.
+// than the processor can be, throttled, and far from what is published for `known`, a board's
+// profile, if any: in time, and in energy where both meters are at the same place.
 std::vector<std::string> doubts(const MachineProfile& profile, const Catalogue& catalogue,
                                 const std::vector<Processor>& known);
 

@@ -14,6 +14,7 @@ constexpr std::size_t kGroups = 10;
 constexpr double kStudentT = 2.262;  // 95 %, two-sided, nine degrees of freedom
 constexpr std::size_t kWindow = 5;   // of the warm-up
 constexpr int kRunsBetweenLooks = 10;
+constexpr std::size_t kRunsMost = 1'000'000;  // for a meter's sake
 
 // The nearest rank, of sorted times.
 Micros percentile(const std::vector<std::int64_t>& sorted, std::size_t percent) {
@@ -57,7 +58,7 @@ Result<std::vector<std::int64_t>> runs_until(const std::function<Result<Micros>(
                                              Enough enough) {
   std::vector<std::int64_t> times;
   std::int64_t spent = 0;
-  while (!enough(times, spent >= time_max.count)) {
+  while (!enough(times, Micros{spent}, spent >= time_max.count)) {
     if (stop && stop()) {
       return fail(ErrorCode::Unavailable, "stopped");
     }
@@ -93,16 +94,25 @@ MeasuredPoint describe_runs(std::vector<std::int64_t> times_us) {
 }
 
 Result<MeasuredPoint> measure_point(const std::function<Result<Micros>()>& run,
-                                    const MeasuringGoal& goal, const std::function<bool()>& stop) {
-  const auto warm = runs_until(run, stop, goal.warm_up_max,
-                               [](const std::vector<std::int64_t>& times, bool time_is_up) {
-                                 return steady(times) || (time_is_up && !times.empty());
-                               });
-  if (!warm) {
-    return warm.error();
+                                    const MeasuringGoal& goal, const std::function<bool()>& stop,
+                                    const std::function<void()>& warm) {
+  const auto warmed =
+      runs_until(run, stop, goal.warm_up_max,
+                 [](const std::vector<std::int64_t>& times, Micros /*spent*/, bool time_is_up) {
+                   return steady(times) || (time_is_up && !times.empty());
+                 });
+  if (!warmed) {
+    return warmed.error();
   }
-  const auto known = [&goal](const std::vector<std::int64_t>& times, bool time_is_up) {
+  if (warm) {
+    warm();
+  }
+  const auto known = [&goal](const std::vector<std::int64_t>& times, Micros spent,
+                             bool time_is_up) {
     const auto count = static_cast<int>(times.size());
+    if (spent < goal.time_min && times.size() < kRunsMost) {
+      return false;
+    }
     if (count < static_cast<int>(kGroups) || (count < goal.runs_min && !time_is_up)) {
       return false;
     }

@@ -4,8 +4,10 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <vector>
 
+#include "core/evidence.h"
 #include "core/result.h"
 #include "core/units.h"
 
@@ -18,6 +20,7 @@ struct MeasuringGoal {
   int runs_max = 2000;
   Micros time_max = seconds(10);  // for the runs of one point; then it is as good as it is
   Micros warm_up_max = seconds(3);
+  Micros time_min;  // with a meter: for fewer runs its figure would be worth little
 };
 
 // What the runs of one batch size on one number of threads say.
@@ -33,6 +36,10 @@ struct MeasuredPoint {
   Micros p90;
   Micros p95;
   Micros p99;
+  std::optional<EnergyFigure> energy;       // above idle, of the batch
+  std::optional<Milliwatts> power;          // of the whole device while it ran
+  std::optional<std::int64_t> temperature;  // millicelsius, of the hottest zone after it
+  bool throttled = false;                   // heat or current held the clocks down then
 
   bool precise(const MeasuringGoal& goal) const {
     return (high - mean).count * 1000 <= mean.count * goal.precision_permille;
@@ -55,8 +62,11 @@ MeasuredPoint describe_runs(std::vector<std::int64_t> times_us);
 // Runs until the goal is met, its time is up, or `stop` says so. The first runs are thrown away
 // until five in a row take as long as the five before (within a twentieth).
 //
+// `warm` is told that the runs that count begin; it may be empty.
+//
 // errors  those of `run`; Unavailable: stopped
 Result<MeasuredPoint> measure_point(const std::function<Result<Micros>()>& run,
-                                    const MeasuringGoal& goal, const std::function<bool()>& stop);
+                                    const MeasuringGoal& goal, const std::function<bool()>& stop,
+                                    const std::function<void()>& warm = {});
 
 }  // namespace juggler

@@ -184,6 +184,75 @@ TEST(ProfileFile, Device_AnnouncesWhatWasProfiled) {
   EXPECT_EQ(read->find("net-fp32")->points[1].latency_mean, Micros{1100});
 }
 
+// As measured with a meter on the module's rail.
+MachineProfile metered_profile() {
+  MachineProfile profile = machine_profile();
+  profile.energy_absent.clear();
+  profile.meter = ProfileMeter{.name = "ina3221 VDD_IN",
+                               .scope = PowerScope::ModuleRail,
+                               .evidence = Evidence::Measured,
+                               .at_rest = RestPower{{2100}, {2050}, {2150}},
+                               .to_board_input = ScopeConversion{1230, PowerScope::ModuleRail},
+                               .conversion_source = "of tests"};
+  for (MeasuredPoint& point : profile.lanes.at("cpu0").variants.at("net-fp32").points) {
+    point.energy = EnergyFigure{{5000}, {4500}, {5600}, Evidence::Measured, PowerScope::ModuleRail};
+    point.power = Milliwatts{7200};
+    point.temperature = 51'000;
+  }
+  return profile;
+}
+
+TEST(ProfileFile, Energies_ComeBackWithTheirMeterAndScope) {
+  const test::TempFolder folder;
+  const MachineProfile profile = metered_profile();
+  const auto file = folder.path() / "metered.toml";
+  ASSERT_TRUE(save_profile(profile, file).has_value());
+  const auto read = load_profile(file);
+  ASSERT_TRUE(read.has_value()) << read.error().message;
+  EXPECT_EQ(profile_text(*read), profile_text(profile));
+  EXPECT_EQ(read->lanes.at("cpu0").variants.at("net-fp32").points,
+            profile.lanes.at("cpu0").variants.at("net-fp32").points);
+  EXPECT_EQ(read->meter->name, "ina3221 VDD_IN");
+  EXPECT_EQ(read->meter->at_rest, profile.meter->at_rest);
+}
+
+TEST(ProfileFile, Twins_TakeEnergyPowerAtRestAndConversionFromIt) {
+  const auto board = parse_board_profile(profile_text(metered_profile()), "metered.toml");
+  ASSERT_TRUE(board.has_value()) << board.error().message;
+  EXPECT_EQ(board->idle, Milliwatts{2100});
+  EXPECT_EQ(board->to_board_input, (ScopeConversion{1230, PowerScope::ModuleRail}));
+  const std::optional<EnergyFigure> energy = board->processors[0].profiles[0].points[0].energy;
+  ASSERT_TRUE(energy.has_value());
+  EXPECT_EQ(energy->value, Microjoules{5000});
+  EXPECT_EQ(energy->scope, PowerScope::ModuleRail);
+  EXPECT_EQ(energy->evidence, Evidence::Measured);
+}
+
+TEST(ProfileFile, Device_AnnouncesMeasuredEnergies) {
+  const test::TempFolder folder;
+  const MachineProfile profile = metered_profile();
+  const auto file = calibration_file(folder.path(), "here");
+  ASSERT_TRUE(
+      save_calibration(calibration_of(profile, profile.lanes.at("cpu0")), file).has_value());
+  const auto read = load_calibration(file);
+  ASSERT_TRUE(read.has_value()) << read.error().message;
+  EXPECT_EQ(read->find("net-fp32")->points[0].energy,
+            profile.lanes.at("cpu0").variants.at("net-fp32").points[0].energy);
+}
+
+TEST(Doubts, EnergyFarFromWhatIsPublished_IsSaidForTheSameScopeAlone) {
+  Processor known = processor();
+  known.profiles[0].points[0].latency_mean = Micros{600};
+  known.profiles[0].points.pop_back();
+  EnergyFigure& published = known.profiles[0].points[0].energy.emplace();
+  published = {{50'000}, {40'000}, {60'000}, Evidence::Published, PowerScope::ModuleRail};
+  const auto found = doubts(metered_profile(), {}, {known});
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_NE(found[0].find("mJ above idle"), std::string::npos) << found[0];
+  published.scope = PowerScope::Wall;
+  EXPECT_TRUE(doubts(metered_profile(), {}, {known}).empty());
+}
+
 TEST(ProfileFile, FileOfAnotherOrigin_IsRefusedWithTheReason) {
   const test::TempFolder folder;
   EXPECT_EQ(load_profile(folder.path() / "none.toml").error().code, ErrorCode::NotFound);
