@@ -92,15 +92,17 @@ class Fleet:
         self.options = options
         self.processes = [
             spawn("controller", [os.path.join(options.juggler, "juggler"), "controller"]),
-            spawn(DEVICE, [os.path.join(options.juggler, "juggler-consumer"), "--id", DEVICE,
-                           "--home", options.home, "--variants", options.variant,
-                           "--threads", str(options.threads)])]
+            spawn(DEVICE, self._command(options))]
         self.connection = pika.BlockingConnection(pika.URLParameters(broker.url("submitter", VHOST)))
         self.channel = self.connection.channel()
         self.replies = self.channel.queue_declare("", exclusive=True).method.queue
         self.channel.basic_consume(self.replies, self._collect, auto_ack=True)
         self.open = {}
         self.best = {}
+
+    def _command(self, options):
+        return [os.path.join(options.juggler, "juggler-consumer"), "--id", DEVICE, "--home", options.home,
+                "--variants", options.variant, "--threads", str(options.threads)]
 
     def _collect(self, _channel, _method, _properties, body):
         outcome = json.loads(body)

@@ -32,6 +32,9 @@ run "One task's path, without a broker" build/bench/bench/juggler-bench-task-pat
   --json bench/results/task-path.json
 run "End to end over the broker, ResNet50, against a bare ONNX Runtime loop" \
   "$python" bench/end_to_end.py --juggler build/bench "$@"
+run "A twin of this machine beside it" "$python" bench/own_twin.py --juggler build/bench "$@"
+run "Telemetry: the sampler's cost, and inference beside it" build/bench/bench/juggler-bench-telemetry \
+  --home var --json bench/results/telemetry.json
 run "plan() for one task" build/bench/bench/juggler-bench-plan --json bench/results/plan.json
 
 exit "$status"
