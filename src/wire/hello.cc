@@ -146,7 +146,7 @@ void write_fields(JsonWriter& writer, const DeviceFacts& facts) {
   }
   writer.integer("incarnation", facts.incarnation);
   writer.integer("memory_bytes", facts.memory.count);
-  writer.integer("minor", kMinor);
+  write_minor(writer);
   writer.begin_array("processors");
   for (const Processor& processor : facts.processors) {
     write(writer, processor);
