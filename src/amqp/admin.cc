@@ -11,6 +11,7 @@ namespace juggler::amqp {
 namespace {
 
 constexpr std::uint16_t kChannel = 1;
+constexpr std::uint16_t kSideChannel = 2;
 
 }  // namespace
 
@@ -20,6 +21,11 @@ Admin::~Admin() {
     waiting_.clear();
   }
   worker_.request_stop();
+}
+
+void Admin::use(BrokerUrl broker) {
+  const MutexLock lock(mutex_);
+  broker_ = std::move(broker);
 }
 
 void Admin::add(const Job& job) {
@@ -83,7 +89,11 @@ Result<void> Admin::connect(std::unique_ptr<Connection>& connection) {
   if (connection != nullptr) {
     return {};
   }
-  auto opened = Connection::open(broker_, "juggler: administration");
+  const BrokerUrl broker = [this] {
+    const MutexLock lock(mutex_);
+    return broker_;
+  }();
+  auto opened = Connection::open(broker, "juggler: administration");
   if (!opened) {
     return opened.error();
   }
@@ -94,11 +104,18 @@ Result<void> Admin::connect(std::unique_ptr<Connection>& connection) {
   return {};
 }
 
+tl::expected<void, CallFailure> Admin::declare_device(Connection& connection,
+                                                      const std::string& device) {
+  const auto kind = find_queue_kind(connection, kSideChannel);
+  return kind ? declare(connection, kChannel, device_topology(device, *kind))
+              : tl::unexpected(kind.error());
+}
+
 void Admin::enrol(std::unique_ptr<Connection>& connection, const std::string& device) {
   std::string why;
   if (Result<void> connected = connect(connection); !connected) {
     why = connected.error().message;
-  } else if (auto declared = declare(*connection, kChannel, device_topology(device)); !declared) {
+  } else if (auto declared = declare_device(*connection, device); !declared) {
     why = declared.error().message + declared.error().advice;
   }
   if (why.empty()) {

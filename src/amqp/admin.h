@@ -28,6 +28,8 @@ class Admin {
   Admin& operator=(const Admin&) = delete;
   ~Admin();
 
+  // The broker's addresses, in the order in which they are tried from the next connection on.
+  void use(BrokerUrl broker);
   // Queues a device to be enrolled. A failure is logged; the device's next hello asks again.
   // thread: one, the transport's owner.
   void enrol(const std::string& device) { add({Job::Kind::Enrol, device}); }
@@ -49,10 +51,11 @@ class Admin {
   bool take(Job& job);
   Result<void> connect(std::unique_ptr<Connection>& connection);
   void enrol(std::unique_ptr<Connection>& connection, const std::string& device);
+  tl::expected<void, CallFailure> declare_device(Connection& connection, const std::string& device);
   void look_for(std::unique_ptr<Connection>& connection, const std::string& device);
 
-  const BrokerUrl broker_;
   Mutex mutex_;
+  BrokerUrl broker_ GUARDED_BY(mutex_);
   const std::function<void()> answered_;
   std::deque<Job> waiting_ GUARDED_BY(mutex_);
   std::vector<TransportEvent> answers_ GUARDED_BY(mutex_);

@@ -11,6 +11,7 @@
 #include "fmt/format.h"
 #include "nlohmann/json.hpp"
 #include "runtime/child_process.h"
+#include "wire/messages.h"
 
 namespace juggler::amqp {
 namespace {
@@ -134,17 +135,35 @@ Result<void> BrokerUsers::import(const std::string& definitions) const {
   return done ? Result<void>() : done.error();
 }
 
+// What the vhost has; classic where it has nothing, or it cannot be found out.
+QueueKind BrokerUsers::queue_kind() const {
+  if (!private_dir_.empty()) {
+    return QueueKind::Classic;  // one node
+  }
+  const auto text =
+      control({"list_queues", "-p", vhost_, "--quiet", "--formatter", "json", "name", "type"});
+  for (const json& queue : text ? list_in(*text) : json::array()) {
+    if (queue.is_object() && queue.value("name", json()) == wire::kTasksQueue) {
+      return queue.value("type", json()) == "quorum" ? QueueKind::Quorum : QueueKind::Classic;
+    }
+  }
+  return QueueKind::Classic;
+}
+
 Result<void> BrokerUsers::put(const std::vector<User>& users) const {
   Definitions definitions;
   definitions.vhost = vhost_;
   definitions.users = users;
   definitions.policies = false;
-  for (const User& user : users) {
-    if (user.role == UserRole::Device) {
-      if (definitions.topology.empty()) {
-        definitions.topology.push_back(fleet_topology());
+  const bool devices = std::any_of(users.begin(), users.end(),
+                                   [](const User& user) { return user.role == UserRole::Device; });
+  if (devices) {
+    const QueueKind kind = queue_kind();
+    definitions.topology.push_back(fleet_topology(kind));
+    for (const User& user : users) {
+      if (user.role == UserRole::Device) {
+        definitions.topology.push_back(device_topology(user.name, kind));
       }
-      definitions.topology.push_back(device_topology(user.name));
     }
   }
   if (!private_dir_.empty()) {  // it reads its users from a file at its next start

@@ -8,6 +8,7 @@
 
 #include "amqp/users.h"
 #include "core/result.h"
+#include "runtime/topology.h"
 
 namespace juggler::amqp {
 
@@ -53,6 +54,7 @@ class BrokerUsers {
 
  private:
   Result<std::string> control(std::vector<std::string> arguments, std::string input = "") const;
+  QueueKind queue_kind() const;
 
   std::vector<std::string> command_;
   std::vector<std::string> environment_;

@@ -29,12 +29,13 @@ amqp_table_entry_t flag_entry(const char* key) {
   return entry;
 }
 
-std::string describe(const CallFailure& failure) {
-  return failure.reply_code == 0 ? failure.message
-                                 : fmt::format("{} {}", failure.reply_code, failure.message);
-}
-
 }  // namespace
+
+std::string describe(const CallFailure& failure) {
+  return failure.reply_code == 0
+             ? failure.message
+             : fmt::format("{} {}{}", failure.reply_code, failure.message, failure.advice);
+}
 
 Connection::Connection(std::unique_ptr<Stream> stream)
     : stream_(std::move(stream)),
@@ -46,6 +47,15 @@ Time Connection::monotonic_deadline() { return monotonic_now() + kCallMax; }
 
 Result<std::unique_ptr<Connection>> Connection::open(const BrokerUrl& url, const std::string& name,
                                                      int heartbeat_s) {
+  auto opened = open_one(url, name, heartbeat_s);
+  for (auto other = url.others.begin(); !opened && other != url.others.end(); ++other) {
+    opened = open_one(*other, name, heartbeat_s);
+  }
+  return opened;
+}
+
+Result<std::unique_ptr<Connection>> Connection::open_one(const BrokerUrl& url,
+                                                         const std::string& name, int heartbeat_s) {
   const Time deadline = monotonic_now() + kHandshakeMax;
   auto stream = Stream::connect(url, deadline);
   if (!stream) {

@@ -21,9 +21,12 @@ struct CallFailure {
   std::string advice{};  // what to do, where that is known: to be said after the message
 };
 
+std::string describe(const CallFailure& failure);
+
 class Connection {
  public:
-  // Connects, logs in and opens the vhost within kHandshakeMax. Blocks for that long at most.
+  // Connects, logs in and opens the vhost within kHandshakeMax. Blocks for that long at most, for
+  // each node of a cluster: the first that answers is taken.
   static Result<std::unique_ptr<Connection>> open(const BrokerUrl& url, const std::string& name,
                                                   int heartbeat_s = kHeartbeatSeconds);
 
@@ -86,6 +89,8 @@ class Connection {
  private:
   explicit Connection(std::unique_ptr<Stream> stream);
 
+  static Result<std::unique_ptr<Connection>> open_one(const BrokerUrl& url, const std::string& name,
+                                                      int heartbeat_s);
   static Time monotonic_deadline();
   Result<void> log_in(const BrokerUrl& url, const std::string& name, int heartbeat_s,
                       Time deadline);

@@ -44,8 +44,16 @@ json policy(const std::string& vhost, const char* name, const char* pattern, int
 // Policies, not arguments: they can be changed without deleting the queues. Lazy: what waits is
 // on disk; it has to be written there anyhow before it is confirmed. Of two that match a queue only
 // the one of higher priority counts.
-json policies_json(const std::string& vhost) {
+json policies_json(const std::string& vhost, QueueKind kind) {
   json policies = json::array();
+  if (kind == QueueKind::Quorum) {  // which are on disk anyhow
+    policies.push_back(policy(vhost, "juggler-tasks", "^juggler\\.tasks$", 1,
+                              {{"max-length-bytes", kTasksReadyBytesMax}}));
+    policies.push_back(
+        policy(vhost, "juggler-results", "^juggler\\.results$", 1,
+               {{"max-length-bytes", kResultsReadyBytesMax}, {"overflow", "reject-publish"}}));
+    return policies;
+  }
   policies.push_back(policy(vhost, "juggler-tasks", "^juggler\\.tasks$", 1,
                             {{"queue-mode", "lazy"}, {"max-length-bytes", kTasksReadyBytesMax}}));
   // A device that floods is told no; others send again.
@@ -112,7 +120,7 @@ std::string definitions_json(const Definitions& definitions) {
     }
   }
   if (definitions.policies) {
-    document["policies"] = policies_json(vhost);
+    document["policies"] = policies_json(vhost, definitions.kind);
   }
   for (const Topology& topology : definitions.topology) {
     add_topology(document, vhost, topology);

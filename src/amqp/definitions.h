@@ -16,6 +16,7 @@ struct Definitions {
   std::string vhost = kVhost;
   std::vector<User> users;
   bool policies = true;
+  QueueKind kind = QueueKind::Classic;  // what the policies are for
   // The controller declares it too, in the same way: here it lets a device be ready before one
   // runs.
   std::vector<Topology> topology;

@@ -7,12 +7,17 @@ namespace juggler::amqp {
 namespace {
 
 constexpr std::uint16_t kChannel = 1;
+constexpr std::uint16_t kSideChannel = 2;
 
 tl::expected<void, CallFailure> try_everything(Connection& connection) {
   if (auto opened = connection.open_channel(kChannel); !opened) {
     return tl::unexpected(opened.error());
   }
-  if (auto declared = declare(connection, kChannel, fleet_topology()); !declared) {
+  const auto kind = find_queue_kind(connection, kSideChannel);
+  if (!kind) {
+    return tl::unexpected(kind.error());
+  }
+  if (auto declared = declare(connection, kChannel, fleet_topology(*kind)); !declared) {
     return declared;
   }
   auto replies =

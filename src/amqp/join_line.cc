@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <netinet/in.h>
 
+#include <algorithm>
 #include <charconv>
 
 namespace juggler::amqp {
@@ -32,8 +33,8 @@ std::optional<std::int64_t> token_end(std::string_view user) {
 }
 
 Result<std::string> invite(const BrokerUsers& users, BrokerUrl address, std::int64_t ends_unix) {
-  address.user = fmt::format("{}{}.{}", kTokenPrefix, ends_unix, random_text(6));
-  address.password = new_password();
+  address.set_login(fmt::format("{}{}.{}", kTokenPrefix, ends_unix, random_text(6)),
+                    new_password());
   const Result<void> put =
       users.put({{address.user, UserRole::Token, password_hash(address.password)}});
   return put ? Result<std::string>(address.text()) : put.error();
@@ -57,8 +58,12 @@ Result<BrokerUrl> read_join_line(std::string_view line) {
                 "that address has no one-time token in it: `juggler devices invite` prints a line "
                 "that has");
   }
-  const bool checked = address->tls && (address->verify_peer || !address->fingerprint.empty());
-  if (!checked && !is_loopback(address->host)) {
+  const auto unchecked = [](const BrokerUrl& node) {
+    const bool checked = node.tls && (node.verify_peer || !node.fingerprint.empty());
+    return !checked && !is_loopback(node.host);
+  };
+  if (unchecked(*address) ||
+      std::any_of(address->others.begin(), address->others.end(), unchecked)) {
     return fail(
         ErrorCode::InvalidArgument,
         "that line would send the new login where others can read it: it needs amqps:// and "
@@ -74,8 +79,7 @@ Result<BrokerUrl> joined_address(const BrokerUrl& line, std::string_view answere
     return fail(ErrorCode::Corrupt, fmt::format("the answer holds no login of '{}'", device));
   }
   BrokerUrl kept = line;
-  kept.user = address->user;
-  kept.password = address->password;
+  kept.set_login(address->user, address->password);
   return kept;
 }
 

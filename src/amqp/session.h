@@ -2,10 +2,12 @@
 // The address of a broker, and a transport for a session there (runtime/session.h).
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "core/result.h"
 #include "runtime/session.h"
@@ -18,6 +20,9 @@ namespace juggler::amqp {
 // amqps:// also takes RabbitMQ's options:
 // ?cacertfile=…&certfile=…&keyfile=…&verify=verify_peer|verify_none&server_name_indication=…
 // &auth_mechanism=plain|external, and one of our own: &fingerprint=sha256:… pins the certificate.
+//
+// The nodes of a cluster: several addresses with commas between. What a later one leaves out
+// (login, vhost, options) is the first one's.
 struct BrokerUrl {
   bool tls = false;
   std::string host = "127.0.0.1";
@@ -35,8 +40,14 @@ struct BrokerUrl {
   std::string fingerprint;  // SHA-256 of the one certificate that is accepted, in hexadecimal
   bool external = false;    // log in by the client certificate (its CN is the user), not a password
 
+  std::vector<BrokerUrl> others;  // further nodes, each without others of its own
+
+  static constexpr std::size_t kNodesMax = 16;
+
   static Result<BrokerUrl> parse(std::string_view text);
-  std::string redacted() const;  // for people: without the password
+  // At every node.
+  void set_login(const std::string& name, const std::string& secret);
+  std::string redacted() const;  // for people: of the first node, without the password
   std::string text() const;      // whole, for a file that its owner alone can read
 };
 
@@ -54,6 +65,10 @@ struct SessionSpec : SessionPlan {
       : SessionPlan(std::move(plan)), broker(std::move(url)) {}
 
   BrokerUrl broker;
+
+  // Asked before each attempt to connect again: the login may have changed since. An answer for
+  // another user is not taken; a failure leaves what was there.
+  std::function<Result<BrokerUrl>()> read_again;
 };
 
 // What our node takes; a larger publish is settled as Refused before it is sent.

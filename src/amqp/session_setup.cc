@@ -16,6 +16,7 @@ constexpr Micros kLockRetry = milliseconds(200);
 constexpr Micros kQueueRetry = seconds(1);
 constexpr Micros kDrainRecheck = milliseconds(20);
 constexpr const char* kReplyConsumer = "reply";
+constexpr int kMost = 65'535;  // of AMQP
 
 std::string consumer_tag(std::size_t index) { return fmt::format("s{}", index); }
 
@@ -38,7 +39,7 @@ tl::expected<Reply, CallFailure> start_consumer(Connection& connection, std::uin
                                                 const std::string& queue, const std::string& tag,
                                                 const Subscription& subscription) {
   amqp_basic_qos_t qos{};
-  qos.prefetch_count = static_cast<std::uint16_t>(std::clamp(subscription.prefetch, 0, 65'535));
+  qos.prefetch_count = static_cast<std::uint16_t>(std::clamp(subscription.prefetch, 0, kMost));
   auto limited = connection.call(channel, AMQP_BASIC_QOS_METHOD, qos, AMQP_BASIC_QOS_OK_METHOD);
   if (!limited) {
     return limited;
@@ -81,7 +82,12 @@ tl::expected<void, CallFailure> SessionSetup::open(Connection& connection) {
     return tl::unexpected(confirming.error());
   }
   if (spec_.declare_topology) {
-    if (auto declared = declare(connection, kChannel, fleet_topology()); !declared) {
+    const auto kind = find_queue_kind(connection, kSideChannel);
+    if (!kind) {
+      return tl::unexpected(kind.error());
+    }
+    kind_ = *kind;
+    if (auto declared = declare(connection, kChannel, fleet_topology(kind_)); !declared) {
       return declared;
     }
   }
@@ -208,7 +214,17 @@ tl::expected<bool, CallFailure> SessionSetup::start(Connection& connection, std:
       wake_at_ = now + kLockRetry;
       return false;
     }
-    drained = found->messages == 0;
+    if (subscription.exclusive && kind_ == QueueKind::Quorum) {
+      auto taken = take_leader_queue(connection);
+      if (!taken || !*taken) {
+        wait_ = Wait::Lock;
+        wake_at_ = now + kLockRetry;
+        return taken;
+      }
+    }
+    // A quorum queue that has no leader at the moment says that it is empty. Once it is consumed
+    // it has one, and drain() asks again.
+    drained = found->messages == 0 && (kind_ == QueueKind::Classic || subscription.browse);
   }
   if (!(subscription.browse && drained)) {
     if (auto consumed = consume(connection, index); !consumed) {
@@ -235,6 +251,26 @@ bool SessionSetup::may_lead(std::uint32_t consumers, Time now) {
   return leader_seen_ || now - *free_since_ >= spec_.lead_patience;
 }
 
+// RabbitMQ lets several consume a quorum queue that one of them wanted for itself: the lock is a
+// queue of its own, which vanishes with its connection, and with the node that it is on.
+tl::expected<bool, CallFailure> SessionSetup::take_leader_queue(Connection& connection) {
+  if (auto opened = open_side(connection); !opened) {
+    return tl::unexpected(opened.error());
+  }
+  auto declared = declare_queue(connection, kSideChannel,
+                                {.name = kLeaderQueue, .arguments = {}, .exclusive = true});
+  if (!declared && declared.error().reply_code == AMQP_RESOURCE_LOCKED) {
+    side_open_ = false;
+    return false;
+  }
+  if (!declared) {
+    return tl::unexpected(declared.error());
+  }
+  leader_queue_ = true;
+  auto closed = close_side(connection);
+  return closed ? tl::expected<bool, CallFailure>(true) : tl::unexpected(closed.error());
+}
+
 tl::expected<void, CallFailure> SessionSetup::consume(Connection& connection, std::size_t index) {
   const Subscription& subscription = spec_.subscriptions[index];
   std::uint16_t channel = kChannel;
@@ -244,8 +280,12 @@ tl::expected<void, CallFailure> SessionSetup::consume(Connection& connection, st
     }
     channel = kSideChannel;
   }
+  Subscription wanted = subscription;
+  if (kind_ == QueueKind::Quorum && wanted.prefetch == 0) {
+    wanted.prefetch = kMost;  // where a classic queue has no bound, a quorum queue has one of 2,000
+  }
   auto consumed =
-      start_consumer(connection, channel, states_[index].actual, consumer_tag(index), subscription);
+      start_consumer(connection, channel, states_[index].actual, consumer_tag(index), wanted);
   return consumed ? tl::expected<void, CallFailure>() : tl::unexpected(consumed.error());
 }
 

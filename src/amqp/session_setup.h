@@ -8,6 +8,7 @@
 #include "amqp/connection.h"
 #include "amqp/epoch.h"
 #include "amqp/session.h"
+#include "runtime/topology.h"
 
 namespace juggler::amqp {
 
@@ -44,6 +45,8 @@ class SessionSetup {
   bool cancelled(const std::string& consumer);
   void side_channel_closed() { side_open_ = false; }
 
+  // The lock is the connection's, and outlives this channel.
+  bool holds_leader_queue() const { return leader_queue_; }
   const TakenEpoch& epoch() const { return epoch_; }
   const std::string& reply_queue() const { return names_.reply_queue; }
   // The sequence number of the session's first publish.
@@ -65,6 +68,7 @@ class SessionSetup {
   // False where it has to wait.
   tl::expected<bool, CallFailure> start(Connection& connection, std::size_t index, Time now);
   bool may_lead(std::uint32_t consumers, Time now);
+  tl::expected<bool, CallFailure> take_leader_queue(Connection& connection);
   tl::expected<bool, CallFailure> drain(Connection& connection, std::size_t index, Time now);
   tl::expected<bool, CallFailure> queue_exists(Connection& connection, const std::string& queue);
   tl::expected<void, CallFailure> open_side(Connection& connection);
@@ -81,6 +85,8 @@ class SessionSetup {
   std::optional<Time> free_since_;  // nobody led at the first look
   bool leader_seen_ = false;
   bool side_open_ = false;
+  QueueKind kind_ = QueueKind::Classic;
+  bool leader_queue_ = false;
   bool announced_ = false;
   TakenEpoch epoch_;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "fmt/format.h"
+#include "wire/messages.h"
 
 namespace juggler::amqp {
 namespace {
@@ -76,6 +77,28 @@ tl::expected<Reply, CallFailure> inspect_queue(Connection& connection, std::uint
   declare.queue = to_bytes(queue);
   declare.passive = 1;
   return connection.call(channel, AMQP_QUEUE_DECLARE_METHOD, declare, AMQP_QUEUE_DECLARE_OK_METHOD);
+}
+
+tl::expected<QueueKind, CallFailure> find_queue_kind(Connection& connection,
+                                                     std::uint16_t channel) {
+  if (auto opened = connection.open_channel(channel); !opened) {
+    return tl::unexpected(opened.error());
+  }
+  const Topology classic = fleet_topology(QueueKind::Classic);
+  const auto tasks = std::find_if(classic.queues.begin(), classic.queues.end(),
+                                  [](const QueueSpec& q) { return q.name == wire::kTasksQueue; });
+  const auto declared = declare_queue(connection, channel, *tasks);
+  if (!declared) {
+    const CallFailure& failure = declared.error();
+    const bool quorum = failure.reply_code == AMQP_PRECONDITION_FAILED &&
+                        failure.message.find("'x-queue-type'") != std::string::npos &&
+                        failure.message.find("is 'quorum'") != std::string::npos;
+    return quorum ? tl::expected<QueueKind, CallFailure>(QueueKind::Quorum)
+                  : tl::unexpected(failure);
+  }
+  auto closed = connection.close_channel(channel);
+  return closed ? tl::expected<QueueKind, CallFailure>(QueueKind::Classic)
+                : tl::unexpected(closed.error());
 }
 
 tl::expected<void, CallFailure> declare(Connection& connection, std::uint16_t channel,

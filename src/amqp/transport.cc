@@ -27,12 +27,6 @@ std::uint64_t seed() {
          static_cast<std::uint64_t>(monotonic_now().us);
 }
 
-std::string describe(const CallFailure& failure) {
-  return failure.reply_code == 0
-             ? failure.message
-             : fmt::format("{} {}{}", failure.reply_code, failure.message, failure.advice);
-}
-
 }  // namespace
 
 std::unique_ptr<Transport> make_transport(SessionSpec spec) {
@@ -41,6 +35,7 @@ std::unique_ptr<Transport> make_transport(SessionSpec spec) {
 
 AmqpTransport::AmqpTransport(SessionSpec spec)
     : spec_(std::move(spec)),
+      nodes_(spec_.broker, spec_.read_again),
       admin_(spec_.broker, [this] { wake(); }),
       ladder_(seed(), spec_.reconnect_max),
       wake_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
@@ -146,12 +141,13 @@ void AmqpTransport::send_settlements() {
 }
 
 void AmqpTransport::connect(Time now) {
-  auto opened = Connection::open(spec_.broker, spec_.connection_name, spec_.heartbeat_s);
+  auto opened = Connection::open(nodes_.next(), spec_.connection_name, spec_.heartbeat_s);
   if (!opened) {
     lose_connection(opened.error().message, now);
     return;
   }
   connection_ = std::move(*opened);
+  admin_.use(nodes_.all());
   names_ = {fmt::format("{}.{}", getpid(), monotonic_now().us), {}};
   open_session(now);
 }
@@ -250,6 +246,9 @@ void AmqpTransport::take_delivery(Delivery& delivery) {
 void AmqpTransport::lose_channel(const std::string& reason, Time now) {
   const bool was_announced = announced_;
   announced_ = false;
+  if (session_ && session_->holds_leader_queue()) {
+    connection_.reset();  // or nobody else could lead
+  }
   session_.reset();
   acks_.clear();
   confirms_.lose(events_);
@@ -272,6 +271,7 @@ void AmqpTransport::lose_channel(const std::string& reason, Time now) {
 
 void AmqpTransport::lose_connection(const std::string& reason, Time now) {
   connection_.reset();
+  nodes_.lost();
   blocked_ = false;
   lose_channel(reason, now);
 }

@@ -11,6 +11,7 @@
 
 #include "amqp/ack_window.h"
 #include "amqp/admin.h"
+#include "amqp/broker_nodes.h"
 #include "amqp/confirms.h"
 #include "amqp/connection.h"
 #include "amqp/session.h"
@@ -74,6 +75,7 @@ class AmqpTransport final : public Transport {
   bool take_wake();
 
   const SessionSpec spec_;
+  BrokerNodes nodes_;
   Admin admin_;
   RetryLadder ladder_;
   int wake_fd_;

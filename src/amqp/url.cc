@@ -136,6 +136,9 @@ Result<void> read_host(std::string_view text, BrokerUrl& url) {
   if (url.host.empty()) {
     return bad("no host");
   }
+  if (url.host.find(',') != std::string::npos) {
+    return bad("behind a comma another whole address is expected, which begins with amqp[s]://");
+  }
   if (!port.empty()) {
     const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), url.port);
     if (error != std::errc{} || end != port.data() + port.size() || url.port < 1 ||
@@ -161,13 +164,30 @@ Result<void> read_login(std::string_view login, BrokerUrl& url) {
   return {};
 }
 
-}  // namespace
+// Cuts off the first of several addresses: at a comma behind which another one begins.
+std::string_view take_address(std::string_view& text) {
+  std::size_t end = text.find(',');
+  const auto begins = [&text](std::size_t at) {
+    const std::string_view rest = text.substr(at);
+    return rest.starts_with("amqp://") || rest.starts_with("amqps://");
+  };
+  while (end != std::string_view::npos && !begins(end + 1)) {
+    end = text.find(',', end + 1);
+  }
+  const std::string_view address = text.substr(0, end);
+  text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  return address;
+}
 
-Result<BrokerUrl> BrokerUrl::parse(std::string_view text) {
+// One address. What it leaves out is that of `first`, where there is one.
+Result<BrokerUrl> parse_one(std::string_view text, const BrokerUrl* first) {
   if (text.size() > kUrlMax || text.find('\0') != std::string_view::npos) {
     return bad("too long, or a zero byte in it");
   }
-  BrokerUrl url;
+  BrokerUrl url = first != nullptr ? *first : BrokerUrl{};
+  url.others.clear();
+  url.port = 5672;
+  url.tls = false;
   constexpr std::string_view kPlain = "amqp://";
   constexpr std::string_view kTls = "amqps://";
   if (text.starts_with(kTls)) {
@@ -204,7 +224,7 @@ Result<BrokerUrl> BrokerUrl::parse(std::string_view text) {
   if (auto read = read_query(query, url); !read) {
     return read.error();
   }
-  if (url.external && authority.find('@') == std::string_view::npos) {
+  if (url.external && first == nullptr && authority.find('@') == std::string_view::npos) {
     return bad("auth_mechanism=external needs the user too: the CN of the certificate");
   }
   if (url.user.size() + url.password.size() > 1024 || url.vhost.size() > 255) {
@@ -213,12 +233,51 @@ Result<BrokerUrl> BrokerUrl::parse(std::string_view text) {
   return url;
 }
 
-bool holds_password(std::string_view address) {
+bool one_holds_password(std::string_view address) {
   const std::size_t scheme = address.find("://");
   const std::string_view rest =
       scheme == std::string_view::npos ? address : address.substr(scheme + 3);
   const std::size_t at = rest.rfind('@');  // of malformed ones too: they are refused later
   return at != std::string_view::npos && rest.substr(0, at).find(':') != std::string_view::npos;
+}
+
+}  // namespace
+
+Result<BrokerUrl> BrokerUrl::parse(std::string_view text) {
+  auto first = parse_one(take_address(text), nullptr);
+  while (first && !text.empty()) {
+    auto other = parse_one(take_address(text), &*first);
+    if (!other) {
+      return other;
+    }
+    if (other->user != first->user || other->vhost != first->vhost || other->tls != first->tls) {
+      return bad(
+          "several addresses are the nodes of one cluster: one user, one vhost, all with TLS or "
+          "none");
+    }
+    if (first->others.size() + 1 >= kNodesMax) {
+      return bad(fmt::format("more than {} of them", kNodesMax));
+    }
+    first->others.push_back(std::move(*other));
+  }
+  return first;
+}
+
+bool holds_password(std::string_view address) {
+  while (!address.empty()) {
+    if (one_holds_password(take_address(address))) {
+      return true;
+    }
+  }
+  return false;
+}
+
+void BrokerUrl::set_login(const std::string& name, const std::string& secret) {
+  user = name;
+  password = secret;
+  for (BrokerUrl& other : others) {
+    other.set_login(name, secret);
+  }
 }
 
 std::string BrokerUrl::text() const {
@@ -241,13 +300,17 @@ std::string BrokerUrl::text() const {
   option("verify", verify_peer ? "" : "verify_none");
   option("fingerprint", fingerprint.empty() ? "" : "sha256:" + fingerprint);
   option("auth_mechanism", external ? "external" : "");
+  for (const BrokerUrl& other : others) {
+    address += "," + other.text();
+  }
   return address;
 }
 
 std::string BrokerUrl::redacted() const {
   const bool v6 = host.find(':') != std::string::npos;
-  return fmt::format("{}://{}@{}{}{}:{}/{}", tls ? "amqps" : "amqp", user, v6 ? "[" : "", host,
-                     v6 ? "]" : "", port, vhost == "/" ? "" : vhost);
+  return fmt::format("{}://{}@{}{}{}:{}/{}{}", tls ? "amqps" : "amqp", user, v6 ? "[" : "", host,
+                     v6 ? "]" : "", port, vhost == "/" ? "" : vhost,
+                     others.empty() ? "" : fmt::format(" and {} more", others.size()));
 }
 
 }  // namespace juggler::amqp

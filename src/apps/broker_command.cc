@@ -24,6 +24,7 @@ struct ProvisionFlags {
   std::string rabbitmqctl;
   std::vector<std::string> devices;
   std::vector<std::string> submitters{amqp::kSubmitterUser};
+  std::string queues = "classic";
 };
 
 struct Login {
@@ -60,11 +61,12 @@ Result<std::vector<Login>> logins_of(const ProvisionFlags& flags) {
 std::string definitions_of(const ProvisionFlags& flags, const std::vector<Login>& logins) {
   amqp::Definitions definitions;
   definitions.vhost = flags.vhost;
-  definitions.topology.push_back(fleet_topology());
+  definitions.kind = flags.queues == "quorum" ? QueueKind::Quorum : QueueKind::Classic;
+  definitions.topology.push_back(fleet_topology(definitions.kind));
   for (const Login& login : logins) {
     definitions.users.push_back(login.user);
     if (login.user.role == amqp::UserRole::Device) {
-      definitions.topology.push_back(device_topology(login.user.name));
+      definitions.topology.push_back(device_topology(login.user.name, definitions.kind));
     }
   }
   return amqp::definitions_json(definitions);
@@ -80,6 +82,9 @@ int provision(const ProvisionFlags& flags) {
     return complain(address.error().message, kExitUsage);
   }
   address->vhost = flags.vhost;
+  for (amqp::BrokerUrl& node : address->others) {
+    node.vhost = flags.vhost;
+  }
   const fs::path out = flags.out;
   for (Login& login : *logins) {
     const fs::path file = out / "credentials" / login.user.name;
@@ -135,6 +140,11 @@ void add_broker_command(CLI::App& app, Action& action) {
   command->add_option("--submitter", flags->submitters, "Submitters that get a login [submitter]")
       ->delimiter(',')
       ->type_name("A,B,...");
+  command
+      ->add_option("--queues", flags->queues,
+                   "classic, or quorum: for a cluster of three nodes or more, once all have joined")
+      ->check(CLI::IsMember({"classic", "quorum"}))
+      ->capture_default_str();
   command->add_option("--out", flags->out, "Folder of the definitions and the logins")
       ->capture_default_str()
       ->type_name("DIR");
@@ -145,7 +155,9 @@ void add_broker_command(CLI::App& app, Action& action) {
   command->footer(
       examples({"juggler broker provision --address amqps://broker.lan:5671 --device pi5,nano-1",
                 "juggler broker provision --address amqps://broker.lan:5671 --rabbitmqctl "
-                "rabbitmqctl"}) +
+                "rabbitmqctl",
+                "juggler broker provision --queues quorum --address "
+                "amqps://n1:5671,amqps://n2:5671,amqps://n3:5671"}) +
       "\nWhoever is there keeps its password; nobody is taken away (juggler devices revoke).");
   command->callback([flags, &action] { action = [flags] { return provision(*flags); }; });
 }

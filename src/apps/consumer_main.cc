@@ -158,7 +158,8 @@ Result<LocalDevice> open_device(const ConsumerFlags& flags) {
 }
 
 // Serves until a signal asks to stop and everything accepted is done.
-int serve(LocalDevice device, amqp::BrokerUrl broker, DeviceTelemetry* telemetry) {
+int serve(LocalDevice device, amqp::BrokerUrl broker, const BrokerChoice& choice,
+          DeviceTelemetry* telemetry) {
   SystemClock clock;
   const std::string login = broker.user;
   if (telemetry != nullptr) {
@@ -167,8 +168,10 @@ int serve(LocalDevice device, amqp::BrokerUrl broker, DeviceTelemetry* telemetry
     spdlog::info("{}", telemetry->about_meter());
   }
   const DeviceFacts& facts = device.facts;
-  const std::unique_ptr<Transport> transport = amqp::make_transport(
-      amqp::device_session(std::move(broker), facts.id, facts.incarnation, dispatches_max(facts)));
+  amqp::SessionSpec session =
+      amqp::device_session(std::move(broker), facts.id, facts.incarnation, dispatches_max(facts));
+  session.read_again = [choice] { return read_broker(choice); };
+  const std::unique_ptr<Transport> transport = amqp::make_transport(std::move(session));
   ThreadExecutor executor(std::move(device.engines), [&transport] { transport->wake(); });
   Consumer consumer(ConsumerConfig{}, std::move(device.facts));
   const auto sample = [telemetry, memory_free = device.memory_free] {
@@ -316,7 +319,7 @@ int run(CLI::App& app, ConsumerFlags& flags) {
   if (stop_signals() > 0) {
     return kExitDone;
   }
-  return serve(std::move(*device), std::move(*broker), telemetry.get());
+  return serve(std::move(*device), std::move(*broker), flags.broker, telemetry.get());
 }
 
 }  // namespace

@@ -142,8 +142,10 @@ int control(CLI::App& app, ControllerFlags& flags) {
 
   const std::string login = broker->user;
   SystemClock clock;
-  const std::unique_ptr<Transport> transport = amqp::make_transport(
-      amqp::controller_session(std::move(*broker), instance_name(), flags.standby));
+  amqp::SessionSpec session =
+      amqp::controller_session(std::move(*broker), instance_name(), flags.standby);
+  session.read_again = [choice = flags.broker] { return read_broker(choice); };
+  const std::unique_ptr<Transport> transport = amqp::make_transport(std::move(session));
   Controller controller(config_of(flags), std::move(*policy));
   const Result<std::unique_ptr<JournalWriter>> journal = open_journal(flags, controller);
   if (!journal) {

@@ -14,8 +14,7 @@ Result<amqp::BrokerUrl> find_controller_login(const BrokerChoice& choice) {
       return amqp::BrokerUrl::parse(node->url_for("controller"));
     }
   }
-  const Result<std::string> address = find_broker(choice);
-  return address ? amqp::BrokerUrl::parse(*address) : Result<amqp::BrokerUrl>(address.error());
+  return read_broker(choice);
 }
 
 }  // namespace juggler

@@ -23,6 +23,7 @@ constexpr Micros kSweepEvery = seconds(600);
 struct DeskFlags {
   BrokerChoice broker{.use = BrokerUse::Daemon};
   AdminChoice admin;
+  std::string config;
   std::string log_level = "info";
 };
 
@@ -44,7 +45,10 @@ Result<void> declare_exchange(const amqp::BrokerUrl& broker) {
   return {};
 }
 
-int attend(const DeskFlags& flags) {
+int attend(CLI::App& app, DeskFlags& flags) {
+  if (Result<void> applied = apply_config(app, flags.config); !applied) {
+    return complain(applied.error().message, kExitUsage);
+  }
   if (Result<void> log = set_up_log("desk", flags.log_level); !log) {
     return complain(log.error().message, kExitUsage);
   }
@@ -66,7 +70,9 @@ int attend(const DeskFlags& flags) {
   }
   catch_stop_signals();
   SystemClock clock;
-  const auto transport = amqp::make_transport({join_desk_plan(), *broker});
+  amqp::SessionSpec session{join_desk_plan(), *broker};
+  session.read_again = [choice] { return read_broker(choice); };
+  const auto transport = amqp::make_transport(std::move(session));
   JoinDesk desk(*transport, clock, std::move(*admin));
   stop_signals_wake(transport.get());
   Time sweep_at = clock.now();
@@ -120,12 +126,15 @@ void add_desk_command(CLI::App& app, Action& action) {
                    "The controller's login: a file whose first line is the address")
       ->type_name("FILE");
   add_admin_flags(*command, flags->admin);
+  add_config_flag(*command, flags->config);
   command->add_option("--log-level", flags->log_level, "trace, debug, info, warn, error or off")
       ->capture_default_str();
   command->footer(
       examples({"juggler desk --broker-file /etc/juggler/credentials/controller "
                 "--rabbitmqctl rabbitmqctl --address amqps://broker.lan:5671/juggler"}));
-  command->callback([flags, &action] { action = [flags] { return attend(*flags); }; });
+  command->callback([flags, command, &action] {
+    action = [flags, command] { return attend(*command, *flags); };
+  });
 }
 
 void add_invite_command(CLI::App& devices, Action& action) {

@@ -105,8 +105,7 @@ Result<FleetAdmin> find_admin(const AdminChoice& choice) {
 
 Result<void> write_credential(const fs::path& file, amqp::BrokerUrl address,
                               const std::string& user, const std::string& password) {
-  address.user = user;
-  address.password = password;
+  address.set_login(user, password);
   std::error_code failed;
   const fs::path folder = file.parent_path();
   if (!folder.empty() && !fs::exists(folder, failed)) {

@@ -139,8 +139,7 @@ JoinDesk::Judgement JoinDesk::enrol(const std::string& token, const std::string&
             ""};
   }
   amqp::BrokerUrl address = admin_.address;
-  address.user = device;
-  address.password = amqp::new_password();
+  address.set_login(device, amqp::new_password());
   // Both at once: a token without a password lets nobody in, whatever happens to this program.
   const Result<void> put =
       admin_.users.put({{device, amqp::UserRole::Device, amqp::password_hash(address.password)},

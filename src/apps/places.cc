@@ -241,6 +241,11 @@ Result<std::string> find_broker(const BrokerChoice& choice) {
                   home.string()));
 }
 
+Result<amqp::BrokerUrl> read_broker(const BrokerChoice& choice) {
+  const Result<std::string> address = find_broker(choice);
+  return address ? amqp::BrokerUrl::parse(*address) : Result<amqp::BrokerUrl>(address.error());
+}
+
 Result<std::string> read_file(const fs::path& path, std::uintmax_t size_max) {
   std::error_code failed;
   if (fs::is_directory(path, failed)) {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "amqp/session.h"
 #include "core/result.h"
 
 namespace juggler {
@@ -47,6 +48,9 @@ struct BrokerChoice {
 //
 // errors  NotFound, saying what was looked at and what to do
 Result<std::string> find_broker(const BrokerChoice& choice);
+
+// The same, read: what a daemon asks again before it connects again.
+Result<amqp::BrokerUrl> read_broker(const BrokerChoice& choice);
 
 // A whole file of at most `size_max` bytes.
 Result<std::string> read_file(const std::filesystem::path& path, std::uintmax_t size_max);

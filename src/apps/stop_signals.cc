@@ -57,6 +57,7 @@ void catch_stop_signals() {
   catch_signal(SIGTERM);
   catch_signal(SIGHUP);
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file at its limit is an error of write(), like a full disk
 }
 
 void catch_child_signals() { catch_signal(SIGCHLD); }

@@ -10,7 +10,13 @@ namespace {
 constexpr std::int64_t kHourMs = 3'600'000;
 constexpr std::int64_t kWeekMs = kHourMs * 24 * 7;
 
-Argument classic() { return {"x-queue-type", std::string("classic")}; }
+Argument of(QueueKind kind) {
+  return {"x-queue-type", std::string(kind == QueueKind::Quorum ? "quorum" : "classic")};
+}
+// A new leader reads all of it at once, and AMQP lets it have 65,535 messages unacknowledged.
+constexpr std::int64_t decided_max(QueueKind kind) {
+  return kind == QueueKind::Quorum ? 60'000 : 100'000;
+}
 Argument length_max(std::int64_t count) { return {"x-max-length", count}; }
 Argument bytes_max(std::int64_t mib) { return {"x-max-length-bytes", mib << 20U}; }
 Argument ttl(std::int64_t ms) { return {"x-message-ttl", ms}; }
@@ -19,7 +25,8 @@ Argument overflow(const char* what) { return {"x-overflow", std::string(what)}; 
 
 }  // namespace
 
-Topology fleet_topology() {
+Topology fleet_topology(QueueKind kind) {
+  const Argument type = of(kind);
   Topology fleet;
   fleet.exchanges = {
       {wire::kSubmitExchange, "direct", {}},
@@ -32,14 +39,14 @@ Topology fleet_topology() {
   };
   fleet.queues = {
       {wire::kTasksQueue,
-       {classic(), {"x-single-active-consumer", true}, dead_letters(), overflow("reject-publish")}},
-      {wire::kResultsQueue, {classic()}},
-      {kEventsQueue, {classic(), ttl(5'000), length_max(10'000)}},
+       {type, {"x-single-active-consumer", true}, dead_letters(), overflow("reject-publish")}},
+      {wire::kResultsQueue, {type}},
+      {kEventsQueue, {type, ttl(5'000), length_max(10'000)}},
       {wire::kDecidedQueue,
-       {classic(), ttl(kHourMs), length_max(100'000), bytes_max(128), overflow("drop-head")}},
-      {kEpochQueue, {classic()}},
-      {wire::kUnroutedExchange, {classic(), length_max(10'000), bytes_max(256)}},
-      {wire::kDeadExchange, {classic(), length_max(10'000), bytes_max(256)}},
+       {type, ttl(kHourMs), length_max(decided_max(kind)), bytes_max(128), overflow("drop-head")}},
+      {kEpochQueue, {type}},
+      {wire::kUnroutedExchange, {type, length_max(10'000), bytes_max(256)}},
+      {wire::kDeadExchange, {type, length_max(10'000), bytes_max(256)}},
   };
   fleet.bindings = {
       {wire::kSubmitExchange, wire::kTasksQueue, wire::kTasksQueue},
@@ -52,17 +59,13 @@ Topology fleet_topology() {
   return fleet;
 }
 
-Topology device_topology(const std::string& device) {
+Topology device_topology(const std::string& device, QueueKind kind) {
+  const Argument type = of(kind);
   Topology topology;
   topology.queues = {
       {device_queue(device),
-       {classic(),
-        length_max(256),
-        overflow("reject-publish"),
-        dead_letters(),
-        {"x-expires", kWeekMs}}},
-      {device_control_queue(device),
-       {classic(), length_max(100), ttl(30'000), {"x-expires", kWeekMs}}},
+       {type, length_max(256), overflow("reject-publish"), dead_letters(), {"x-expires", kWeekMs}}},
+      {device_control_queue(device), {type, length_max(100), ttl(30'000), {"x-expires", kWeekMs}}},
   };
   topology.bindings = {
       {wire::kDispatchExchange, device_queue(device), device},

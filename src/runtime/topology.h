@@ -13,6 +13,8 @@ namespace juggler {
 // Further names stand in wire/messages.h, beside the messages that go there.
 inline constexpr const char* kEventsQueue = "juggler.events";
 inline constexpr const char* kEpochQueue = "juggler.epoch";
+// With quorum queues, the lock: an exclusive queue, the leader's own.
+inline constexpr const char* kLeaderQueue = "juggler.leader";
 
 struct Argument {
   std::string key;
@@ -43,10 +45,13 @@ struct Topology {
   std::vector<BindingSpec> bindings;
 };
 
+// How the broker keeps the durable queues: each on one node, or each on a majority of a cluster.
+enum class QueueKind { Classic, Quorum };
+
 // What every controller declares when it connects.
-Topology fleet_topology();
+Topology fleet_topology(QueueKind kind = QueueKind::Classic);
 // What a device needs; declared when it is enrolled.
-Topology device_topology(const std::string& device);
+Topology device_topology(const std::string& device, QueueKind kind = QueueKind::Classic);
 
 std::string device_queue(std::string_view device);
 std::string device_control_queue(std::string_view device);

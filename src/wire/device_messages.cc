@@ -122,7 +122,7 @@ Envelope encode_dispatch(const Dispatch& dispatch, Body payload) {
   // is: the broker drops without a word, and until the controller knows it counts the processor as
   // busy; the consumer says what has become of it.
   envelope.expiration_ms = dispatch.budget.count / 1000 + kExpiryGraceMs;
-  envelope.headers["x-juggler-minor"] = std::int64_t{kMinor};
+  write_minor(envelope);
   envelope.headers["x-juggler-submitter"] = dispatch.attempt.task.submitter;
   envelope.headers["x-juggler-epoch"] = dispatch.attempt.epoch;
   envelope.headers["x-juggler-attempt"] = std::int64_t{dispatch.attempt.number};
@@ -206,7 +206,7 @@ void write_fields(JsonWriter& writer, const AttemptResult& result) {
   if (!result.labels.empty()) {
     write_labels(writer, result.labels);
   }
-  writer.integer("minor", kMinor);
+  write_minor(writer);
   writer.text("processor", result.processor);
   writer.integer("queued_us", result.queued.count);
   if (!result.reason.empty()) {
@@ -274,7 +274,7 @@ Envelope encode_control(const std::string& device, const Control& control) {
   if (control.kind == ControlKind::Heartbeat) {
     writer.integer("every_us", control.every.count);
   }
-  writer.integer("minor", kMinor);
+  write_minor(writer);
   writer.end_object();
   envelope.body = make_body(writer.take());
   return envelope;

@@ -83,7 +83,7 @@ void write_fields(JsonWriter& writer, const Heartbeat& heartbeat) {
   if (heartbeat.host.memory_free.has_value()) {
     writer.integer("memory_bytes_free", heartbeat.host.memory_free->count);
   }
-  writer.integer("minor", kMinor);
+  write_minor(writer);
   writer.begin_array("running");
   for (const AttemptId& id : heartbeat.running) {
     write_attempt(writer, id);

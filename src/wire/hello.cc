@@ -149,7 +149,7 @@ void write_fields(JsonWriter& writer, const DeviceFacts& facts) {
   }
   writer.integer("incarnation", facts.incarnation);
   writer.integer("memory_bytes", facts.memory.count);
-  writer.integer("minor", kMinor);
+  write_minor(writer);
   if (facts.power_max.has_value()) {
     writer.integer("power_mw_max", facts.power_max->count);
   }

@@ -45,7 +45,7 @@ Envelope encode_join(const JoinRequest& request, const std::string& reply_to,
   JsonWriter writer;
   writer.begin_object();
   writer.text("device", request.device);
-  writer.integer("minor", kMinor);
+  write_minor(writer);
   writer.integer("unix_s", request.unix_seconds);
   writer.text("version", request.version);
   writer.end_object();
@@ -75,7 +75,7 @@ Envelope encode_joined(const JoinAnswer& answer, const std::string& reply_to) {
   writer.begin_object();
   writer.text("address", answer.address);
   writer.text("code", answer.code);
-  writer.integer("minor", kMinor);
+  write_minor(writer);
   writer.text("reason", answer.reason);
   writer.end_object();
   envelope.body = make_body(writer.take());

@@ -1,7 +1,5 @@
 // Outcomes: what submitters read. The fields are documented in docs/protocol.md and stable.
 
-#include <fmt/format.h>
-
 #include <cmath>
 
 #include "wire/bodies.h"
@@ -108,7 +106,7 @@ void write_fields(JsonWriter& writer, const Outcome& outcome) {
     writer.flag("twin", outcome.twin);
     writer.text("variant", outcome.variant);
   }
-  writer.text("version", fmt::format("{}.{}", kMajor, kMinor));
+  write_version(writer);
   if (completed) {
     writer.text("weights", to_string(outcome.weights));
   }

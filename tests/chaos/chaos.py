@@ -76,10 +76,7 @@ class Fleet:
 
     def leader(self):
         """The controller that took the highest epoch, by their logs."""
-        def epoch(name):
-            lines = self.processes[name].log().rsplit("leading, epoch ", 1)
-            return int(lines[1].split()[0]) if len(lines) > 1 else 0
-        return max(self.controllers, key=epoch)
+        return max(self.controllers, key=lambda name: self.processes[name].epoch())
 
     def look(self):
         for process in self.processes.values():

@@ -14,15 +14,21 @@ ERRORS = (pika.exceptions.AMQPConnectionError, pika.exceptions.AMQPChannelError,
 
 
 def connect(url):
-    parameters = pika.URLParameters(url)
-    parameters.heartbeat = 4
-    parameters.socket_timeout = 4
-    parameters.blocked_connection_timeout = 20
-    return pika.BlockingConnection(parameters)
+    """To a broker, or to the first of several nodes that answers."""
+    choices = []
+    for address in [url] if isinstance(url, str) else url:
+        parameters = pika.URLParameters(address)
+        parameters.heartbeat = 4
+        parameters.socket_timeout = 4
+        parameters.blocked_connection_timeout = 20
+        choices.append(parameters)
+    return pika.BlockingConnection(choices)
 
 
 class Worker(threading.Thread):
     """Connects, works, and begins again when the connection is lost."""
+
+    queue_arguments = None  # of the queue of outcomes: a quorum queue on a cluster
 
     def __init__(self, url):
         super().__init__(daemon=True)
@@ -61,6 +67,8 @@ class Worker(threading.Thread):
 class Submitter(Worker):
     """Submits at a rate. A task whose confirm did not come is submitted again under its id."""
 
+    content_type = "image/jpeg"
+
     def __init__(self, url, rate_hz, payload, seed):
         super().__init__(url)
         self.rate_hz = rate_hz
@@ -82,12 +90,12 @@ class Submitter(Worker):
     def work(self, connection):
         channel = connection.channel()
         channel.confirm_delivery()
-        channel.queue_declare(QUEUE, durable=True)
+        channel.queue_declare(QUEUE, durable=True, arguments=self.queue_arguments)
         due = time.monotonic()
         while not self.stopping.is_set() or self.pending:
             task, headers = self.pending = self.pending or self.next_task()
             properties = pika.BasicProperties(
-                content_type="image/jpeg", message_id=task, delivery_mode=2, reply_to=QUEUE,
+                content_type=self.content_type, message_id=task, delivery_mode=2, reply_to=QUEUE,
                 user_id="submitter", headers=headers, priority=self.random.randrange(10))
             try:
                 channel.basic_publish("juggler.submit", "juggler.tasks", self.payload, properties,
@@ -115,7 +123,7 @@ class Collector(Worker):
 
     def work(self, connection):
         channel = connection.channel()
-        channel.queue_declare(QUEUE, durable=True)
+        channel.queue_declare(QUEUE, durable=True, arguments=self.queue_arguments)
         channel.basic_qos(prefetch_count=200)
         for method, _properties, body in channel.consume(QUEUE, inactivity_timeout=0.1):
             if self.stopping.is_set():

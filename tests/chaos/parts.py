@@ -117,6 +117,11 @@ class Process:
         with open(self.log_path, encoding="utf-8", errors="replace") as file:
             return file.read()
 
+    def epoch(self):
+        """The last that it took as a controller, by its log; 0 where it never led."""
+        lines = self.log().rsplit("leading, epoch ", 1)
+        return int(lines[1].split()[0]) if len(lines) > 1 else 0
+
     def look(self):
         """Remembers the most memory that it had."""
         try:

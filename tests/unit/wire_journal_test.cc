@@ -82,6 +82,8 @@ RC_GTEST_PROP(JournalLine, SmallEvents, ()) {
   same_kind(LeadEnded{});
   same_kind(Tick{});
   RC_ASSERT(same_kind(BrokerBlocked{true}).blocked);
+  RC_ASSERT(same_kind(PresenceTold{"pi5", true}).device == "pi5");
+  RC_ASSERT(same_kind(PresenceTold{"pi5", true}).present);
   for (const PublishEnd end :
        {PublishEnd::Confirmed, PublishEnd::Returned, PublishEnd::Refused, PublishEnd::Unknown}) {
     const PublishSettled settled{*rc::gen::arbitrary<std::uint64_t>(), end};
@@ -89,6 +91,9 @@ RC_GTEST_PROP(JournalLine, SmallEvents, ()) {
     RC_ASSERT(same_kind(settled).end == end);
   }
 }
+
+// Whoever adds one adds it to the journal, and to the tests above.
+static_assert(std::variant_size_v<ControllerEvent> == 11);
 
 // A refused submission may hold anything.
 TEST(JournalLine, BytesThatAreNoUtf8_ReadBackAsTheyWere) {

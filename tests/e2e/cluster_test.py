@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+"""A broker of three nodes, quorum queues, and the node lost that leads every queue: what was accepted is
+answered, once, and the fleet goes on.
+
+  cluster_test.py BUILD_DIR
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+from broker_cluster import BrokerCluster
+from real_fleet import Load, RealFleet, left_in
+
+BUILD = os.path.abspath(sys.argv[1])
+DEVICES = ["twin-a", "twin-b", "twin-c"]
+QUORUM = {"x-queue-type": "quorum"}
+RATE_HZ = 20
+RECOVERY_MAX_S = 20  # on a machine that does much else; docs/reliability.md has what it was
+
+
+class Cluster(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory(prefix="juggler-cluster-test-")
+        cls.broker = BrokerCluster().__enter__()
+        cls.addClassCleanup(cls.folder.cleanup)
+        cls.addClassCleanup(cls.broker.__exit__)
+        cls.fleet = RealFleet(BUILD, cls.folder.name, cls.broker.addresses(), cls.broker.rabbitmqctl, DEVICES,
+                              queues="quorum")
+        cls.addClassCleanup(cls.fleet.__exit__)
+        # The load's queue of outcomes outlives its connections.
+        cls.broker.control("set_permissions", "-p", "juggler", "submitter", ".*", ".*", ".*")
+        # Everybody's first choice is the first node, which leads every queue, but for the standby.
+        cls.fleet.start_controller("first")
+        cls.fleet.start_controller("second", "--standby", first=1)
+        for device in DEVICES:
+            cls.fleet.start_device(device, first=DEVICES.index(device) % 2)
+        cls.load = Load(cls.fleet.login("submitter", first=2), RATE_HZ, queue_arguments=QUORUM)
+        cls.load.watcher.start()
+        cls.fleet.await_devices(cls.load.watcher)
+        cls.load.begin()
+
+    def queues(self):
+        listed = json.loads(self.broker.control(
+            "list_queues", "-p", "juggler", "--formatter", "json", "name", "type", "leader", "durable",
+            node=self.broker.nodes[1]))
+        return {queue["name"]: queue for queue in listed if queue["durable"]}
+
+    def lose(self, node, hurt):
+        """Hurts a node under load; how long until tasks are accepted and completed again."""
+        time.sleep(5)
+        moment = time.monotonic()
+        hurt(node)
+        end = moment + 60
+        while self.load.completed_after(moment) is None and time.monotonic() < end:
+            time.sleep(0.05)
+        accepted, completed = self.load.accepted_after(moment), self.load.completed_after(moment)
+        self.assertIsNotNone(completed, self.fleet.logs())
+        time.sleep(5)
+        return accepted, completed
+
+    def test_1_every_durable_queue_is_a_quorum_queue(self):
+        queues = self.queues()
+        for name in ("juggler.tasks", "juggler.results", "juggler.decided", "juggler.epoch", "juggler.dead",
+                     "juggler.device.twin-a", "juggler.device.twin-a.control"):
+            self.assertEqual(queues[name]["type"], "quorum", name)
+            self.assertEqual(queues[name]["leader"], self.broker.nodes[0].name, name)
+
+    def test_2_a_device_enrolled_later_gets_quorum_queues(self):
+        done = subprocess.run(
+            [os.path.join(BUILD, "juggler"), "devices", "enrol", "late", "--rabbitmqctl", self.broker.rabbitmqctl,
+             "--address", ",".join(self.broker.addresses()), "--out", os.path.join(self.folder.name, "late")],
+            capture_output=True, text=True, timeout=120, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.queues()["juggler.device.late"]["type"], "quorum")
+
+    def test_3_the_leading_node_is_killed(self):
+        node = self.broker.nodes[0]
+        accepted, completed = self.lose(node, lambda one: one.kill())
+        print(f"node killed: accepted again after {accepted:.2f} s, completed after {completed:.2f} s")
+        self.assertLess(completed, RECOVERY_MAX_S)
+        node.start()
+
+    def test_4_the_node_that_leads_now_hangs_and_comes_back(self):
+        node = self.broker.node_named(self.queues()["juggler.tasks"]["leader"])
+        accepted, completed = self.lose(node, lambda one: one.signal(signal.SIGSTOP))
+        print(f"node frozen: accepted again after {accepted:.2f} s, completed after {completed:.2f} s")
+        node.signal(signal.SIGCONT)
+
+    def test_5_everything_accepted_was_answered_once(self):
+        self.load.end(90)
+        print(f"{len(self.load.submitter.accepted)} accepted, {self.load.outcomes()}, "
+              f"{self.load.submitter.refused} never accepted, {self.load.collector.copies} copies")
+        self.assertGreater(len(self.load.submitter.accepted), 200)
+        self.assertEqual(self.load.waiting(), [], self.fleet.logs())
+        self.assertEqual(self.load.collector.different, [])
+        self.assertEqual(set(self.load.outcomes()), {"completed"})
+        queues = ["juggler.tasks", "juggler.results"] + [f"juggler.device.{name}" for name in DEVICES]
+        end = time.monotonic() + 30
+        while left := left_in(self.load.address, queues):
+            self.assertLess(time.monotonic(), end, left)
+            time.sleep(0.5)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1], verbosity=2)

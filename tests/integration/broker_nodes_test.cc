@@ -1,0 +1,118 @@
+// Several addresses of one broker: how they are read and shown, and which is tried when.
+
+#include <gtest/gtest.h>
+
+#include "amqp/broker_nodes.h"
+#include "amqp/definitions.h"
+
+namespace juggler::amqp {
+namespace {
+
+BrokerUrl url(std::string_view text) {
+  auto parsed = BrokerUrl::parse(text);
+  EXPECT_TRUE(parsed) << text << ": " << parsed.error().message;
+  return parsed.value_or(BrokerUrl{});
+}
+
+constexpr const char* kThree = "amqp://pi5:secret@a:1/juggler,amqp://b:2,amqp://c:3";
+
+TEST(BrokerUrl, SeveralNodes_TakeWhatTheyLeaveOutFromTheFirst) {
+  const BrokerUrl broker = url(kThree);
+  EXPECT_EQ(broker.host, "a");
+  ASSERT_EQ(broker.others.size(), 2U);
+  for (const BrokerUrl& node : broker.others) {
+    EXPECT_EQ(node.user, "pi5");
+    EXPECT_EQ(node.password, "secret");
+    EXPECT_EQ(node.vhost, "juggler");
+    EXPECT_TRUE(node.others.empty());
+  }
+  EXPECT_EQ(broker.others[0].port, 2);
+  EXPECT_EQ(broker.others[1].host, "c");
+}
+
+TEST(BrokerUrl, SeveralNodes_HaveOptionsOfTheirOwn) {
+  const std::string pin_a(64, 'a');
+  const std::string pin_b(64, 'b');
+  const BrokerUrl broker = url("amqps://u:p@a/v?fingerprint=sha256:" + pin_a +
+                               ",amqps://b/v?fingerprint=sha256:" + pin_b + ",amqps://c/v");
+  EXPECT_EQ(broker.others[0].fingerprint, pin_b);
+  EXPECT_EQ(broker.others[1].fingerprint, pin_a);
+  EXPECT_EQ(broker.others[1].port, 5671);
+}
+
+TEST(BrokerUrl, SeveralNodes_ReadBackAsTheyWereWritten) {
+  const BrokerUrl broker = url(kThree);
+  EXPECT_EQ(url(broker.text()).text(), broker.text());
+  EXPECT_EQ(broker.redacted(), "amqp://pi5@a:1/juggler and 2 more");
+}
+
+TEST(BrokerUrl, NodesThatCannotBeOneCluster_AreRefused) {
+  for (const char* text :
+       {"amqp://u:p@a/v,amqp://w:p@b/v", "amqp://u:p@a/v,amqp://u:p@b/w", "amqps://a/v,amqp://b/v",
+        "amqp://a,b", "amqp://a/v,b/v", "amqp://a,amqp://", "amqp://a,amqp://b:0"}) {
+    EXPECT_FALSE(BrokerUrl::parse(text)) << text;
+  }
+  std::string many = "amqp://a";
+  for (std::size_t i = 0; i < BrokerUrl::kNodesMax; ++i) {
+    many += ",amqp://a";
+  }
+  EXPECT_FALSE(BrokerUrl::parse(many));
+}
+
+TEST(BrokerUrl, PasswordOfAnyNode_IsSeen) {
+  EXPECT_FALSE(holds_password("amqp://u@a:1/v,amqp://u@b:2/v"));
+  EXPECT_TRUE(holds_password("amqp://u@a:1/v,amqp://u:p@b:2/v"));
+  EXPECT_TRUE(holds_password("amqp://u:p@a:1/v,amqp://b:2/v"));
+}
+
+TEST(BrokerUrl, LoginOfACluster_IsSetAtEveryNode) {
+  BrokerUrl broker = url(kThree);
+  broker.set_login("nano", "other");
+  EXPECT_EQ(broker.others[1].user, "nano");
+  EXPECT_EQ(broker.others[1].password, "other");
+}
+
+TEST(BrokerNodes, LostOnes_AreTriedInTurn) {
+  BrokerNodes nodes(url(kThree), nullptr);
+  EXPECT_EQ(nodes.next().host, "a");
+  EXPECT_EQ(nodes.next().host, "a");
+  nodes.lost();
+  EXPECT_EQ(nodes.next().host, "b");
+  EXPECT_TRUE(nodes.next().others.empty());
+  EXPECT_EQ(nodes.all().others[1].host, "a");
+  nodes.lost();
+  nodes.lost();
+  EXPECT_EQ(nodes.next().host, "a");
+}
+
+TEST(BrokerNodes, ChangedLogin_IsReadBeforeTheNextConnection) {
+  Result<BrokerUrl> now = url("amqp://pi5:first@a/v");
+  int asked = 0;
+  BrokerNodes nodes(*now, [&] {
+    ++asked;
+    return now;
+  });
+  EXPECT_EQ(nodes.next().password, "first");
+  EXPECT_EQ(asked, 0);
+  now = url("amqp://pi5:second@b/v");
+  EXPECT_EQ(nodes.next().password, "second");
+  EXPECT_EQ(nodes.all().host, "b");
+  now = fail(ErrorCode::NotFound, "gone");
+  EXPECT_EQ(nodes.next().password, "second");
+  now = url("amqp://controller:third@a/v");
+  EXPECT_EQ(nodes.next().user, "pi5") << "another user's login was taken";
+}
+
+TEST(Definitions, QuorumQueues_AreAskedForEverywhere) {
+  Definitions definitions;
+  definitions.kind = QueueKind::Quorum;
+  definitions.topology = {fleet_topology(QueueKind::Quorum),
+                          device_topology("edge01", QueueKind::Quorum)};
+  const std::string text = definitions_json(definitions);
+  EXPECT_EQ(text.find("classic"), std::string::npos);
+  EXPECT_EQ(text.find("queue-mode"), std::string::npos) << "quorum queues have no mode";
+  EXPECT_NE(text.find("quorum"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace juggler::amqp
