@@ -15,6 +15,7 @@ void add_dead_command(CLI::App& app, Action& action);
 // enrol, rotate, revoke: under `devices`
 void add_device_logins(CLI::App& devices, Action& action);
 void add_desk_command(CLI::App& app, Action& action);
+void add_keeper_command(CLI::App& app, Action& action);
 void add_invite_command(CLI::App& devices, Action& action);  // under `devices`
 void add_broker_command(CLI::App& app, Action& action);
 void add_explain_command(CLI::App& app, Action& action);

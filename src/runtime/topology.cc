@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "wire/messages.h"
+#include "wire/models.h"
 
 namespace juggler {
 namespace {
@@ -29,6 +30,7 @@ Topology fleet_topology() {
       {wire::kControlExchange, "topic", {}},
       {wire::kUnroutedExchange, "fanout", {}},
       {wire::kDeadExchange, "fanout", {}},
+      {wire::kModelsExchange, "direct", {}},
   };
   fleet.queues = {
       {wire::kTasksQueue,

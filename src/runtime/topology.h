@@ -13,6 +13,7 @@ namespace juggler {
 // Further names stand in wire/messages.h, beside the messages that go there.
 inline constexpr const char* kEventsQueue = "juggler.events";
 inline constexpr const char* kEpochQueue = "juggler.epoch";
+inline constexpr const char* kKeeperQueue = "juggler.keeper";  // questions to the keeper
 
 struct Argument {
   std::string key;
