@@ -29,14 +29,6 @@ struct NameFlags {
   std::optional<Micros> wait;
 };
 
-int refuse(const Error& error) {
-  return complain(error.message,
-                  error.code == ErrorCode::InvalidArgument ? kExitUsage
-                  : error.code == ErrorCode::Unavailable || error.code == ErrorCode::NotFound
-                      ? kExitUnreachable
-                      : kExitFailed);
-}
-
 struct Admins {
   amqp::BrokerUrl broker;  // with a controller's login
   FleetAdmin admin;
@@ -67,11 +59,11 @@ Result<bool> is_device(const FleetAdmin& admin, const std::string& name) {
 int remove(const NameFlags& flags) {
   const Result<Admins> admins = admins_of(flags);
   if (!admins) {
-    return refuse(admins.error());
+    return complain_of(admins.error());
   }
   const Result<bool> known = is_device(admins->admin, flags.device);
   if (!known) {
-    return refuse(known.error());
+    return complain_of(known.error());
   }
   bool noted = false;
   const Result<FleetRecord> kept = amqp::edit_record(admins->broker, [&](FleetRecord& record) {
@@ -81,14 +73,14 @@ int remove(const NameFlags& flags) {
     return Result<void>();
   });
   if (!kept) {
-    return refuse(kept.error());
+    return complain_of(kept.error());
   }
   if (!*known && !noted) {
     return complain("there is no device '" + flags.device + "'", kExitUsage);
   }
   if (*known) {
     if (Result<void> gone = admins->admin.users.remove(flags.device); !gone) {
-      return refuse(gone.error());
+      return complain_of(gone.error());
     }
   }
   fmt::print("{} is removed: its login, its queues, its labels\n", flags.device);
@@ -135,12 +127,12 @@ int give_up(const Admins& admins, const NameFlags& flags) {
 int rename(const NameFlags& flags) {
   const Result<Admins> admins = admins_of(flags);
   if (!admins) {
-    return refuse(admins.error());
+    return complain_of(admins.error());
   }
   const Result<bool> known = is_device(admins->admin, flags.device);
   const Result<bool> taken = is_device(admins->admin, flags.name);
   if (!known || !taken) {
-    return refuse(known ? taken.error() : known.error());
+    return complain_of(known ? taken.error() : known.error());
   }
   if (!*known || *taken) {
     return complain(*known ? fmt::format("the name '{}' is taken", flags.name)
@@ -151,20 +143,20 @@ int rename(const NameFlags& flags) {
   if (!there || !*there) {
     return there ? complain(flags.device + " is not there now, so nobody can tell it its name",
                             kExitFailed)
-                 : refuse(there.error());
+                 : complain_of(there.error());
   }
   const std::string password = amqp::new_password();
   const Result<void> put = admins->admin.users.put(
       {{flags.name, amqp::UserRole::Device, amqp::password_hash(password)}});
   if (!put) {
-    return refuse(put.error());
+    return complain_of(put.error());
   }
   const Result<void> told = amqp::tell_device(
       admins->broker, flags.device,
       {.kind = wire::ControlKind::Rename, .device = flags.name, .password = password});
   const Result<bool> renamed = told ? await_name(*admins, flags) : Result<bool>(told.error());
   if (!renamed) {
-    return refuse(renamed.error());
+    return complain_of(renamed.error());
   }
   if (!*renamed) {
     return give_up(*admins, flags);
@@ -184,10 +176,10 @@ int rename(const NameFlags& flags) {
     return Result<void>();
   });
   if (const Result<void> gone = admins->admin.users.remove(flags.device); !gone) {
-    return refuse(gone.error());
+    return complain_of(gone.error());
   }
   if (!kept) {
-    return refuse(kept.error());
+    return complain_of(kept.error());
   }
   fmt::print("{} is {} now; its labels and groups went with it\n", flags.device, flags.name);
   return kExitDone;

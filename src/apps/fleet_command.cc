@@ -83,14 +83,6 @@ int tell(const ApplyFlags& flags, const std::vector<std::string>& changes) {
   return kExitDone;
 }
 
-int refuse(const Error& error) {
-  return complain(error.message,
-                  error.code == ErrorCode::InvalidArgument ? kExitUsage
-                  : error.code == ErrorCode::NotFound || error.code == ErrorCode::Unavailable
-                      ? kExitUnreachable
-                      : kExitFailed);
-}
-
 int apply(const ApplyFlags& flags) {
   (void)set_up_log("juggler", "off");
   const Result<FleetFile> file = load_fleet_file(flags.file);
@@ -99,7 +91,7 @@ int apply(const ApplyFlags& flags) {
   }
   const Result<amqp::BrokerUrl> broker = find_controller_login(flags.broker);
   if (!broker) {
-    return refuse(broker.error());
+    return complain_of(broker.error());
   }
   std::vector<std::string> changes;
   std::vector<std::string> names;
@@ -116,7 +108,7 @@ int apply(const ApplyFlags& flags) {
     admin.emplace(std::move(*found));
     Result<std::vector<std::string>> missing = to_enrol(*admin, *file);
     if (!missing) {
-      return refuse(missing.error());
+      return complain_of(missing.error());
     }
     names = std::move(*missing);
   }
@@ -127,7 +119,7 @@ int apply(const ApplyFlags& flags) {
   if (flags.dry_run) {
     Result<FleetRecord> record = amqp::read_record(*broker);
     if (!record) {
-      return refuse(record.error());
+      return complain_of(record.error());
     }
     const std::vector<std::string> more = apply_to(*record, *file);
     changes.insert(changes.end(), more.begin(), more.end());
@@ -135,7 +127,7 @@ int apply(const ApplyFlags& flags) {
   }
   if (admin.has_value()) {
     if (Result<void> enrolled = enrol(*admin, names, flags.credentials); !enrolled) {
-      return refuse(enrolled.error());
+      return complain_of(enrolled.error());
     }
   }
   std::vector<std::string> more;
@@ -144,7 +136,7 @@ int apply(const ApplyFlags& flags) {
     return Result<void>();
   });
   if (!kept) {
-    return refuse(kept.error());
+    return complain_of(kept.error());
   }
   if (!more.empty()) {
     (void)amqp::nudge_devices(*broker);  // else they hear of it within a minute

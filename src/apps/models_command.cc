@@ -179,6 +179,15 @@ Result<void> put(const fs::path& folder, CatalogueVariant entry, bool replace) {
   return write_own(folder, *own);
 }
 
+// Where this machine has a controller's login: else devices ask by themselves, within a minute.
+void nudge(const std::string& home) {
+  BrokerChoice choice;
+  choice.home = home;
+  if (const Result<amqp::BrokerUrl> broker = find_controller_login(choice)) {
+    (void)amqp::nudge_devices(*broker);
+  }
+}
+
 int add(const AddFlags& flags) {
   (void)set_up_log("juggler", "off");
   const fs::path home = home_folder(flags.home);
@@ -233,6 +242,7 @@ int add(const AddFlags& flags) {
     return complain("not added: " + kept.error().message,
                     kept.error().code == ErrorCode::InvalidArgument ? kExitUsage : kExitFailed);
   }
+  nudge(flags.home);
   fmt::print("{} is added: input '{}' {} x {}, {} classes, {}\n", id, printable(input.name),
              input.width, input.height, report->labels.size() < 5 ? "few" : "its",
              to_string(report->kind));
@@ -280,6 +290,7 @@ int remove_own(const std::string& home_flag, const std::string& id) {
       fs::remove(file, failed);
     }
   }
+  nudge(home_flag);
   fmt::print("{} is removed; devices let go of it within a minute\n", id);
   return kExitDone;
 }

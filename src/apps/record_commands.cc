@@ -21,14 +21,6 @@
 namespace juggler {
 namespace {
 
-int refuse(const Error& error) {
-  return complain(error.message,
-                  error.code == ErrorCode::InvalidArgument ? kExitUsage
-                  : error.code == ErrorCode::Unavailable || error.code == ErrorCode::NotFound
-                      ? kExitUnreachable
-                      : kExitFailed);
-}
-
 std::int64_t unix_seconds() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   return std::chrono::duration_cast<std::chrono::seconds>(now).count();
@@ -40,11 +32,11 @@ int edit(const BrokerChoice& choice, const std::function<Result<void>(FleetRecor
   (void)set_up_log("juggler", "off");
   const Result<amqp::BrokerUrl> broker = find_controller_login(choice);
   if (!broker) {
-    return refuse(broker.error());
+    return complain_of(broker.error());
   }
   const Result<FleetRecord> kept = amqp::edit_record(*broker, change);
   if (!kept) {
-    return refuse(kept.error());
+    return complain_of(kept.error());
   }
   const Result<void> nudged = amqp::nudge_devices(*broker);
   fmt::print("{}{}\n", done, nudged ? "" : "; devices hear of it within a minute");

@@ -137,8 +137,17 @@ bool ModelFolder::is_whole(const ContentFile& file) const {
   if (failed || size != static_cast<std::uintmax_t>(file.size.count)) {
     return false;
   }
+  const fs::file_time_type modified = fs::last_write_time(file_of(file), failed);
+  if (const auto known = verified_.find(file.sha256);
+      known != verified_.end() && known->second == modified) {
+    return true;
+  }
   const Result<std::string> digest = sha256_file(file_of(file));
-  return digest && *digest == file.sha256;
+  const bool whole = digest && *digest == file.sha256;
+  if (whole) {
+    verified_[file.sha256] = modified;
+  }
+  return whole;
 }
 
 Bytes ModelFolder::held_bytes() const {

@@ -1,9 +1,10 @@
 #pragma once
 // The models that a device holds because its controller wants them: `<home>/models`, each file
 // named by the SHA-256 of what is in it, so that no other can take its place. Parts of files, what
-// fits, and what is no longer wanted. Does not talk to anybody.
+// fits, and what is no longer wanted. Does not talk to anybody. thread: one
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -97,6 +98,8 @@ class ModelFolder {
 
   std::filesystem::path folder_;
   ModelLimits limits_;
+  // Of files whose content was checked: a minute later nobody reads a hundred megabytes again.
+  mutable std::map<std::string, std::filesystem::file_time_type> verified_;
 };
 
 }  // namespace juggler
