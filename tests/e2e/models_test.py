@@ -49,6 +49,17 @@ class Board:
         self.log = os.path.join(self.home, "log")
         self.process = None
 
+    def join(self, line, *arguments):
+        """Enrols, more than once where a busy machine is too slow for a handshake, and serves."""
+        for _ in range(6):
+            done = subprocess.run([CONSUMER, "join", line, "--id", self.name, "--home", self.home, "--enrol-only"],
+                                  env=self.fleet.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                                  timeout=200, check=False)
+            if done.returncode != 3:
+                break
+        assert done.returncode == 0, done.stderr
+        return self.start(*arguments)
+
     def start(self, *arguments):
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
@@ -86,7 +97,7 @@ class Models(unittest.TestCase):
         cls.fleet.await_said('"event":"ready"', 100)
         cls.boards = []
         line = cls.fleet.events("ready")[0]["join"]
-        cls.board = cls.new_board("pi-1").start("join", line, "--id", "pi-1")
+        cls.board = cls.new_board("pi-1").join(line)
 
     @classmethod
     def tearDownClass(cls):
@@ -175,7 +186,7 @@ class Models(unittest.TestCase):
         line = self.juggler("devices", "invite").split("'")[1]
         board = self.new_board("pi-2")
         self.juggler("models", "want", "efficientnet_lite0-int8", "resnet18-fp32", "--where", "device:pi-2")
-        board.start("join", line, "--id", "pi-2")
+        board.join(line)
         end = time.monotonic() + 120
         while not any(os.path.getsize(part) > 2e6 for part in board.files("*.part") if os.path.exists(part)):
             self.assertLess(time.monotonic(), end, board.said())
@@ -194,7 +205,7 @@ class Models(unittest.TestCase):
     def test_4_what_does_not_fit_is_left_out_and_told(self):
         line = self.juggler("devices", "invite").split("'")[1]
         board = self.new_board("pi-3")
-        board.start("join", line, "--id", "pi-3", "--models-max", "8MiB")
+        board.join(line, "--models-max", "8MiB")
         self.await_live("pi-3", board)
         self.assertEqual(self.variants_of("pi-3"), {"efficientnet_lite0-int8"})
         self.until(lambda: "no room on the disk" in self.juggler("models", "list"), "the keeper was told", board=board)
