@@ -196,7 +196,8 @@ int add(const AddFlags& flags) {
       fs::file_size(flags.file, failed) > kModelBytesMax) {
     return complain("there is no such file, or it is larger than 8 GiB: " + flags.file, kExitUsage);
   }
-  if (const auto labels = load_labels(flags.labels); !labels) {
+  const auto labels = load_labels(flags.labels);
+  if (!labels) {
     return complain(labels.error().message, kExitUsage);
   }
   if (const Result<OnnxRuntime> runtime = load_onnx_runtime(home); !runtime) {
@@ -244,8 +245,7 @@ int add(const AddFlags& flags) {
   }
   nudge(flags.home);
   fmt::print("{} is added: input '{}' {} x {}, {} classes, {}\n", id, printable(input.name),
-             input.width, input.height, report->labels.size() < 5 ? "few" : "its",
-             to_string(report->kind));
+             input.width, input.height, labels->size(), to_string(report->kind));
   fmt::print("the test picture{}:", flags.picture.empty() ? " (a synthetic one)" : "");
   for (const Label& label : report->labels) {
     fmt::print(" {} {:.2f};", printable(label.name), label.score);
