@@ -241,7 +241,7 @@ CLI::App& add_devices(CLI::App& app, Action& action) {
       ->type_name("LABEL");
   command->add_option("--group", choice->groups, "Those in this group; several: in all of them")
       ->type_name("GROUP");
-  command->add_option("--state", choice->state, "Those that are live, suspect, lost, …")
+  command->add_option("--state", choice->state, "Those that are live, suspect or lost")
       ->type_name("STATE");
   command->add_option("--board", choice->board, "Those of this board")->type_name("BOARD");
   command->add_option("--sort", choice->sort, std::string("By ") + kDeviceSorts)
