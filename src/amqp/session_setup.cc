@@ -8,6 +8,7 @@
 #include "amqp/topology.h"
 #include "fmt/format.h"
 #include "spdlog/spdlog.h"
+#include "wire/models.h"
 
 namespace juggler::amqp {
 namespace {
@@ -91,7 +92,11 @@ tl::expected<void, CallFailure> SessionSetup::open(Connection& connection) {
       return declared;
     }
   }
-  return spec_.reply_queue ? consume_replies(connection) : tl::expected<void, CallFailure>();
+  if (spec_.direct_replies) {
+    names_.reply_queue = wire::kDirectReplies;
+  }
+  return spec_.reply_queue || spec_.direct_replies ? consume_replies(connection)
+                                                   : tl::expected<void, CallFailure>();
 }
 
 tl::expected<void, CallFailure> SessionSetup::consume_replies(Connection& connection) {

@@ -60,7 +60,8 @@ Permissions permissions_of(const User& user) {
     case UserRole::Device:
       break;
   }
-  return {"^$", "^juggler\\.up$", fmt::format("^juggler\\.device\\.{}(\\.control)?$", user.name)};
+  return {"^$", "^juggler\\.(up|models)$",
+          fmt::format("^juggler\\.device\\.{}(\\.control)?$", user.name)};
 }
 
 Result<void> check_device_name(std::string_view name) {

@@ -7,6 +7,7 @@
 #include <random>
 
 #include "runtime/queries.h"
+#include "runtime/topology.h"
 #include "wire/messages.h"
 
 namespace juggler {
@@ -128,6 +129,27 @@ Result<void> Client::connect(Micros wait_max) {
 
 Result<nlohmann::json> Client::ask(const std::string& what, const std::string& task,
                                    Micros wait_max) {
+  return ask_with(make_query(what, task, "", ""), wait_max,
+                  "no controller answers questions on this broker: is one running? Start "
+                  "`juggler up`, or `juggler controller`",
+                  fmt::format("the controller did not answer within {} s: is it running and "
+                              "connected? Look at its log (`juggler up` writes "
+                              "<home>/logs/controller.log)",
+                              wait_max.count / 1'000'000));
+}
+
+Result<nlohmann::json> Client::ask_keeper(Micros wait_max) {
+  wire::Envelope question = make_query("fleet", "", "", "");
+  question.routing_key = kKeeperQueue;
+  return ask_with(std::move(question), wait_max,
+                  "no keeper answers on this broker, and it has the labels, groups and models: "
+                  "start `juggler keeper` (`juggler up` runs it)",
+                  "the keeper did not answer: is it connected? Look at its log (`juggler up` "
+                  "writes <home>/logs/keeper.log)");
+}
+
+Result<nlohmann::json> Client::ask_with(wire::Envelope question, Micros wait_max,
+                                        const std::string& nobody, const std::string& silent) {
   const Time until = clock_.now() + wait_max;
   if (Result<void> connected = connect(wait_max); !connected) {
     return connected.error();
@@ -136,8 +158,9 @@ Result<nlohmann::json> Client::ask(const std::string& what, const std::string& t
   question_publish_ = ++last_publish_;
   question_end_.reset();
   answer_.reset();
-  wire::Envelope question = make_query(what, task, reply_queue_, question_);
-  // A submitter may publish to this exchange alone; the queue is bound to it by its name.
+  question.reply_to = reply_queue_;
+  question.correlation_id = question_;
+  // A submitter may publish to this exchange alone; the queues are bound to it by their names.
   question.exchange = wire::kSubmitExchange;
   transport_.publish(question_publish_, std::move(question));
   while (!answer_.has_value() && clock_.now() < until && !stopped() &&
@@ -147,21 +170,14 @@ Result<nlohmann::json> Client::ask(const std::string& what, const std::string& t
   }
   question_.clear();
   if (!answer_.has_value() && stopped()) {
-    return fail(ErrorCode::Unavailable, "stopped before the controller answered");
+    return fail(ErrorCode::Unavailable, "stopped before there was an answer");
   }
   if (!answer_.has_value()) {
-    return fail(ErrorCode::Unavailable,
-                question_end_ == PublishEnd::Returned
-                    ? std::string("no controller answers questions on this broker: is one "
-                                  "running? Start `juggler up`, or `juggler controller`")
-                    : fmt::format("the controller did not answer within {} s: is it running and "
-                                  "connected? Look at its log (`juggler up` writes "
-                                  "<home>/logs/controller.log)",
-                                  wait_max.count / 1'000'000));
+    return fail(ErrorCode::Unavailable, question_end_ == PublishEnd::Returned ? nobody : silent);
   }
   nlohmann::json answer = nlohmann::json::parse(*answer_, nullptr, /*allow_exceptions=*/false);
   if (!answer.is_object()) {
-    return fail(ErrorCode::Corrupt, "the controller's answer is no JSON object");
+    return fail(ErrorCode::Corrupt, "the answer is no JSON object");
   }
   if (const auto error = answer.find("error"); error != answer.end() && error->is_string()) {
     return fail(ErrorCode::NotFound, error->get<std::string>());

@@ -74,6 +74,8 @@ class Client {
   //
   // errors  Unavailable: no broker, no controller, no answer; NotFound: the answer is an error
   Result<nlohmann::json> ask(const std::string& what, const std::string& task, Micros wait_max);
+  // Asks the keeper for the fleet's record. errors  likewise; at once where there is no keeper
+  Result<nlohmann::json> ask_keeper(Micros wait_max);
 
   // Tends the connection for so long.
   void idle(Micros wait);
@@ -97,6 +99,8 @@ class Client {
   void handle(const TransportSettled& event);
   void poll(Micros wait_max);
 
+  Result<nlohmann::json> ask_with(wire::Envelope question, Micros wait_max,
+                                  const std::string& nobody, const std::string& silent);
   void start_next();
   void send(Open& open);
   void end(std::size_t index, ClientAnswer answer);

@@ -15,6 +15,12 @@ void add_dead_command(CLI::App& app, Action& action);
 // enrol, rotate, revoke: under `devices`
 void add_device_logins(CLI::App& devices, Action& action);
 void add_desk_command(CLI::App& app, Action& action);
+void add_device_notes(CLI::App& devices, Action& action);  // label, group: under `devices`
+void add_device_names(CLI::App& devices, Action& action);  // remove, rename: under `devices`
+void add_own_models(CLI::App& models, Action& action);     // add, remove: under `models`
+void add_fleet_models(CLI::App& models, Action& action);   // want, rollout, rollback: likewise
+void add_fleet_command(CLI::App& app, Action& action);
+void add_keeper_command(CLI::App& app, Action& action);
 void add_invite_command(CLI::App& devices, Action& action);  // under `devices`
 void add_broker_command(CLI::App& app, Action& action);
 void add_explain_command(CLI::App& app, Action& action);

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "amqp/node_programs.h"
+#include "apps/broker_ceiling.h"
 #include "apps/client_session.h"
 #include "apps/commands.h"
 #include "apps/finding.h"
@@ -83,21 +84,28 @@ Finding check_server() {
                    : Finding{"RabbitMQ server", State::Missing, installed.error().message};
 }
 
-Finding check_running(const BrokerChoice& choice) {
+std::vector<Finding> check_running(const BrokerChoice& choice) {
   Result<std::unique_ptr<ClientSession>> session = open_client(choice);
   if (!session) {
-    return {"running fleet", State::Note, "none found", "juggler up starts one"};
+    return {{"running fleet", State::Note, "none found", "juggler up starts one"}};
   }
   const Result<json> status = (*session)->client->ask("status", "", kAskMax);
   if (!status) {
-    return {"running fleet", State::Note,
-            fmt::format("broker {}, but: {}", (*session)->broker, status.error().message),
-            "juggler up, or juggler controller --broker URL"};
+    return {{"running fleet", State::Note,
+             fmt::format("broker {}, but: {}", (*session)->broker, status.error().message),
+             "juggler up, or juggler controller --broker URL"}};
   }
-  return {"running fleet", State::Works,
-          fmt::format("broker {}, controller {}, policy {}, {} devices", (*session)->broker,
-                      text_of(*status, "version"), text_of(*status, "policy"),
-                      integer_of(*status, "devices").value_or(0))};
+  std::vector<Finding> findings{
+      {"running fleet", State::Works,
+       fmt::format("broker {}, controller {}, policy {}, {} devices", (*session)->broker,
+                   text_of(*status, "version"), text_of(*status, "policy"),
+                   integer_of(*status, "devices").value_or(0))}};
+  if (const Result<json> models = (*session)->client->ask("models", "", kAskMax)) {
+    if (std::optional<Finding> ceiling = broker_ceiling(*models)) {
+      findings.push_back(std::move(*ceiling));
+    }
+  }
+  return findings;
 }
 
 Finding check_runtime(const fs::path& home) {
@@ -216,11 +224,11 @@ int examine(const DoctorFlags& flags) {
   findings.push_back({"juggler", State::Works, version_short()});
   findings.push_back(check_home(home));
   findings.push_back(check_server());
-  findings.push_back(check_running(flags.broker));
-  findings.push_back(check_runtime(home));
   const auto add = [&findings](std::vector<Finding> more) {
     findings.insert(findings.end(), more.begin(), more.end());
   };
+  add(check_running(flags.broker));
+  findings.push_back(check_runtime(home));
   add(check_models(home, flags.verify));
   findings.push_back(check_decoders());
   add(check_profiles(home));

@@ -76,6 +76,13 @@ void add_admin_flags(CLI::App& app, AdminChoice& choice) {
                        ->type_name("URL"));
 }
 
+int complain_of(const Error& error) {
+  const bool away = error.code == ErrorCode::NotFound || error.code == ErrorCode::Unavailable;
+  return complain(error.message, error.code == ErrorCode::InvalidArgument ? kExitUsage
+                                 : away                                   ? kExitUnreachable
+                                                                          : kExitFailed);
+}
+
 Result<FleetAdmin> find_admin(const AdminChoice& choice) {
   if (!choice.rabbitmqctl.empty()) {
     const std::vector<std::string> command = words_of(choice.rabbitmqctl);

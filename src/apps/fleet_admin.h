@@ -21,6 +21,10 @@ struct AdminChoice {
 // --home, --rabbitmqctl, --vhost, --address.
 void add_admin_flags(CLI::App& app, AdminChoice& choice);
 
+// Prints what failed; returns the exit status: 2 for what was asked, 3 where there is no broker, 1
+// for everything else.
+int complain_of(const Error& error);
+
 struct FleetAdmin {
   amqp::BrokerUsers users;
   amqp::BrokerUrl address;  // without a login

@@ -191,15 +191,17 @@ void add_join_command(CLI::App& app, Action& action, JoinHooks hooks) {
   });
 }
 
-void use_stored_login(BrokerChoice& broker) {
+bool use_stored_login(BrokerChoice& broker) {
   std::error_code failed;
   const fs::path file = stored_login(broker);
   const bool said = !broker.broker.empty() || !broker.broker_file.empty() ||
                     std::getenv("JUGGLER_BROKER") != nullptr ||
                     std::getenv("CREDENTIALS_DIRECTORY") != nullptr;
-  if (!said && fs::exists(file, failed)) {
+  const bool used = !said && fs::exists(file, failed);
+  if (used) {
     broker.broker_file = file.string();
   }
+  return used;
 }
 
 }  // namespace juggler

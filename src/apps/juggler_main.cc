@@ -33,5 +33,7 @@ int main(int argc, char** argv) {
   add_controller_command(app, action);
   add_broker_command(app, action);
   add_desk_command(app, action);
+  add_keeper_command(app, action);
+  add_fleet_command(app, action);
   return run_app(app, argc, argv, action);
 }

@@ -8,6 +8,7 @@
 
 #include "apps/client_session.h"
 #include "apps/commands.h"
+#include "apps/device_list.h"
 #include "apps/query_tables.h"
 #include "core/policies/policy.h"
 #include "files/catalogue.h"
@@ -20,6 +21,7 @@ namespace {
 using nlohmann::json;
 
 constexpr Micros kAnswerMax = seconds(5);
+constexpr Micros kKeeperMax = seconds(3);
 
 struct QueryFlags {
   BrokerChoice broker;
@@ -58,6 +60,57 @@ int query(const QueryFlags& flags, const std::string& what, Printer printer) {
     print_json(*answer);
   } else {
     fmt::print("{}", printer(*answer, screen_of(STDOUT_FILENO)));
+  }
+  return kExitDone;
+}
+
+// What the keeper knows; an empty object where there is none, or a reason where that is asked for.
+Result<json> ask_keeper(ClientSession& session, bool needed) {
+  Result<json> fleet = session.client->ask_keeper(kKeeperMax);
+  return fleet || needed ? fleet : Result<json>(json::object());
+}
+
+int devices(const QueryFlags& flags, const DeviceChoice& choice) {
+  if (!is_device_sort(choice.sort)) {
+    return complain(std::string("--sort takes one of ") + kDeviceSorts, kExitUsage);
+  }
+  Result<std::unique_ptr<ClientSession>> session = open_client(flags.broker);
+  if (!session) {
+    return complain(session.error().message, status_of(session.error()));
+  }
+  Result<json> answer = (*session)->client->ask("devices", "", kAnswerMax);
+  const Result<json> fleet =
+      answer ? ask_keeper(**session, choice.needs_keeper()) : Result<json>(json::object());
+  (*session)->transport->close(kClientCloseMax);
+  if (!answer || !fleet) {
+    const Error& error = answer ? fleet.error() : answer.error();
+    return complain(error.message, status_of(error));
+  }
+  add_notes(*answer, *fleet);
+  choose_devices(*answer, choice);
+  if (flags.json) {
+    print_json(*answer);
+  } else {
+    fmt::print("{}", devices_text(*answer, screen_of(STDOUT_FILENO)));
+  }
+  return kExitDone;
+}
+
+// What the keeper offers, to whom, and how far rollouts are.
+int models_list(const QueryFlags& flags) {
+  Result<std::unique_ptr<ClientSession>> session = open_client(flags.broker);
+  if (!session) {
+    return complain(session.error().message, status_of(session.error()));
+  }
+  const Result<json> fleet = ask_keeper(**session, /*needed=*/true);
+  (*session)->transport->close(kClientCloseMax);
+  if (!fleet) {
+    return complain(fleet.error().message, status_of(fleet.error()));
+  }
+  if (flags.json) {
+    print_json(*fleet);
+  } else {
+    fmt::print("{}", fleet_models_text(*fleet, screen_of(STDOUT_FILENO)));
   }
   return kExitDone;
 }
@@ -178,19 +231,61 @@ CLI::App& add_listing(CLI::App& app, Action& action, const std::string& name,
   return *command;
 }
 
+CLI::App& add_devices(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand("devices", "Who is there: devices, processors, load");
+  const auto flags = add_flags(*command, "juggler devices");
+  const auto choice = std::make_shared<DeviceChoice>();
+  command
+      ->add_option("--label", choice->labels,
+                   "Those with this label (KEY=VALUE, or KEY); several: with all of them")
+      ->type_name("LABEL");
+  command->add_option("--group", choice->groups, "Those in this group; several: in all of them")
+      ->type_name("GROUP");
+  command->add_option("--state", choice->state, "Those that are live, suspect or lost")
+      ->type_name("STATE");
+  command->add_option("--board", choice->board, "Those of this board")->type_name("BOARD");
+  command->add_option("--sort", choice->sort, std::string("By ") + kDeviceSorts)
+      ->capture_default_str()
+      ->type_name("BY");
+  command->footer(examples({"juggler devices", "juggler devices --label site=roof --state suspect",
+                            "juggler devices --group cameras --sort load --json"}) +
+                  "\nExit status: 0 done, 2 usage, 3 no broker or controller; or no keeper, where "
+                  "--label or --group ask for it.");
+  command->callback([flags, choice, command, &action] {
+    if (command->get_subcommands().empty()) {
+      action = [flags, choice] {
+        return logged(*flags, [&](const QueryFlags& given) { return devices(given, *choice); });
+      };
+    }
+  });
+  return *command;
+}
+
 }  // namespace
 
 void add_query_commands(CLI::App& app, Action& action) {
-  CLI::App& devices =
-      add_listing(app, action, "devices", "Who is there: devices, processors, load", devices_text);
+  CLI::App& devices = add_devices(app, action);
   add_device_drain(devices, action);
+  add_device_notes(devices, action);
+  add_device_names(devices, action);
   add_invite_command(devices, action);
   add_device_logins(devices, action);
   CLI::App* list = app.add_subcommand(
       "models", "What can answer: variants, accuracy, where; the catalogue if nothing runs");
   const auto model_flags = add_flags(*list, "juggler models");
-  list->callback(
-      [model_flags, &action] { action = [model_flags] { return logged(*model_flags, models); }; });
+  list->callback([model_flags, list, &action] {
+    if (list->get_subcommands().empty()) {
+      action = [model_flags] { return logged(*model_flags, models); };
+    }
+  });
+  add_own_models(*list, action);
+  add_fleet_models(*list, action);
+  CLI::App* offered = list->add_subcommand(
+      "list", "What is handed out: sizes, what is wanted where, who holds it, rollouts");
+  const auto offered_flags = add_flags(*offered, "juggler models list");
+  offered->callback([offered_flags, &action] {
+    action = [offered_flags] { return logged(*offered_flags, models_list); };
+  });
   CLI::App* rules = app.add_subcommand("policies", "The rules of placement that there are");
   const auto rule_flags = add_flags(*rules, "juggler policies");
   rules->callback([rule_flags, &action] {

@@ -83,6 +83,9 @@ std::string devices_text(const json& answer, const Screen& screen) {
   }
   std::string now;
   for (const json& device : list_of(answer, "devices")) {
+    if (const std::string notes = notes_line(device); !notes.empty()) {
+      now += paragraph(text_of(device, "id") + ": " + notes + ".", screen);
+    }
     const auto host = device.find("host");
     const std::string line = host != device.end() ? host_line(*host) : "";
     if (!line.empty()) {

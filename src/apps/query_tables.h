@@ -11,6 +11,10 @@ namespace juggler {
 
 std::string devices_text(const nlohmann::json& answer, const Screen& screen);
 std::string models_text(const nlohmann::json& answer, const Screen& screen);
+// The keeper's answer: what is handed out, and what of it is where.
+std::string fleet_models_text(const nlohmann::json& fleet, const Screen& screen);
+// Labels and groups of a device in a line; empty where it has none.
+std::string notes_line(const nlohmann::json& device);
 std::string policies_text(const nlohmann::json& answer, const Screen& screen);
 std::string tasks_text(const nlohmann::json& answer, const Screen& screen);
 std::string status_text(const nlohmann::json& answer, const Screen& screen);

@@ -288,6 +288,9 @@ int Up::run() {
     ready = start_desk();
   }
   if (ready) {
+    ready = start_keeper();
+  }
+  if (ready) {
     ready = await_labels();
   }
   for (const FleetMember& member : members_) {

@@ -60,6 +60,7 @@ class Up {
   Result<void> start_controller();
   Result<void> await_labels();
   Result<void> start_desk();
+  Result<void> start_keeper();
   Result<std::string> join_line();
   Result<void> start_device(const FleetMember& member);
   Result<void> await_fleet();

@@ -252,6 +252,21 @@ Result<void> Up::start_desk() {
                            clock_.now());
 }
 
+// Who hands models out, and keeps labels and rollouts.
+Result<void> Up::start_keeper() {
+  const Result<std::string> own = sibling_program("juggler");
+  if (!own) {
+    return own.error();
+  }
+  return supervisor_.start(
+      {.name = "keeper",
+       .program = *own,
+       .arguments = {"keeper", "--home", options_.home.string()},
+       .broker = broker_.has_value() ? broker_->url_for_controller() : external_broker_,
+       .log = log("keeper").string()},
+      clock_.now());
+}
+
 // One line to paste on a board; why not, where there is none.
 Result<std::string> Up::join_line() {
   const Result<FleetAdmin> admin = find_admin({.home = options_.home.string()});

@@ -22,10 +22,6 @@ constexpr std::int64_t kSideMax = 4096;
 constexpr std::int64_t kModelBytesMax = std::int64_t{8} << 30U;
 constexpr std::size_t kLabelsMax = 100'000;
 
-std::optional<OutputKind> parse_output_kind(std::string_view name) {
-  return value_of(kOutputKinds, name);
-}
-
 bool plain_file_name(const std::string& name) {
   return !name.empty() && name != "." && name != ".." && name.find('/') == std::string::npos;
 }
@@ -173,9 +169,48 @@ VerifiedFiles& verified_files() {
 
 }  // namespace
 
+std::string_view to_string(OutputKind kind) { return name_of(kOutputKinds, kind); }
+std::optional<OutputKind> parse_output_kind(std::string_view name) {
+  return value_of(kOutputKinds, name);
+}
+
 Result<Catalogue> Catalogue::load(const std::filesystem::path& home) {
   const std::filesystem::path folder = home / "models";
-  Result<std::unique_ptr<TomlDocument>> document = TomlDocument::load(folder / "catalogue.toml");
+  Result<Catalogue> catalogue = load_file(folder, kCatalogueFile);
+  Result<Catalogue> own = load_file(folder, kOwnCatalogueFile);
+  const auto absent = [](const Result<Catalogue>& read) {
+    return !read && read.error().code == ErrorCode::NotFound;
+  };
+  if (!catalogue && !(absent(catalogue) && own)) {
+    return catalogue.error();
+  }
+  if (!own && !absent(own)) {
+    return own.error();
+  }
+  std::vector<CatalogueVariant> all =
+      catalogue ? std::move(catalogue->variants_) : std::vector<CatalogueVariant>();
+  for (CatalogueVariant& entry : own ? own->variants_ : std::vector<CatalogueVariant>()) {
+    const auto at =
+        std::lower_bound(all.begin(), all.end(), entry,
+                         [](const auto& a, const auto& b) { return a.variant.id < b.variant.id; });
+    if (at != all.end() && at->variant.id == entry.variant.id) {
+      return fail(ErrorCode::InvalidArgument,
+                  "model catalogue: '" + entry.variant.id + "' is in both " + kCatalogueFile +
+                      " and " + kOwnCatalogueFile + ": remove one (juggler models remove)");
+    }
+    all.insert(at, std::move(entry));
+  }
+  if (all.size() > kVariantsMax) {
+    return fail(ErrorCode::TooLarge, "model catalogue: more than 256 variants");
+  }
+  Catalogue whole;
+  whole.variants_ = std::move(all);
+  return whole;
+}
+
+Result<Catalogue> Catalogue::load_file(const std::filesystem::path& folder,
+                                       const std::string& name) {
+  Result<std::unique_ptr<TomlDocument>> document = TomlDocument::load(folder / name);
   if (!document) {
     return fail(document.error().code, "model catalogue: " + document.error().message);
   }

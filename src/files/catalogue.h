@@ -1,6 +1,7 @@
 #pragma once
-// The model catalogue, `<home>/models/catalogue.toml`: every variant whose file is there, with its
-// accuracy and source, its input and output, and its labels. It does not open the networks.
+// The model catalogue, `<home>/models/catalogue.toml` and beside it `own.toml`, of what people have
+// added: every variant whose file is there, with its accuracy and source, its input and output, and
+// its labels. It does not open the networks.
 
 #include <array>
 #include <cstdint>
@@ -37,6 +38,9 @@ enum class OutputKind {
   Probabilities,
 };
 
+std::string_view to_string(OutputKind kind);
+std::optional<OutputKind> parse_output_kind(std::string_view name);
+
 struct OutputSpec {
   std::string name;
   OutputKind kind = OutputKind::Logits;
@@ -54,11 +58,16 @@ struct CatalogueVariant {
   OutputSpec output;
 };
 
+inline constexpr const char* kCatalogueFile = "catalogue.toml";  // what set-up has brought
+inline constexpr const char* kOwnCatalogueFile = "own.toml";     // what people have added
+
 class Catalogue {
  public:
   Catalogue() = default;
   // errors  NotFound where there is no catalogue; else file, line and reason.
   static Result<Catalogue> load(const std::filesystem::path& home);
+  // One file of it, in that folder. errors  NotFound where it is not there
+  static Result<Catalogue> load_file(const std::filesystem::path& folder, const std::string& name);
   // From text; files are looked for in `folder`.
   static Result<Catalogue> parse(std::string_view text, const std::filesystem::path& folder);
 

@@ -2,6 +2,7 @@
 
 #include "inference/onnx_engine.h"
 #include "inference/onnx_runtime.h"
+#include "inference/own_model.h"
 
 namespace juggler {
 namespace {
@@ -15,6 +16,8 @@ Error absent() {
 }  // namespace
 
 bool onnx_engine_available() { return false; }
+
+Result<NetworkPorts> inspect_onnx(const std::filesystem::path& /*file*/) { return absent(); }
 
 Result<OnnxRuntime> load_onnx_runtime(const std::filesystem::path& /*home*/) { return absent(); }
 

@@ -122,6 +122,12 @@ void ConsumerShell::handle(const TransportDelivery& event) {
       case wire::ControlKind::Heartbeat:
         step(BeatAsked{control->every});
         break;
+      case wire::ControlKind::Models:
+      case wire::ControlKind::Rename:
+        if (options_.order) {
+          options_.order(*control);
+        }
+        break;
     }
     return;
   }

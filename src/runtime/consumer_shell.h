@@ -14,6 +14,7 @@
 #include "runtime/observer.h"
 #include "runtime/repeated_warning.h"
 #include "runtime/transport.h"
+#include "wire/messages.h"
 
 namespace juggler {
 
@@ -23,6 +24,8 @@ struct ConsumerShellOptions {
   std::function<HostSample()> sample_host;  // before each heartbeat; may be empty
   std::string login{};                      // the user at the broker; empty: named as the device is
   ConsumerObserver* observer = nullptr;     // outlives the shell; may be null
+  // What is not the state machine's matter: models, another name. May be empty.
+  std::function<void(const wire::Control&)> order{};
 };
 
 class ConsumerShell {

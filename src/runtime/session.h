@@ -42,6 +42,9 @@ struct SessionPlan {
   bool declare_topology = false;  // the controller's part; devices and clients declare nothing
   bool take_epoch = false;
   bool reply_queue = false;  // an exclusive, server-named queue, consumed first
+  // Instead of it direct reply-to (wire::kDirectReplies): nothing is declared, answers come at most
+  // once.
+  bool direct_replies = false;
   std::vector<Subscription> subscriptions;
 
   // The longest pause between two attempts to connect. A thousand devices that lost one broker

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "wire/messages.h"
+#include "wire/models.h"
 
 namespace juggler {
 namespace {
@@ -36,6 +37,7 @@ Topology fleet_topology(QueueKind kind) {
       {wire::kControlExchange, "topic", {}},
       {wire::kUnroutedExchange, "fanout", {}},
       {wire::kDeadExchange, "fanout", {}},
+      {wire::kModelsExchange, "direct", {}},
   };
   fleet.queues = {
       {wire::kTasksQueue,

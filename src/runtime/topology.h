@@ -15,6 +15,7 @@ inline constexpr const char* kEventsQueue = "juggler.events";
 inline constexpr const char* kEpochQueue = "juggler.epoch";
 // With quorum queues, the lock: an exclusive queue, the leader's own.
 inline constexpr const char* kLeaderQueue = "juggler.leader";
+inline constexpr const char* kKeeperQueue = "juggler.keeper";  // questions to the keeper
 
 struct Argument {
   std::string key;

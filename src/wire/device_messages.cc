@@ -17,9 +17,11 @@ namespace {
 constexpr std::size_t kResultBytesMax = std::size_t{512} * 1024;
 constexpr std::size_t kFallBackMax = kProcessorsMax * 64;
 
-constexpr std::array<Named<ControlKind>, 3> kControls{{{ControlKind::Hello, "hello"},
+constexpr std::array<Named<ControlKind>, 5> kControls{{{ControlKind::Hello, "hello"},
                                                        {ControlKind::Drain, "drain"},
-                                                       {ControlKind::Heartbeat, "heartbeat"}}};
+                                                       {ControlKind::Heartbeat, "heartbeat"},
+                                                       {ControlKind::Models, "models"},
+                                                       {ControlKind::Rename, "rename"}}};
 
 std::string attempt_name(const AttemptId& id) {
   return fmt::format("{}.{}.{}", id.task.id, id.epoch, id.number);
@@ -270,11 +272,17 @@ Envelope encode_control(const std::string& device, const Control& control) {
   envelope.mandatory = false;
   JsonWriter writer;
   writer.begin_object();
+  if (control.kind == ControlKind::Rename) {
+    writer.text("device", control.device);
+  }
   writer.text("do", name_of(kControls, control.kind));
   if (control.kind == ControlKind::Heartbeat) {
     writer.integer("every_us", control.every.count);
   }
   write_minor(writer);
+  if (control.kind == ControlKind::Rename) {
+    writer.text("password", control.password);
+  }
   writer.end_object();
   envelope.body = make_body(writer.take());
   return envelope;
@@ -292,6 +300,12 @@ Result<Control> decode_control(const Envelope& envelope) {
   Control control{.kind = kind.value_or(ControlKind::Hello)};
   if (kind == ControlKind::Heartbeat) {
     control.every = Micros{reader.integer("every_us", 1'000, 600'000'000)};
+  } else if (kind == ControlKind::Rename) {
+    control.device = reader.string("device", 63);
+    control.password = reader.string("password", 256);
+    if (!valid_device_id(control.device) && !reader.failed()) {
+      reader.complain("device", "is no device's name");
+    }
   }
   if (error.has_value()) {
     return *error;

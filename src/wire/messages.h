@@ -57,10 +57,12 @@ Envelope encode_heartbeat(const Heartbeat& heartbeat);
 Result<Heartbeat> decode_heartbeat(const Envelope& envelope);
 
 // Controller to a device's control queue.
-enum class ControlKind { Hello, Drain, Heartbeat };
+enum class ControlKind { Hello, Drain, Heartbeat, Models, Rename };
 struct Control {
   ControlKind kind = ControlKind::Hello;
-  Micros every{};  // for Heartbeat
+  Micros every{};          // for Heartbeat
+  std::string device{};    // for Rename: what it is called from now on
+  std::string password{};  // for Rename: of the login of that name
 
   friend bool operator==(const Control&, const Control&) = default;
 };

@@ -62,9 +62,22 @@ std::vector<GoldenCase> help_cases(const std::string& programs) {
                               "desk",
                               "devices drain",
                               "devices enrol",
+                              "devices group",
                               "devices invite",
+                              "devices label",
+                              "devices remove",
+                              "devices rename",
                               "devices revoke",
-                              "devices rotate"}) {
+                              "devices rotate",
+                              "fleet",
+                              "fleet apply",
+                              "keeper",
+                              "models add",
+                              "models list",
+                              "models remove",
+                              "models rollback",
+                              "models rollout",
+                              "models want"}) {
     const std::string name = command;
     std::string file = name.empty() ? "help" : "help-" + name;
     std::replace(file.begin(), file.end(), ' ', '_');

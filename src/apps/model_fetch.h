@@ -1,0 +1,85 @@
+#pragma once
+// A device's side of models by content: asks the keeper what it is to hold, and fetches what it
+// does not have, chunk by chunk, from where it stopped.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "files/model_folder.h"
+#include "runtime/clock.h"
+#include "runtime/repeated_warning.h"
+#include "runtime/session.h"
+#include "runtime/transport.h"
+#include "wire/models.h"
+
+namespace juggler {
+
+struct ModelFetchOptions {
+  std::string device;
+  std::string login;    // its user at the broker
+  std::string version;  // of the program
+};
+
+// The session in which answers come.
+SessionPlan model_fetch_plan(const std::string& device);
+
+class ModelFetch {
+ public:
+  ModelFetch(Transport& transport, Clock& clock, ModelFolder folder, ModelFetchOptions options);
+  ModelFetch(const ModelFetch&) = delete;
+  ModelFetch& operator=(const ModelFetch&) = delete;
+
+  // One turn: waits for at most `wait_max`, and goes on with whatever is due. thread: the owner's
+  void turn(Micros wait_max);
+
+  // What is wanted may have changed: asks with the next turn.
+  void ask_now() { ask_at_ = Time{}; }
+  // To be told with the next question.
+  void report(wire::FetchProblem problem);
+
+  // Whether all that is wanted, and fits, is here; the catalogue is then the one to install.
+  bool settled() const { return settled_; }
+  const std::string& catalogue() const { return plan_.catalogue; }
+  // Whether that is another one than the device has now.
+  bool changed() const;
+  // Why it does not get on; empty where it does.
+  const std::string& problem() const { return problem_; }
+
+ private:
+  void handle(const TransportEvent& event);
+  void answered(const wire::Envelope& envelope);
+  void wanted(const wire::Envelope& envelope);
+  void chunk(const wire::Envelope& envelope);
+  void ask();
+  void ask_chunks();
+  void next_file();
+  void stuck(const std::string& why, Micros pause);
+  void tell_progress();
+  void publish(wire::Envelope envelope);
+
+  Transport& transport_;
+  Clock& clock_;
+  ModelFolder folder_;
+  ModelFetchOptions options_;
+
+  bool linked_ = false;
+  bool waiting_ = false;  // for the answer to what was asked
+  bool settled_ = false;
+  Time ask_at_;     // when to ask what is wanted
+  Time answer_by_;  // then what was asked is asked again
+  FetchPlan plan_;
+  std::size_t file_ = 0;       // of plan_.missing, under way
+  std::int64_t asked_to_ = 0;  // up to where chunks of it were asked for
+  int bad_chunks_ = 0;         // in a row
+  std::int64_t fetched_ = 0;   // bytes, of this plan
+  Time told_;
+  std::string problem_;
+  RepeatedWarning said_;
+  std::vector<wire::FetchProblem> problems_;
+  PublishId last_publish_ = 0;
+};
+
+}  // namespace juggler

@@ -1,0 +1,102 @@
+#include "apps/model_watch.h"
+
+#include <spdlog/spdlog.h>
+
+#include <utility>
+
+#include "files/sha256.h"
+
+namespace juggler {
+namespace {
+
+constexpr Micros kTurn = milliseconds(500);
+constexpr Micros kPatience = seconds(15);  // where there are models that can be served
+constexpr Micros kCloseMax = seconds(1);
+
+}  // namespace
+
+Result<void> bring_models(const ModelSource& source, const std::vector<wire::FetchProblem>& refused,
+                          const std::function<bool()>& stop) {
+  if (Result<void> ready = source.folder.prepare(); !ready) {
+    return ready;
+  }
+  SystemClock clock;
+  const std::unique_ptr<Transport> transport =
+      amqp::make_transport({model_fetch_plan(source.options.device), source.broker});
+  ModelFetch fetch(*transport, clock, source.folder, source.options);
+  for (const wire::FetchProblem& problem : refused) {
+    fetch.report(problem);
+  }
+  const Time until = clock.now() + kPatience;
+  bool said_nothing = false;
+  Result<void> end;
+  while (true) {
+    fetch.turn(kTurn);
+    if (stop()) {
+      end = fail(ErrorCode::Unavailable, "stopped while models were fetched");
+      break;
+    }
+    if (fetch.changed()) {
+      end = source.folder.install(fetch.catalogue());
+      source.folder.sweep();
+      fetch.ask_now();  // so that the keeper knows
+      if (!end || !source.folder.held().empty()) {
+        fetch.turn(Micros{0});
+        break;
+      }
+    }
+    const bool any = refused.empty() && !source.folder.held().empty();
+    if (fetch.settled() && any) {
+      source.folder.sweep();
+      break;
+    }
+    if (fetch.settled() && !said_nothing) {
+      said_nothing = true;
+      spdlog::warn("models: none that this device could serve is wanted here; waiting for others");
+    }
+    if (any && !fetch.problem().empty() && clock.now() >= until) {
+      spdlog::warn("models: serving with those that are here: {}", fetch.problem());
+      break;
+    }
+  }
+  transport->close(kCloseMax);
+  return end;
+}
+
+ModelWatch::ModelWatch(ModelSource source, std::function<void()> changed)
+    : source_(std::move(source)),
+      tell_(std::move(changed)),
+      transport_(amqp::make_transport({model_fetch_plan(source_.options.device), source_.broker})),
+      thread_([this](const std::stop_token& stop) { run(stop); }) {}
+
+ModelWatch::~ModelWatch() {
+  thread_.request_stop();
+  transport_->wake();
+}
+
+void ModelWatch::ask_now() {
+  ask_ = true;
+  transport_->wake();
+}
+
+void ModelWatch::run(const std::stop_token& stop) {
+  SystemClock clock;
+  ModelFetch fetch(*transport_, clock, source_.folder, source_.options);
+  while (!stop.stop_requested()) {
+    fetch.turn(seconds(1));
+    if (ask_.exchange(false)) {
+      fetch.ask_now();
+    }
+    if (!changed_ && fetch.changed()) {
+      if (Result<void> kept = source_.folder.install(fetch.catalogue()); !kept) {
+        spdlog::warn("models: {}", kept.error().message);
+        continue;
+      }
+      changed_ = true;
+      tell_();
+    }
+  }
+  transport_->close(kCloseMax);
+}
+
+}  // namespace juggler

@@ -1,0 +1,54 @@
+#pragma once
+// Keeps a device's models as they are wanted: before it serves, and in a thread of its own while it
+// does.
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "amqp/session.h"
+#include "apps/model_fetch.h"
+
+namespace juggler {
+
+struct ModelSource {
+  amqp::BrokerUrl broker;
+  ModelFetchOptions options;
+  ModelFolder folder;
+};
+
+// Fetches until the device holds what is wanted, installs it, and removes the rest. Goes on with
+// what is there where nobody answers for `patience`; where nothing is there, waits on.
+// `refused`: what the device could not serve, so that it waits for something else.
+//
+// errors  Unavailable: stopped
+Result<void> bring_models(const ModelSource& source, const std::vector<wire::FetchProblem>& refused,
+                          const std::function<bool()>& stop);
+
+// thread  its own; the functions: the owner's
+class ModelWatch {
+ public:
+  // `changed` is called once, on its thread, when other models are here than those that are served.
+  ModelWatch(ModelSource source, std::function<void()> changed);
+  ~ModelWatch();
+  ModelWatch(const ModelWatch&) = delete;
+  ModelWatch& operator=(const ModelWatch&) = delete;
+
+  void ask_now();
+  bool changed() const { return changed_.load(); }
+
+ private:
+  void run(const std::stop_token& stop);
+
+  ModelSource source_;
+  std::function<void()> tell_;
+  std::unique_ptr<Transport> transport_;
+  std::atomic<bool> ask_ = false;
+  std::atomic<bool> changed_ = false;
+  std::jthread thread_;  // last: it uses the others
+};
+
+}  // namespace juggler

@@ -1,0 +1,133 @@
+// Fetching models by content against a keeper, over a transport in this process: what is asked,
+// what is refused, and where it goes on.
+
+#include "apps/model_fetch.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "../unit/inference_tiny_model.h"
+#include "apps/keeper.h"
+#include "files/sha256.h"
+#include "runtime/loopback.h"
+#include "support/runtime_fakes.h"
+#include "support/temp_folder.h"
+
+namespace juggler {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A keeper and a device, with a postman between them who can spoil what he carries.
+class ModelFetchTest : public ::testing::Test {
+ protected:
+  ModelFetchTest()
+      : shelf_(shelf_home_.path()),
+        keeper_(keeper_side_, clock_, shelf_,
+                {.read = [this] { return Result<FleetRecord>(record_); },
+                 .edit = [this](const auto& /*change*/) { return Result<FleetRecord>(record_); },
+                 .nudge = [] {},
+                 .open_results = [] { return std::unique_ptr<Transport>(); }}),
+        folder_(home_.path(), {.disk_kept_free = {}, .memory = {}}),
+        fetch_(device_side_, clock_, folder_,
+               {.device = "pi-1", .login = "pi-1", .version = "test"}) {
+    test::make_tiny_home(shelf_home_.path());
+    EXPECT_TRUE(folder_.prepare());
+    keeper_side_.connect(1);
+    device_side_.connect(1);
+  }
+
+  // Turns of both sides with the messages between them, at most so many.
+  void exchange(int rounds) {
+    for (int i = 0; i < rounds && !fetch_.settled(); ++i) {
+      fetch_.turn(Micros{0});
+      for (wire::Envelope& sent : device_side_.take_published()) {
+        asked_ += 1;
+        sent.reply_to = "amq.rabbitmq.reply-to.x";  // as the broker writes it
+        if (carry_) {
+          keeper_side_.deliver(wire::kFetchesQueue, std::move(sent));
+        }
+      }
+      keeper_.turn(Micros{0});
+      for (wire::Envelope& sent : keeper_side_.take_published()) {
+        if (spoil_ > 0 && wire::is_chunk(sent)) {
+          spoil_ -= 1;
+          std::string bytes = *sent.body;
+          bytes[0] ^= 1;
+          sent.body = wire::make_body(std::move(bytes));
+        }
+        device_side_.deliver(wire::kDirectReplies, std::move(sent));
+      }
+    }
+  }
+
+  test::TempFolder shelf_home_;
+  test::TempFolder home_;
+  test::ManualClock clock_;
+  LoopbackTransport keeper_side_;
+  LoopbackTransport device_side_;
+  ModelShelf shelf_;
+  FleetRecord record_;
+  Keeper keeper_;
+  ModelFolder folder_;
+  ModelFetch fetch_;
+  int asked_ = 0;
+  int spoil_ = 0;
+  bool carry_ = true;
+};
+
+TEST_F(ModelFetchTest, WhatIsWanted_IsFetchedAndVerified) {
+  exchange(20);
+  ASSERT_TRUE(fetch_.settled()) << fetch_.problem();
+  EXPECT_TRUE(fetch_.changed());
+  ASSERT_TRUE(folder_.install(fetch_.catalogue()));
+  EXPECT_FALSE(fetch_.changed());
+  const auto catalogue = Catalogue::load(home_.path());
+  ASSERT_TRUE(catalogue);
+  EXPECT_TRUE(verify_model_file(*catalogue->find("tiny-fp32")));
+  EXPECT_EQ(load_labels(catalogue->find("tiny-fp32")->labels)->at(1), "green");
+}
+
+TEST_F(ModelFetchTest, CorruptChunk_IsRefusedAndAskedForAgain) {
+  spoil_ = 2;
+  exchange(20);
+  EXPECT_TRUE(fetch_.settled()) << fetch_.problem();
+  EXPECT_EQ(asked_, 1 + 2 + 2) << "the question, a chunk of each file, and two again";
+}
+
+TEST_F(ModelFetchTest, AlwaysCorrupt_IsGivenUpAndReported) {
+  spoil_ = 1'000;
+  exchange(20);
+  EXPECT_FALSE(fetch_.settled());
+  EXPECT_NE(fetch_.problem().find("corrupt"), std::string::npos);
+  EXPECT_LE(asked_, 10) << "it pauses";
+}
+
+TEST_F(ModelFetchTest, LostAnswer_IsAskedForAgain) {
+  carry_ = false;
+  exchange(3);
+  EXPECT_EQ(asked_, 1);
+  carry_ = true;
+  clock_.advance(seconds(11));
+  exchange(20);
+  EXPECT_TRUE(fetch_.settled()) << fetch_.problem();
+}
+
+TEST_F(ModelFetchTest, NoKeeper_IsSaidAndTriedAgain) {
+  device_side_.settle_as(wire::kModelsExchange, PublishEnd::Returned);
+  carry_ = false;
+  exchange(3);
+  EXPECT_NE(fetch_.problem().find("juggler keeper"), std::string::npos);
+}
+
+TEST_F(ModelFetchTest, NothingWanted_SettlesWithAnEmptyCatalogue) {
+  record_.wants = {{Selector{}, {}}};
+  exchange(20);
+  ASSERT_TRUE(fetch_.settled());
+  ASSERT_TRUE(folder_.install(fetch_.catalogue()));
+  EXPECT_TRUE(folder_.held().empty());
+}
+
+}  // namespace
+}  // namespace juggler
