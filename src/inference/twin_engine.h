@@ -32,7 +32,7 @@ struct TwinEngineOptions {
   std::shared_ptr<const TwinLabels> labels;  // may be null: answers without labels
   std::uint64_t seed = 1;
   // Returns at this time; empty: an absolute clock_nanosleep. Tests replace it.
-  std::function<void(std::chrono::steady_clock::time_point)> sleep_until;
+  std::function<void(std::chrono::steady_clock::time_point)> sleep_until{};
   double noise = 1.0;                    // spread of single runs: 1 as p95 says, 0 none
   std::shared_ptr<TwinMemory> memory{};  // null: it has as much as it wants
 };

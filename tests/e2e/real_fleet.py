@@ -3,9 +3,11 @@ login that `juggler broker provision` wrote for it, and a load that comes back a
 
 import json
 import os
+import struct
 import subprocess
 import sys
 import time
+import zlib
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "chaos"))
 
@@ -30,6 +32,15 @@ def twin_facts(path, latency_ms):
     with open(path, "w", encoding="utf-8") as file:
         json.dump({"announced": hello, "truth": hello, "noise": 0}, file)
     return path
+
+
+def grey_picture(side=8):
+    """A PNG file, square and grey."""
+    def chunk(kind, content):
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+    rows = (b"\0" + b"\x80" * 3 * side) * side
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)) +
+            chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
 
 
 class RealFleet:
@@ -101,8 +112,8 @@ class Load:
         url = addresses.split(",")
         self.watcher = Watcher(url)
         self.collector = Collector(url)
-        self.submitter = Tasks(url, rate_hz, b"\xff\xd8 no picture: its size is what counts", seed)
-        self.submitter.content_type = "application/octet-stream"
+        self.submitter = Tasks(url, rate_hz, grey_picture(), seed)
+        self.submitter.content_type = "image/png"
         for worker in (self.collector, self.submitter):
             worker.queue_arguments = queue_arguments
         self.address = url

@@ -76,7 +76,7 @@ class Faults(unittest.TestCase):
                     task = client.submit(file.read(), content_type="image/png", headers={"deadline_ms": 20000})
                 outcome, = client.collect([task])
                 self.assertEqual((outcome["outcome"], outcome["labels"]), ("completed", []), outcome)
-            for user, word in (("controller", "a queue for replies"), ("submitter", "the exchange")):
+            for user, word in (("controller", "a queue for replies"), ("submitter", "the queue 'juggler.tasks'")):
                 with self.subTest(user=user):
                     begun = time.monotonic()
                     login = os.path.join(self.folder.name, "login")

@@ -240,19 +240,6 @@ TEST(ProfileFile, Device_AnnouncesMeasuredEnergies) {
             profile.lanes.at("cpu0").variants.at("net-fp32").points[0].energy);
 }
 
-TEST(Doubts, EnergyFarFromWhatIsPublished_IsSaidForTheSameScopeAlone) {
-  Processor known = processor();
-  known.profiles[0].points[0].latency_mean = Micros{600};
-  known.profiles[0].points.pop_back();
-  EnergyFigure& published = known.profiles[0].points[0].energy.emplace();
-  published = {{50'000}, {40'000}, {60'000}, Evidence::Published, PowerScope::ModuleRail};
-  const auto found = doubts(metered_profile(), {}, {known});
-  ASSERT_EQ(found.size(), 1U);
-  EXPECT_NE(found[0].find("mJ above idle"), std::string::npos) << found[0];
-  published.scope = PowerScope::Wall;
-  EXPECT_TRUE(doubts(metered_profile(), {}, {known}).empty());
-}
-
 TEST(ProfileFile, FileOfAnotherOrigin_IsRefusedWithTheReason) {
   const test::TempFolder folder;
   EXPECT_EQ(load_profile(folder.path() / "none.toml").error().code, ErrorCode::NotFound);
@@ -347,6 +334,19 @@ TEST(ProfileLane, StoppedRun_KeepsWhatIsWhole) {
   options.stop = [&asked] { return ++asked > 60; };
   EXPECT_FALSE(profile_lane(twin_lane(processor()), {}, options, profile, left).has_value());
   EXPECT_LE(profile.lanes.at("cpu0").variants["net-fp32"].points.size(), 1U);
+}
+
+TEST(Doubts, EnergyFarFromWhatIsPublished_IsSaidForTheSameScopeAlone) {
+  Processor known = processor();
+  known.profiles[0].points[0].latency_mean = Micros{600};
+  known.profiles[0].points.pop_back();
+  EnergyFigure& published = known.profiles[0].points[0].energy.emplace();
+  published = {{50'000}, {40'000}, {60'000}, Evidence::Published, PowerScope::ModuleRail};
+  const auto found = doubts(metered_profile(), {}, {known});
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_NE(found[0].find("mJ above idle"), std::string::npos) << found[0];
+  published.scope = PowerScope::Wall;
+  EXPECT_TRUE(doubts(metered_profile(), {}, {known}).empty());
 }
 
 TEST(Doubts, FiguresThatLookWrong_AreNamed) {
