@@ -42,17 +42,6 @@ Envelope answering(std::string_view kind, const std::string& reply_to) {
   return envelope;
 }
 
-Result<void> parse_body(const Envelope& envelope, std::string_view kind, std::size_t bytes_max,
-                        JsonDocument& document) {
-  if (const Result<void> type = check_type(envelope, kind); !type) {
-    return type.error();
-  }
-  if (envelope.body == nullptr) {
-    return fail(ErrorCode::Corrupt, "message without a body");
-  }
-  return document.parse(*envelope.body, bytes_max);
-}
-
 bool is_digest(std::string_view text) {
   return text.size() == 64 && std::all_of(text.begin(), text.end(), [](char c) {
            return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
