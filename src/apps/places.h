@@ -48,6 +48,13 @@ struct BrokerChoice {
 // errors  NotFound, saying what was looked at and what to do
 Result<std::string> find_broker(const BrokerChoice& choice);
 
+// What systemd's LoadCredential=NAME:FILE hands on; empty where it does not.
+std::string credential_file(const std::string& name);
+
+// Where `juggler serve` listens unless told otherwise; the port is the usual one of the Open
+// Inference Protocol.
+inline constexpr const char* kHttpListenDefault = "127.0.0.1:8000";
+
 // A whole file of at most `size_max` bytes.
 Result<std::string> read_file(const std::filesystem::path& path, std::uintmax_t size_max);
 

@@ -60,6 +60,7 @@ class Up {
   Result<void> start_controller();
   Result<void> await_labels();
   Result<void> start_desk();
+  Result<void> start_http();
   Result<std::string> join_line();
   Result<void> start_device(const FleetMember& member);
   Result<void> await_fleet();
@@ -98,6 +99,7 @@ class Up {
   std::string policy_;  // of the controller
   std::string submitter_;
   std::string program_;
+  std::string http_;             // its address; empty: not served
   std::optional<pid_t> labels_;  // the child that computes them
   bool labels_known_ = false;
   bool onnx_ = true;                 // whether ONNX Runtime is here

@@ -30,9 +30,9 @@ def settings(unit):
 
 
 class Units(unittest.TestCase):
-    def test_both_services_are_there(self):
+    def test_the_services_are_there(self):
         self.assertEqual([os.path.basename(unit) for unit in UNITS],
-                         ["juggler-consumer.service", "juggler-controller.service"])
+                         ["juggler-consumer.service", "juggler-controller.service", "juggler-serve.service"])
 
     def test_exposure(self):
         for unit in UNITS:
