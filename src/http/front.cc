@@ -64,7 +64,6 @@ void Front::turn(Micros wait_max) {
 
 void Front::handle(const TransportConnected& event) {
   reply_queue_ = event.reply_queue;
-  problem_.clear();
   // The last reply queue is gone, and with it what was on its way: all that is open is sent again
   // under its id, and run once all the same.
   for (auto& [task, open] : open_) {
@@ -72,10 +71,9 @@ void Front::handle(const TransportConnected& event) {
   }
 }
 
-void Front::handle(const TransportDisconnected& event) {
+void Front::handle(const TransportDisconnected& /*event*/) {
   reply_queue_.clear();
-  problem_ = event.reason;
-  fail_questions(no_broker(problem_));
+  fail_questions(no_broker());
 }
 
 void Front::handle(const TransportDelivery& event) {
@@ -157,7 +155,7 @@ void Front::submit(Ticket ticket, const Request& request, Result<Asked> asked, b
 // Whether another task can be taken; why not, where it cannot.
 std::optional<Reply> Front::no_room(const std::string& who, std::size_t bytes) const {
   if (reply_queue_.empty()) {
-    return no_broker(problem_);
+    return no_broker();
   }
   const auto of_one = open_of_.find(who);
   if (of_one != open_of_.end() && of_one->second >= options_.tasks_of_one_max) {
@@ -250,7 +248,7 @@ void Front::check_tasks() {
     }
     const Reply late =
         reply_queue_.empty()
-            ? no_broker(problem_)
+            ? no_broker()
             : refuse({.status = 504,
                       .error = "no outcome has come in time",
                       .why = "the task was sent to the fleet; it may still be served",

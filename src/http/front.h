@@ -95,7 +95,7 @@ class Front {
   };
 
   void handle(const TransportConnected& event);
-  void handle(const TransportDisconnected& event);
+  void handle(const TransportDisconnected& /*event*/);
   void handle(const TransportBlocked& /*event*/) {}  // publishes are held, and go out afterwards
   void handle(const TransportPresence& /*event*/) {}
   void handle(const TransportDelivery& event);
@@ -126,7 +126,6 @@ class Front {
   Clock& clock_;
   FrontOptions options_;
   std::string reply_queue_;  // empty: not connected
-  std::string problem_;      // of the connection
   PublishId last_publish_ = 0;
   std::vector<TransportEvent> events_;
 

@@ -113,7 +113,7 @@ void Front::look_up(Ticket ticket, const Route& route) {
 void Front::ask(Ticket ticket, std::vector<std::string> questions,
                 std::function<Reply(const Answers&)> reply) {
   if (reply_queue_.empty()) {
-    return options_.reply(ticket, no_broker(problem_));
+    return options_.reply(ticket, no_broker());
   }
   const Time now = clock_.now();
   for (const std::string& what : questions) {

@@ -82,10 +82,10 @@ Reply unreadable(const Error& error) {
                  .next = "mend it and send it again; docs/http.md has examples"});
 }
 
-Reply no_broker(const std::string& why) {
+Reply no_broker() {
   return try_later({.status = 503,
                     .error = "the fleet cannot be reached now",
-                    .why = why.empty() ? "no connection to the broker yet" : "broker: " + why,
+                    .why = "no connection to the broker",
                     .next = "send it again, under the same id: it is run once"});
 }
 

@@ -23,7 +23,7 @@ Reply state_reply(const std::string& id, const std::string& task, const std::str
 // A request that cannot be a task.
 Reply unreadable(const Error& error);
 
-Reply no_broker(const std::string& why);
+Reply no_broker();  // its address is nobody's business who asks
 Reply no_controller();
 
 }  // namespace juggler::http
