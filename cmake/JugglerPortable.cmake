@@ -1,7 +1,7 @@
 # Programs in packages: one file runs on Debian 12 and 13, Raspberry Pi OS 12 and JetPack 6 (Ubuntu 22.04).
 #
 # What these systems have under one name and ABI stays a shared library, so that its security updates
-# arrive: libc, OpenSSL 3, libpng, zlib, librabbitmq, CLP. What has another name on each of them goes in:
+# arrive: libc, OpenSSL 3, libpng, zlib, librabbitmq, libmicrohttpd, CLP. What has another name on each of them goes in:
 # fmt and spdlog as headers, libjpeg as an archive. libstdc++ goes into the consumer. It stays shared in
 # `juggler`: CLP is a C++ library there, and two libstdc++ in one program would share what they must not.
 set(JUGGLER_FMT fmt::fmt)

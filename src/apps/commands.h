@@ -31,5 +31,7 @@ void add_replay_command(CLI::App& app, Action& action);
 void add_evaluate_command(CLI::App& app, Action& action);
 void add_plan_command(CLI::App& app, Action& action);
 void add_profile_command(CLI::App& app, Action& action);  // and profile compare
+void add_serve_command(CLI::App& app, Action& action);
+void add_token_command(CLI::App& app, Action& action);
 
 }  // namespace juggler

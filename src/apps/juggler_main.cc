@@ -31,6 +31,8 @@ int main(int argc, char** argv) {
   add_plan_command(app, action);
   add_profile_command(app, action);
   add_controller_command(app, action);
+  add_serve_command(app, action);
+  add_token_command(app, action);
   add_broker_command(app, action);
   add_desk_command(app, action);
   add_keeper_command(app, action);

@@ -191,15 +191,14 @@ Result<std::string> address_in(const std::string& file) {
   return line;
 }
 
-// What systemd's LoadCredential=broker:FILE hands on; empty where it does not.
-std::string broker_credential() {
+}  // namespace
+
+std::string credential_file(const std::string& name) {
   const std::string folder = environment("CREDENTIALS_DIRECTORY");
   std::error_code failed;
-  const fs::path file = fs::path(folder) / "broker";
+  const fs::path file = fs::path(folder) / name;
   return !folder.empty() && fs::exists(file, failed) ? file.string() : std::string();
 }
-
-}  // namespace
 
 Result<std::string> find_broker(const BrokerChoice& choice) {
   if (!choice.broker.empty()) {
@@ -208,7 +207,7 @@ Result<std::string> find_broker(const BrokerChoice& choice) {
   if (!choice.broker_file.empty()) {
     return address_in(choice.broker_file);
   }
-  if (const std::string credential = broker_credential(); !credential.empty()) {
+  if (const std::string credential = credential_file("broker"); !credential.empty()) {
     return address_in(credential);
   }
   if (std::string address = environment("JUGGLER_BROKER"); !address.empty()) {

@@ -52,6 +52,13 @@ Result<std::string> find_broker(const BrokerChoice& choice);
 // The same, read: what a daemon asks again before it connects again.
 Result<amqp::BrokerUrl> read_broker(const BrokerChoice& choice);
 
+// What systemd's LoadCredential=NAME:FILE hands on; empty where it does not.
+std::string credential_file(const std::string& name);
+
+// Where `juggler serve` listens unless told otherwise; the port is the usual one of the Open
+// Inference Protocol.
+inline constexpr const char* kHttpListenDefault = "127.0.0.1:8000";
+
 // A whole file of at most `size_max` bytes.
 Result<std::string> read_file(const std::filesystem::path& path, std::uintmax_t size_max);
 

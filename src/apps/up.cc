@@ -45,6 +45,11 @@ Result<void> write_secret(const fs::path& file, const std::string& text) {
   return {};
 }
 
+std::string http_text(const std::string& address) {
+  return address.empty() ? std::string()
+                         : fmt::format("  curl --data-binary @PHOTO.jpg {}/v1/classify\n", address);
+}
+
 std::string join_text(const std::string& line) {
   return line.empty() ? std::string()
                       : fmt::format(
@@ -225,7 +230,8 @@ void Up::print_ready() {
                           {"twins", twins},
                           {"broker", url ? url->redacted() : ""},
                           {"broker_file", address.string()},
-                          {"join", line.value_or("")}});
+                          {"join", line.value_or("")},
+                          {"http", http_}});
     return;
   }
   fmt::print(
@@ -235,10 +241,11 @@ void Up::print_ready() {
       "  juggler submit PHOTO.jpg --min-accuracy 76 --deadline 200ms\n"
       "  juggler devices\n"
       "  juggler tasks\n"
-      "{}"
+      "{}{}"
       "Ctrl-C stops everything.\n",
       has_local() ? "this machine and " : "", twins, twins == 1 ? "" : "s",
-      url ? url->redacted() : "?", address.string(), join_text(line.value_or("")));
+      url ? url->redacted() : "?", address.string(), http_text(http_),
+      join_text(line.value_or("")));
   std::fflush(stdout);
 }
 
@@ -286,6 +293,10 @@ int Up::run() {
   Result<void> ready = started ? start_controller() : started;
   if (ready) {
     ready = start_desk();
+  }
+  const Result<void> http = ready ? start_http() : Result<void>();
+  if (!http) {
+    tell("http", http.error().message);
   }
   if (ready) {
     ready = start_keeper();

@@ -23,6 +23,7 @@ struct UpOptions {
   std::string lanes;  // of this machine: a file; empty: what it has
   std::string controller_config;
   std::string journal;  // a folder; empty: none
+  bool http = true;     // the HTTP interface, on the loopback
   std::string demo;     // a folder of photographs; empty: none
   bool json = false;    // events on stdout, a line each, instead of text
 };

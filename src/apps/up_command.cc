@@ -54,6 +54,9 @@ void declare(CLI::App& app, UpOptions& flags, std::string& home) {
   app.add_option("--journal", flags.journal,
                  "The controller writes every event to this folder, for juggler replay [off]")
       ->type_name("DIR");
+  app.add_flag(
+      "--no-http", [&flags](std::int64_t) { flags.http = false; },
+      "Without the HTTP interface on this machine's loopback (docs/http.md)");
   app.add_option("--demo", flags.demo,
                  "Classify the photographs of this folder under several requirements, print the "
                  "table; stays afterwards only at a terminal")

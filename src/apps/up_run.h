@@ -61,6 +61,7 @@ class Up {
   Result<void> await_labels();
   Result<void> start_desk();
   Result<void> start_keeper();
+  Result<void> start_http();
   Result<std::string> join_line();
   Result<void> start_device(const FleetMember& member);
   Result<void> await_fleet();
@@ -99,6 +100,7 @@ class Up {
   std::string policy_;  // of the controller
   std::string submitter_;
   std::string program_;
+  std::string http_;             // its address; empty: not served
   std::optional<pid_t> labels_;  // the child that computes them
   bool labels_known_ = false;
   bool onnx_ = true;                 // whether ONNX Runtime is here

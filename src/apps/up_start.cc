@@ -1,10 +1,14 @@
 // What `juggler up` starts: labels, broker, controller, devices.
 
 #include <fmt/format.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
 
+#include "amqp/bind_port.h"
 #include "amqp/join_line.h"
 #include "amqp/session.h"
 #include "apps/flags.h"
@@ -24,6 +28,8 @@ namespace juggler {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr int kHttpPortDefault = 8000;  // of kHttpListenDefault
 
 }  // namespace
 
@@ -265,6 +271,32 @@ Result<void> Up::start_keeper() {
        .broker = broker_.has_value() ? broker_->url_for_controller() : external_broker_,
        .log = log("keeper").string()},
       clock_.now());
+}
+
+// For programs on this machine: port 8000, or a free one where that is taken.
+Result<void> Up::start_http() {
+  const Result<std::string> own = sibling_program("juggler");
+  if (!options_.http || !own) {
+    return own ? Result<void>() : own.error();
+  }
+  int fd = amqp::bind_port(INADDR_LOOPBACK, kHttpPortDefault);
+  fd = fd >= 0 ? fd : amqp::bind_port(INADDR_LOOPBACK, 0);
+  sockaddr_in bound{};
+  socklen_t size = sizeof bound;
+  const bool named = fd >= 0 && getsockname(fd, reinterpret_cast<sockaddr*>(&bound), &size) == 0;
+  close(fd);
+  if (!named) {
+    return fail(ErrorCode::Unavailable, "no port is free for HTTP (--no-http does without)");
+  }
+  const std::string address = fmt::format("127.0.0.1:{}", ntohs(bound.sin_port));
+  http_ = "http://" + address;
+  tell("http", http_);
+  return supervisor_.start({.name = "http",
+                            .program = *own,
+                            .arguments = {"serve", "--listen", address},
+                            .broker = submitter_,
+                            .log = log("http").string()},
+                           clock_.now());
 }
 
 // One line to paste on a board; why not, where there is none.

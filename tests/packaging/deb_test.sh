@@ -113,9 +113,10 @@ system() {
   ok 'credentials are root'"'"'s alone'
   check 'the controller is enabled' inside systemctl is-enabled juggler-controller.service
   check 'the keeper is enabled' inside systemctl is-enabled juggler-keeper.service
+  check 'the HTTP interface is enabled' inside systemctl is-enabled juggler-serve.service
   check 'the consumer is enabled' inside systemctl is-enabled juggler-consumer.service
   check 'systemd takes the units as they are' inside systemd-analyze verify --man=no \
-    juggler-controller.service juggler-keeper.service juggler-consumer.service juggler-desk.service
+    juggler-controller.service juggler-keeper.service juggler-consumer.service juggler-desk.service juggler-serve.service
   check 'the pages of the manual are there' \
     test -s "$root/usr/share/man/man1/juggler.1.gz" -a -s "$root/usr/share/man/man1/juggler-consumer.1.gz"
   check 'every file is as it was packed' inside sh -c \

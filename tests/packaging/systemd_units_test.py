@@ -33,7 +33,7 @@ class Units(unittest.TestCase):
     def test_all_services_are_there(self):
         self.assertEqual([os.path.basename(unit) for unit in UNITS],
                          ["juggler-consumer.service", "juggler-controller.service", "juggler-desk.service",
-                          "juggler-keeper.service"])
+                          "juggler-keeper.service", "juggler-serve.service"])
 
     def test_exposure(self):
         for unit in UNITS:

@@ -51,6 +51,8 @@ LIBRARIES = [
      "only src/amqp knows the broker's library: use the Transport port (runtime/transport.h)"),
     (re.compile(r"onnxruntime"), re.compile(r"^src/inference/onnx_|^bench/|^tests/unit/inference_"),
      "only src/inference/onnx_* knows ONNX Runtime: use InferenceEngine (runtime/engine.h)"),
+    (re.compile(r"^microhttpd\.h$"), re.compile(r"^src/http/library\.h$"),
+     "only src/http/library.h knows the HTTP library: use Server (http/server.h)"),
     (re.compile(r"^(coin/)?(Clp|Cbc|Coin|Osi|Cgl)\w+\.h(pp)?$"), re.compile(r"^src/bounds/linear\.cc$"),
      "only src/bounds/linear.cc knows the solver: use LinearProgram (bounds/linear.h)"),
 ]
