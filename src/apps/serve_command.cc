@@ -92,7 +92,7 @@ class TokenFile {
       spdlog::error("the tokens of before stay: {}", table.error().message);
       return;
     }
-    spdlog::info("{} tokens read anew", table->size());
+    spdlog::info("tokens read anew: {}", table->size());
     gate.replace(std::move(*table));
   }
 
@@ -119,8 +119,10 @@ int run_front(const ServeFlags& flags, const http::ListenAddress& address, amqp:
   SystemClock clock;
   const std::string broker_name = broker.redacted();
   const std::string user = broker.user;
-  const auto transport = amqp::make_transport(
-      amqp::client_session(std::move(broker), fmt::format("juggler serve {}", getpid())));
+  amqp::SessionSpec session =
+      amqp::client_session(std::move(broker), fmt::format("juggler serve {}", getpid()));
+  session.read_again = [choice = flags.broker] { return read_broker(choice); };
+  const auto transport = amqp::make_transport(std::move(session));
   http::Gate gate(std::move(table));
   auto server = http::Server::start(
       {.address = address, .wake = [&transport] { transport->wake(); }}, gate, clock);
@@ -205,6 +207,14 @@ int serve(CLI::App& app, ServeFlags& flags) {
     Result<http::TokenTable> read = tokens->read();
     if (!read) {
       return refuse(flags, "--token-file: " + read.error().message, kExitUsage);
+    }
+    if (read->size() == 0) {
+      return refuse(
+          flags,
+          fmt::format("--token-file: {} holds no token (`juggler token new NAME` prints a "
+                      "line for it)",
+                      file),
+          kExitUsage);
     }
     table = std::move(*read);
   }

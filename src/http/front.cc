@@ -221,7 +221,7 @@ void Front::outcome_came(const wire::Envelope& message) {
   }
   at->second.waiters.clear();
   if (open.fetched) {
-    keep(task, {open.id, *message.body, *outcome, clock_.now() + options_.kept_for});
+    keep(task, {open.who, open.id, *message.body, *outcome, clock_.now() + options_.kept_for});
   }
   give_up(at, {});
 }
@@ -263,22 +263,48 @@ void Front::check_tasks() {
     }
     give_up(current, late);
   }
-  while (!kept_order_.empty() && kept_.at(kept_order_.front()).until <= now) {
-    kept_bytes_ -= Bytes{static_cast<std::int64_t>(kept_.at(kept_order_.front()).json.size())};
-    kept_.erase(kept_order_.front());
-    kept_order_.pop_front();
+  std::vector<std::string> over;
+  for (const auto& [who, of_one] : kept_of_) {
+    const bool old = kept_.at(of_one.order.front()).until <= now;
+    if (old) {
+      over.push_back(who);
+    }
+  }
+  for (const std::string& who : over) {
+    forget_oldest(who);  // one of each at a turn
   }
 }
 
+// Whoever keeps most loses its oldest, so that nobody's outcomes are crowded out by another's.
 void Front::keep(const std::string& task, Kept kept) {
-  kept_bytes_ += Bytes{static_cast<std::int64_t>(kept.json.size())};
-  kept_order_.push_back(task);
-  kept_.insert_or_assign(task, std::move(kept));
+  const Bytes size{static_cast<std::int64_t>(kept.json.size())};
+  KeptOfOne& of_one = kept_of_[kept.who];
+  of_one.order.push_back(task);
+  of_one.bytes += size;
+  kept_bytes_ += size;
+  kept_.emplace(task, std::move(kept));
   while (kept_.size() > options_.kept_max || kept_bytes_ > options_.kept_bytes_max) {
-    const auto oldest = kept_.find(kept_order_.front());
-    kept_bytes_ -= Bytes{static_cast<std::int64_t>(oldest->second.json.size())};
-    kept_.erase(oldest);
-    kept_order_.pop_front();
+    const bool by_bytes = kept_bytes_ > options_.kept_bytes_max;
+    const auto most = std::max_element(
+        kept_of_.begin(), kept_of_.end(), [by_bytes](const auto& less, const auto& more) {
+          return by_bytes ? less.second.bytes < more.second.bytes
+                          : less.second.order.size() < more.second.order.size();
+        });
+    forget_oldest(most->first);
+  }
+}
+
+// requires  outcomes of this one
+void Front::forget_oldest(const std::string& who) {
+  const auto of_one = kept_of_.find(who);
+  const auto oldest = kept_.find(of_one->second.order.front());
+  const Bytes size{static_cast<std::int64_t>(oldest->second.json.size())};
+  kept_bytes_ -= size;
+  of_one->second.bytes -= size;
+  of_one->second.order.pop_front();
+  kept_.erase(oldest);
+  if (of_one->second.order.empty()) {
+    kept_of_.erase(of_one);
   }
 }
 

@@ -76,6 +76,7 @@ class Front {
     std::vector<Waiter> waiters;
   };
   struct Kept {
+    std::string who;
     std::string id;
     std::string json;
     Outcome outcome;
@@ -111,6 +112,7 @@ class Front {
   void give_up(std::map<std::string, Open>::iterator open, const Reply& reply);
   void check_tasks();
   void keep(const std::string& task, Kept kept);
+  void forget_oldest(const std::string& who);
   Reply state_of(const std::string& task, const std::string& id) const;
 
   // Questions to the controller: front_questions.cc.
@@ -134,7 +136,11 @@ class Front {
   std::map<std::string, std::size_t, std::less<>> open_of_;  // how many, by token
   std::map<std::string, Kept> kept_;
   Bytes kept_bytes_;
-  std::deque<std::string> kept_order_;  // oldest first
+  struct KeptOfOne {
+    std::deque<std::string> order;  // oldest first
+    Bytes bytes;
+  };
+  std::map<std::string, KeptOfOne> kept_of_;  // by token; none is empty
 
   std::map<std::string, Question> questions_;  // under way, by what they ask
   Answers answers_;

@@ -38,13 +38,16 @@ constexpr std::array kPaths = {"POST /v1/classify",
                                "GET /v2/models/NAME/ready",
                                "POST /v2/models/NAME/infer"};
 
-Reply ready_reply(const json& status) {
-  const auto devices = status.find("devices");
-  const bool ready =
-      devices != status.end() && devices->is_number_integer() && devices->get<std::int64_t>() > 0;
+Reply ready_reply(const json& answer) {
+  const auto devices = answer.find("devices");
+  const auto serves = [](const json& device) {
+    return device.is_object() && device.value("state", json()) == to_string(Liveness::Live);
+  };
+  const bool ready = devices != answer.end() && devices->is_array() &&
+                     std::any_of(devices->begin(), devices->end(), serves);
   json body{{"live", true}, {"ready", ready}};
   if (!ready) {
-    body["error"] = "no device has joined";
+    body["error"] = "no device is there";
   }
   return json_reply(body, ready ? 200 : 503);
 }
@@ -78,8 +81,8 @@ void Front::look_up(Ticket ticket, const Route& route) {
     case Asks::Server:
       return options_.reply(ticket, json_reply(server_metadata(options_.version)));
     case Asks::Ready:
-      return ask(ticket, {"status"},
-                 [](const Answers& answers) { return ready_reply(answers.at("status")); });
+      return ask(ticket, {"devices"},
+                 [](const Answers& answers) { return ready_reply(answers.at("devices")); });
     case Asks::Model:
     case Asks::ModelReady:
       return ask(

@@ -2,19 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <charconv>
 
 namespace juggler::http {
 namespace {
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  std::transform(result.begin(), result.end(), result.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return result;
-}
 
 // Whether a Host header names this machine from within.
 bool names_loopback(std::string_view host) {
@@ -22,7 +13,7 @@ bool names_loopback(std::string_view host) {
   const std::size_t bracket = host.rfind(']');
   const bool port =
       colon != std::string_view::npos && (bracket == std::string_view::npos || bracket < colon);
-  const std::string name = lower(port ? host.substr(0, colon) : host);
+  const std::string name = lower_case(port ? host.substr(0, colon) : host);
   return name == "localhost" || name == "127.0.0.1" || name == "[::1]";
 }
 
@@ -32,20 +23,29 @@ Reply unauthorized(const Problem& problem) {
   return reply;
 }
 
+// What follows this request cannot be told from its body.
+Reply end_connection(Reply reply) {
+  reply.headers.emplace_back("Connection", "close");
+  return reply;
+}
+
 // How many bytes will come; a reply where that cannot be known, or is too much.
 std::variant<std::size_t, Reply> body_of(const Request& head, std::size_t size_max) {
   const std::string_view given = value_of(head.headers, "content-length");
   if (!value_of(head.headers, "transfer-encoding").empty()) {
-    return refuse({.status = 411,
-                   .error = "the size of the body is not known beforehand",
-                   .why = "it comes in chunks",
-                   .next = "send Content-Length (curl: --data-binary @FILE)"});
+    return end_connection(refuse({.status = 411,
+                                  .error = "the size of the body is not known beforehand",
+                                  .why = "it comes in chunks",
+                                  .next = "send Content-Length (curl: --data-binary @FILE)"}));
   }
   std::uint64_t size = 0;
   const char* end = given.data() + given.size();
   const auto [at, failed] = std::from_chars(given.data(), end, size);
   if (!given.empty() && (failed == std::errc::invalid_argument || at != end)) {
-    return refuse({.status = 400, .error = "Content-Length is no number", .why = "", .next = ""});
+    return end_connection(refuse({.status = 400,
+                                  .error = "Content-Length is no number",
+                                  .why = "it is something else, or there are several",
+                                  .next = "send one, of the body's bytes"}));
   }
   if (failed == std::errc::result_out_of_range || size > size_max) {
     return refuse({.status = 413,
@@ -106,7 +106,7 @@ std::variant<std::string, Reply> Gate::check_token(const Request& head) {
   }
   constexpr std::string_view kScheme = "bearer ";
   const std::string_view given = value_of(head.headers, "authorization");
-  if (lower(given.substr(0, kScheme.size())) != kScheme) {
+  if (lower_case(given.substr(0, kScheme.size())) != kScheme) {
     return unauthorized({.status = 401,
                          .error = "a token is needed",
                          .why = "the request has no header Authorization: Bearer TOKEN",

@@ -51,6 +51,7 @@ json server_metadata(const std::string& version) {
 
 NamedModel find_model(const json& models, const std::string& name) {
   NamedModel found;
+  found.known = name == "auto";  // whatever there is
   const auto list = models.find("models");
   const auto auto_model = models.find("auto_model");
   if (list == models.end() || !list->is_array()) {

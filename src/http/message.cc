@@ -9,6 +9,14 @@ std::string_view value_of(const Fields& fields, std::string_view name) {
   return at == fields.end() ? std::string_view() : std::string_view(at->second);
 }
 
+std::string lower_case(std::string_view text) {
+  std::string result(text);
+  for (char& c : result) {
+    c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  }
+  return result;
+}
+
 Reply refuse(const Problem& problem) {
   nlohmann::json body{{"error", problem.error}};
   if (!problem.why.empty()) {

@@ -35,6 +35,9 @@ struct Reply {
   bool slow = false;  // is held back for a while: the answer to a wrong token
 };
 
+// ASCII letters in lower case; all else as it is.
+std::string lower_case(std::string_view text);
+
 // What names a request for which a reply is owed.
 using Ticket = std::uint64_t;
 

@@ -5,6 +5,8 @@
 namespace juggler::http {
 namespace {
 
+constexpr std::string_view kModels = "/v2/models/";
+
 struct Entry {
   std::string_view method;
   std::string_view before;  // of a name, where there is one
@@ -20,9 +22,9 @@ constexpr std::array<Entry, 14> kEntries{{
     {"GET", "/v2/health/live", "", false, Asks::Live, 0, true},
     {"GET", "/v2/health/ready", "", false, Asks::Ready, 0, true},
     {"GET", "/v2", "", false, Asks::Server, 0, false},
-    {"POST", "/v2/models/", "/infer", true, Asks::Infer, kInferBodyMax, false},
-    {"GET", "/v2/models/", "/ready", true, Asks::ModelReady, 0, false},
-    {"GET", "/v2/models/", "", true, Asks::Model, 0, false},
+    {"POST", kModels, "/infer", true, Asks::Infer, kInferBodyMax, false},
+    {"GET", kModels, "/ready", true, Asks::ModelReady, 0, false},
+    {"GET", kModels, "", true, Asks::Model, 0, false},
     {"POST", "/v1/classify", "", false, Asks::Classify, kPictureBodyMax, false},
     {"POST", "/v1/tasks", "", false, Asks::Submit, kPictureBodyMax, false},
     {"GET", "/v1/tasks/", "", true, Asks::TaskState, 0, false},
@@ -46,12 +48,26 @@ bool matches(const Entry& entry, std::string_view path, std::string_view& name) 
   return name.find('/') == std::string_view::npos;
 }
 
+// Every model has one version: a path that names it is the one without.
+std::string without_version(std::string_view path) {
+  constexpr std::string_view kVersion = "/versions/1";
+  std::string plain(path);
+  const std::size_t at = plain.find(kVersion);
+  const std::size_t after = at + kVersion.size();
+  if (at != std::string::npos && path.substr(0, kModels.size()) == kModels &&
+      (after == path.size() || path[after] == '/')) {
+    plain.erase(at, kVersion.size());
+  }
+  return plain;
+}
+
 }  // namespace
 
-std::variant<Route, Reply> find_route(std::string_view method, std::string_view path) {
+std::variant<Route, Reply> find_route(std::string_view method, std::string_view asked) {
+  const std::string path = without_version(asked.substr(0, kPathMax + 1));
   const std::string_view wanted = method == "HEAD" ? "GET" : method;
   std::string_view allowed;
-  if (path.size() <= kPathMax) {
+  if (asked.size() <= kPathMax) {
     for (const Entry& entry : kEntries) {
       std::string_view name;
       if (!matches(entry, path, name)) {

@@ -60,32 +60,19 @@ void Server::Impl::stop() {
   std::set<Ticket> waiting;
   {
     const MutexLock lock(mutex_);
+    ending_ = true;  // what comes over a connection that is kept must not stay suspended
     for (const auto& [ticket, exchange] : waiting_) {
       waiting.insert(ticket);
     }
   }
   for (const Ticket ticket : waiting) {
-    reply(ticket, try_later({.status = 503,
-                             .error = "this server ends",
-                             .why = "it was told to",
-                             .next = "send it again, under the same id: it is run once"}));
+    reply(ticket, ends());
   }
   const Time until = clock_.now() + kEndMax;
   for (bool busy = !waiting.empty(); busy && clock_.now() < until;) {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
     const MutexLock lock(mutex_);
     busy = exchanges_ > 0;
-  }
-  // A request that came in the meantime must not stay suspended.
-  {
-    const MutexLock lock(mutex_);
-    waiting.clear();
-    for (const auto& [ticket, exchange] : waiting_) {
-      waiting.insert(ticket);
-    }
-  }
-  for (const Ticket ticket : waiting) {
-    reply(ticket, {.status = 503});
   }
   MHD_stop_daemon(daemon_);
   daemon_ = nullptr;

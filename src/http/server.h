@@ -23,14 +23,15 @@ struct ServerOptions {
   std::function<void()> wake;
 
   unsigned connections_max = 1'024;
-  unsigned connections_of_one_max = 256;  // from one address, where it is not this machine's
-  std::size_t head_max = 32'768;          // request line and headers; beyond it 431 or 414
-  Bytes bodies_max = mebibytes(256);      // of all requests that are being received
-  Micros receive_max = seconds(30);       // for a whole request, however steadily it drips
-  Micros send_max = seconds(30);          // until a reply is taken
-  Micros idle_max = seconds(10);          // between two bytes, and two requests
-  Micros wrong_token_wait = seconds(1);   // before a wrong token is told so
-  std::size_t wrong_tokens_max = 64;      // that wait so at once; more are told 429
+  unsigned connections_of_one_max = 256;    // from one address, where it is not this machine's
+  std::size_t head_max = 32'768;            // request line and headers; beyond it 431 or 414
+  Bytes bodies_max = mebibytes(256);        // of all requests that are not answered yet
+  Bytes bodies_of_one_max = mebibytes(64);  // of these, of one token
+  Micros receive_max = seconds(30);         // for a whole request, however steadily it drips
+  Micros send_max = seconds(30);            // until a reply is taken
+  Micros idle_max = seconds(10);            // between two bytes, and two requests
+  Micros wrong_token_wait = seconds(1);     // before a wrong token is told so
+  std::size_t wrong_tokens_max = 64;        // that wait so at once; more are told 429
 };
 
 class Server {

@@ -65,9 +65,12 @@ class Server::Impl {
                             MHD_ConnectionNotificationCode what);
 
   MHD_Result begin(Exchange& exchange, const char* url, const char* method);
+  static Reply ends();
   MHD_Result turn_away(Exchange& exchange, Reply reply);
   MHD_Result hold(Exchange& exchange);
   MHD_Result hand_over(Exchange& exchange);
+  // A connection waits for the reply to this ticket; 0: for none, since the server ends.
+  Ticket suspend(Exchange& exchange);
   MHD_Result queue(Exchange& exchange, const Reply& reply);
   bool reserve(Exchange& exchange);
   // By when the connection must have come further; never: it waits for us.
@@ -80,6 +83,7 @@ class Server::Impl {
   int port_ = 0;
 
   mutable Mutex mutex_;
+  bool ending_ GUARDED_BY(mutex_) = false;  // nothing waits any more
   Ticket last_ticket_ GUARDED_BY(mutex_) = 0;
   std::vector<Arrived> arrived_ GUARDED_BY(mutex_);
   std::map<Ticket, Exchange*> waiting_ GUARDED_BY(mutex_);  // suspended
@@ -87,6 +91,7 @@ class Server::Impl {
   std::map<MHD_Connection*, Open> open_ GUARDED_BY(mutex_);
   std::size_t exchanges_ GUARDED_BY(mutex_) = 0;
   Bytes bodies_ GUARDED_BY(mutex_);
+  std::map<std::string, Bytes> bodies_of_ GUARDED_BY(mutex_);  // by token's holder
   std::map<int, std::uint64_t> replies_ GUARDED_BY(mutex_);
 };
 

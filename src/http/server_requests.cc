@@ -16,33 +16,32 @@ namespace juggler::http {
 namespace {
 
 // So much of a body that is not wanted is read, and thrown away: to end a connection on which bytes
-// lie unread would take the reply with it.
+// lie unread would take the reply with it. A reply that is held back comes after the whole body,
+// whatever its size: `receive_max` ends one that takes too long.
 constexpr std::size_t kUnwantedMax = 1'048'576;
 
 struct ResponseDeleter {
   void operator()(MHD_Response* response) const { MHD_destroy_response(response); }
 };
 
-std::string lower(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) {
-    c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  }
-  return result;
-}
-
-// The first of several of a name counts.
+// Several of a name are one with commas (RFC 9110, 5.3): so neither two lengths nor two tokens pass
+// for one.
 MHD_Result add_header(void* fields, MHD_ValueKind /*kind*/, const char* name, const char* value) {
-  static_cast<Fields*>(fields)->emplace(lower(name), value != nullptr ? value : "");
+  const std::string given = value != nullptr ? value : "";
+  const auto [at, first] = static_cast<Fields*>(fields)->try_emplace(lower_case(name), given);
+  if (!first) {
+    at->second += ", " + given;
+  }
   return MHD_YES;
 }
 
-// 0 where the head does not say, or says more than is read of what is not wanted.
-std::size_t unwanted_size(const Fields& headers) {
+// Whether a body comes that is read before the reply, though nobody wants it.
+bool reads_unwanted(const Fields& headers, bool any_size) {
   const std::string_view given = value_of(headers, "content-length");
   std::size_t size = 0;
   const auto [at, failed] = std::from_chars(given.data(), given.data() + given.size(), size);
-  return failed == std::errc{} && size <= kUnwantedMax ? size : 0;
+  const bool none = given.empty() ? value_of(headers, "transfer-encoding").empty() : given == "0";
+  return !none && (any_size || (failed == std::errc{} && size <= kUnwantedMax));
 }
 
 MHD_Result add_argument(void* fields, MHD_ValueKind /*kind*/, const char* name, const char* value) {
@@ -146,12 +145,13 @@ MHD_Result Server::Impl::begin(Exchange& exchange, const char* url, const char* 
   exchange.admitted = std::get<Admitted>(std::move(admitted));
   exchange.request.who = exchange.admitted.who;
   if (!reserve(exchange)) {
-    return turn_away(
-        exchange,
-        try_later({.status = 503,
-                   .error = "too many pictures are being received",
-                   .why = fmt::format("at most {} MiB at once", options_.bodies_max.count >> 20U),
-                   .next = "send it again later"}));
+    return turn_away(exchange,
+                     try_later({.status = 503,
+                                .error = "too many pictures are being received",
+                                .why = fmt::format("at most {} MiB at once, {} MiB of one token",
+                                                   options_.bodies_max.count >> 20U,
+                                                   options_.bodies_of_one_max.count >> 20U),
+                                .next = "send it again later"}));
   }
   return MHD_YES;
 }
@@ -160,10 +160,14 @@ bool Server::Impl::reserve(Exchange& exchange) {
   const Bytes size{static_cast<std::int64_t>(exchange.admitted.body)};
   {
     const MutexLock lock(mutex_);
-    if (bodies_ + size > options_.bodies_max) {
+    Bytes& of_one = bodies_of_[exchange.admitted.who];
+    const bool alone = exchange.admitted.who != kLocal;
+    if (bodies_ + size > options_.bodies_max ||
+        (alone && of_one + size > options_.bodies_of_one_max)) {
       return false;
     }
     bodies_ += size;
+    of_one += size;
   }
   exchange.reserved = exchange.admitted.body;
   exchange.body.reserve(exchange.admitted.body);
@@ -172,7 +176,7 @@ bool Server::Impl::reserve(Exchange& exchange) {
 
 MHD_Result Server::Impl::turn_away(Exchange& exchange, Reply reply) {
   exchange.reply = std::move(reply);
-  exchange.unwanted = unwanted_size(exchange.request.headers) > 0;
+  exchange.unwanted = reads_unwanted(exchange.request.headers, exchange.reply->slow);
   if (exchange.unwanted) {
     return MHD_YES;
   }
@@ -193,26 +197,46 @@ MHD_Result Server::Impl::hold(Exchange& exchange) {
                                       .next = "come again later, with the right one"}));
   }
   spdlog::warn("a wrong token from {}", address_of(exchange.connection));
-  await(exchange.connection, Time::never());
-  MHD_suspend_connection(exchange.connection);
-  const MutexLock lock(mutex_);
-  waiting_[++last_ticket_] = &exchange;
-  held_.push_back({last_ticket_, clock_.now() + options_.wrong_token_wait});
+  if (const Ticket ticket = suspend(exchange); ticket != 0) {
+    const MutexLock lock(mutex_);
+    held_.push_back({ticket, clock_.now() + options_.wrong_token_wait});
+  }
   return MHD_YES;
 }
 
 MHD_Result Server::Impl::hand_over(Exchange& exchange) {
   exchange.handed_over = true;
   exchange.request.body = wire::make_body(std::move(exchange.body));
+  if (const Ticket ticket = suspend(exchange); ticket != 0) {
+    {
+      const MutexLock lock(mutex_);
+      arrived_.push_back({ticket, exchange.admitted.route, std::move(exchange.request)});
+    }
+    options_.wake();
+  }
+  return MHD_YES;
+}
+
+Ticket Server::Impl::suspend(Exchange& exchange) {
   await(exchange.connection, Time::never());
   MHD_suspend_connection(exchange.connection);
   {
     const MutexLock lock(mutex_);
-    waiting_[++last_ticket_] = &exchange;
-    arrived_.push_back({last_ticket_, exchange.admitted.route, std::move(exchange.request)});
+    if (!ending_) {
+      waiting_[++last_ticket_] = &exchange;
+      return last_ticket_;
+    }
   }
-  options_.wake();
-  return MHD_YES;
+  exchange.reply = ends();
+  MHD_resume_connection(exchange.connection);
+  return 0;
+}
+
+Reply Server::Impl::ends() {
+  return try_later({.status = 503,
+                    .error = "this server ends",
+                    .why = "it was told to",
+                    .next = "send it again, under the same id: it is run once"});
 }
 
 MHD_Result Server::Impl::queue(Exchange& exchange, const Reply& reply) {
@@ -248,7 +272,12 @@ void Server::Impl::on_completed(void* self, MHD_Connection* connection, void** e
   }
   const MutexLock lock(impl.mutex_);
   impl.exchanges_ -= 1;
-  impl.bodies_ -= Bytes{static_cast<std::int64_t>(exchange->reserved)};
+  const Bytes reserved{static_cast<std::int64_t>(exchange->reserved)};
+  impl.bodies_ -= reserved;
+  if (const auto of_one = impl.bodies_of_.find(exchange->admitted.who);
+      of_one != impl.bodies_of_.end() && (of_one->second -= reserved) == Bytes{}) {
+    impl.bodies_of_.erase(of_one);
+  }
 }
 
 }  // namespace juggler::http

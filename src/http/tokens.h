@@ -25,9 +25,9 @@ std::string token_line(std::string_view name, std::string_view token);
 class TokenTable {
  public:
   // Blank lines, and those that begin with '#', count for nothing. A name may have several tokens,
-  // so that one can be changed without a gap.
+  // so that one can be changed without a gap. Without any line nobody is let in.
   //
-  // errors  the number of the line and what is wrong; no token at all. Never what stands there.
+  // errors  the number of the line and what is wrong. Never what stands there.
   static Result<TokenTable> parse(std::string_view text);
 
   // Whose token this is. Takes the same time for every token of a length.

@@ -169,6 +169,28 @@ class Http(unittest.TestCase):
         reply = ask_json(self.port, "POST", "/v1/classify?min_accuracy=99.9", self.photo)
         self.assertIn("no device can meet", self.explained(reply, 503)["why"])
 
+    def test_two_lengths_or_two_tokens_are_one_that_is_wrong(self):
+        body = b"GET /v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        for lengths in ("Content-Length: 1\r\nContent-Length: %d" % len(body),
+                        "Content-Length: %d\r\nTransfer-Encoding: chunked" % len(body)):
+            head = f"POST /v1/classify HTTP/1.1\r\nHost: localhost\r\n{lengths}\r\n\r\n".encode()
+            answer, _ = raw(self.port, head + body, until=b"never")
+            self.assertRegex(answer.split(b"\r\n")[0], rb" 4(00|11) ")
+            self.assertEqual(answer.count(b"HTTP/1.1 "), 1, "what follows is no request")
+
+    def test_a_server_that_ends_answers_whoever_waits(self):
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            with Server(self.fleet, "--listen", "127.0.0.1:0") as server:
+                waiting = [pool.submit(ask_json, server.port, "POST", f"/v1/classify?id=end-{n}", self.photo)
+                           for n in range(60)]
+                time.sleep(0.3)
+            replies = [one.result() for one in waiting if one.exception() is None]
+        self.assertEqual(server.process.returncode, 0)
+        self.assertIn(200, {status for status, _ in replies})
+        for status, reply in replies:
+            self.assertIn(status, (200, 503), reply)
+            self.assertTrue(status == 200 or reply["next"], reply)
+
     def test_bad_requests(self):
         for path, body, status in (
                 ("/v1/classify?min_accuracy=700", self.photo, 400),
@@ -218,6 +240,8 @@ class Http(unittest.TestCase):
         self.assertEqual(ask_json(self.port, "GET", "/v2")[1]["name"], "juggler")
         status, model = ask_json(self.port, "GET", "/v2/models/" + VARIANT)
         self.assertEqual((status, model["inputs"][0]["datatype"]), (200, "BYTES"))
+        self.assertEqual(ask_json(self.port, "GET", f"/v2/models/{VARIANT}/versions/1"), (200, model))
+        self.assertEqual(ask(self.port, "GET", f"/v2/models/{VARIANT}/versions/2")[0], 404)
         self.assertEqual(ask_json(self.port, "GET", "/v2/models/auto/ready")[1]["ready"], True)
         for what in ("status", "devices", "models"):
             status, here = ask_json(self.port, "GET", "/v1/" + what)
@@ -245,16 +269,21 @@ class Http(unittest.TestCase):
             self.explained(ask_json(server.port, "GET", "/v1/status"), 401)
             self.assertEqual(ask(server.port, "GET", "/v2/health/live")[0], 200)
             begun = time.monotonic()
-            self.explained(asked(alice[:-1] + "_", "GET", "/v1/status"), 401)
+            wrong = alice[:-1] + ("_" if alice[-1] != "_" else "-")
+            self.explained(asked(wrong, "GET", "/v1/status"), 401)
             self.assertGreater(time.monotonic() - begun, 0.9, "who guesses waits")
             answer, _ = raw(server.port, b"POST /v1/classify HTTP/1.1\r\nHost: x\r\nContent-Length: 8000000\r\n\r\n")
             self.assertIn(b" 401 ", answer.split(b"\r\n")[0], "before the body comes")
+            self.explained(asked(wrong, "POST", "/v1/classify", b"x" * 2_000_000), 401)
+            chunked = ask_json(server.port, "POST", "/v1/classify", iter([b"x" * 100_000] * 5),
+                               {"Authorization": "Bearer " + wrong})
+            self.explained(chunked, 401)
             self.assertEqual(asked(alice, "POST", "/v1/tasks?id=mine", self.photo)[0], 202)
             self.assertEqual(asked(alice, "GET", "/v1/tasks/mine")[0], 200)
             self.explained(asked(bob, "GET", "/v1/tasks/mine"), 404)
             status, own = asked(bob, "POST", "/v1/classify?id=mine", self.photo)
             self.assertEqual((status, own["task"]), (200, "bob/mine"))
-            self.assertIn("juggler_http_wrong_tokens_total 1\n",
+            self.assertIn("juggler_http_wrong_tokens_total 3\n",
                           ask(server.port, "GET", "/metrics", headers={"Authorization": "Bearer " + bob})[2].decode())
             with open(tokens, "r+", encoding="utf-8") as file:  # bob's line goes
                 lines = file.readlines()
@@ -266,6 +295,12 @@ class Http(unittest.TestCase):
                 time.sleep(0.2)
             self.explained(asked(bob, "GET", "/v1/status"), 401)
             self.assertEqual(asked(alice, "GET", "/v1/status")[0], 200)
+            with open(tokens, "w", encoding="utf-8") as file:  # and the last of them
+                file.write("# nobody\n")
+            end = time.monotonic() + 10
+            while asked(alice, "GET", "/v1/status")[0] != 401 and time.monotonic() < end:
+                time.sleep(0.2)
+            self.explained(asked(alice, "GET", "/v1/status"), 401)
         self.assertNotIn(alice, server.said)
         self.assertIn("a wrong token from 127.0.0.1", server.said)
 
@@ -308,9 +343,14 @@ class Http(unittest.TestCase):
     def test_a_client_that_goes_away_loses_nothing(self):
         head = (f"POST /v1/classify?id=gone HTTP/1.1\r\nHost: localhost\r\n"
                 f"Content-Length: {len(self.photo)}\r\n\r\n").encode()
+        before = self.completed()
         with socket.create_connection(("127.0.0.1", self.port), timeout=20) as connection:
             connection.sendall(head + self.photo)
             time.sleep(0.05)
+        end = time.monotonic() + 20
+        while self.completed() == before and time.monotonic() < end:
+            pass
+        self.assertEqual(self.completed(), before + 1, "nobody waits for it, and it is served")
         status, again = ask_json(self.port, "POST", "/v1/classify?id=gone", self.photo)
         self.assertEqual((status, again["outcome"]["outcome"]), (200, "completed"))
 

@@ -39,6 +39,21 @@ TEST(HttpRoutes, NamesInPaths_AreRead) {
   EXPECT_EQ(std::get<Route>(task).name, "42");
 }
 
+TEST(HttpRoutes, TheOneVersion_MayBeNamed) {
+  for (const auto& [path, asks] :
+       std::map<std::string, Asks>{{"/v2/models/a/versions/1", Asks::Model},
+                                   {"/v2/models/a/versions/1/ready", Asks::ModelReady}}) {
+    const auto route = find_route("GET", path);
+    ASSERT_TRUE(std::holds_alternative<Route>(route)) << path;
+    EXPECT_EQ(std::get<Route>(route).asks, asks) << path;
+    EXPECT_EQ(std::get<Route>(route).name, "a") << path;
+  }
+  for (const char* path :
+       {"/v2/models/a/versions/2", "/v2/models/a/versions/12/ready", "/v1/tasks/versions/1/x"}) {
+    EXPECT_TRUE(std::holds_alternative<Reply>(find_route("GET", path))) << path;
+  }
+}
+
 TEST(HttpRoutes, OtherPathsAndMethods_AreToldApart) {
   for (const char* path : {"", "v2", "/v3", "/v2/models/", "/v2/models//infer", "/v1/tasks/a/b",
                            "/v2/models/a/b/infer", "/v1/tasks/", "/../v2"}) {
@@ -139,12 +154,20 @@ TEST(HttpTokens, File_HasANameAndADigestALine) {
 TEST(HttpTokens, FileThatSaysSomethingElse_IsRefusedWithoutRepeatingIt) {
   const std::string digest(64, 'a');
   for (const std::string& text :
-       {std::string(), std::string("# none\n"), std::string("secret-in-the-clear\n"),
-        "a:" + std::string(63, 'a'), "A:" + digest, ":" + digest, "local:" + digest,
-        "a:" + std::string(64, 'G'), "a " + digest, std::string(33, 'a') + ":" + digest}) {
+       {std::string("secret-in-the-clear\n"), "a:" + std::string(63, 'a'), "A:" + digest,
+        ":" + digest, "local:" + digest, "a:" + std::string(64, 'G'), "a " + digest,
+        std::string(33, 'a') + ":" + digest}) {
     const Result<TokenTable> parsed = TokenTable::parse(text);
     ASSERT_FALSE(parsed.has_value()) << text;
     EXPECT_EQ(parsed.error().message.find("in-the-clear"), std::string::npos);
+  }
+}
+
+TEST(HttpTokens, FileWithoutAny_LetsNobodyIn) {
+  for (const char* text : {"", "# none\n"}) {
+    Gate gate(table(text));
+    EXPECT_EQ(status_of(gate.admit(head("GET", "/v1/status", {{"authorization", "Bearer x"}}))),
+              401);
   }
 }
 
