@@ -227,7 +227,6 @@ void Controller::on(const HeartbeatArrived& event) {
     fleet_.find_to_change(heartbeat.device)->memory_free = heartbeat.host.memory_free;
   }
   adopt(heartbeat);
-  hold_power_of_strangers(heartbeat);
   take_word(heartbeat);
   if (heartbeat.leaving) {
     fleet_.pulse(*device).leaving = true;
@@ -235,6 +234,7 @@ void Controller::on(const HeartbeatArrived& event) {
   } else if (heartbeat.draining || !too_soon) {
     set_liveness(*device, liveness_when_heard(*device, heartbeat.draining));
   }
+  hold_power_of_strangers(heartbeat);  // may plan anew: without a device that drains
 }
 
 void Controller::on(DecidedRead& event) {

@@ -131,6 +131,7 @@ class Controller {
     std::int64_t batch = 0;
     TaskNumber task = 0;
     Micros patience{};  // how long it may take
+    Time deadline{};    // of its task: no device begins it later
     // For what its result says about the way, which is told even where its task has been answered:
     // on a slow way above all, late results are the ones to learn from.
     Time dispatched{};
