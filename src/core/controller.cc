@@ -122,7 +122,7 @@ void Controller::on(const LeadBegun& event) {
   for (const TaskNumber number : unsent) {
     send_answer(*tasks_.find(number));
   }
-  read_early_results();
+  read_what_came_early();
   replan(tasks_.waiting_size());
 }
 
@@ -151,6 +151,7 @@ void Controller::forget_live_tasks() {
 void Controller::on(const LeadEnded& /*event*/) {
   leading_ = false;
   orphans_.clear();
+  early_decided_.clear();
   for (const auto& [number, record] : tasks_.all()) {
     TaskRecord& mutable_record = *tasks_.find(number);
     for (Requester& requester : mutable_record.requesters) {
@@ -238,6 +239,10 @@ void Controller::on(const HeartbeatArrived& event) {
 }
 
 void Controller::on(DecidedRead& event) {
+  if (!leading_) {
+    early_decided_.push_back(std::move(event));
+    return;
+  }
   // After a reconnect what this controller decided itself is read too; it knows it already.
   if (TaskRecord* record = tasks_.find(event.outcome.key)) {
     if (record->phase != TaskPhase::Answering) {

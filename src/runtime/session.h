@@ -43,6 +43,9 @@ struct SessionPlan {
   bool take_epoch = false;
   bool reply_queue = false;  // an exclusive, server-named queue, consumed first
   std::vector<Subscription> subscriptions;
+  // So many of them are consumed, and read where they drain first, before the session is announced;
+  // the others come after its TransportConnected.
+  std::size_t announce_after = 0;
 
   // The longest pause between two attempts to connect. A thousand devices that lost one broker
   // come back a hundred a second.
