@@ -220,6 +220,14 @@ void Controller::on(const HeartbeatArrived& event) {
       device->liveness == Liveness::Suspect && now_ - device->last_heard < kEnrolmentTakes;
   feel_pulse(*device, heartbeat);
   fleet_.heard(*device, now_);
+  adopt(heartbeat);
+  // First of all: what follows may plan anew.
+  if (heartbeat.leaving) {
+    fleet_.pulse(*device).leaving = true;
+    set_liveness(*device, Liveness::Lost);
+  } else if (heartbeat.draining) {
+    set_liveness(*device, liveness_when_heard(*device, true));
+  }
   if (held_down(heartbeat.host) && !held_down(device->host)) {
     expect_slower(heartbeat.device);
   }
@@ -227,15 +235,11 @@ void Controller::on(const HeartbeatArrived& event) {
   if (device->memory_free != heartbeat.host.memory_free) {
     fleet_.find_to_change(heartbeat.device)->memory_free = heartbeat.host.memory_free;
   }
-  adopt(heartbeat);
   take_word(heartbeat);
-  if (heartbeat.leaving) {
-    fleet_.pulse(*device).leaving = true;
-    set_liveness(*device, Liveness::Lost);
-  } else if (heartbeat.draining || !too_soon) {
-    set_liveness(*device, liveness_when_heard(*device, heartbeat.draining));
+  if (!heartbeat.leaving && !heartbeat.draining && !too_soon) {
+    set_liveness(*device, liveness_when_heard(*device, false));
   }
-  hold_power_of_strangers(heartbeat);  // may plan anew: without a device that drains
+  hold_power_of_strangers(heartbeat);
 }
 
 void Controller::on(DecidedRead& event) {
