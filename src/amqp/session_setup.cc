@@ -115,19 +115,9 @@ tl::expected<void, CallFailure> SessionSetup::consume_replies(Connection& connec
   return consumed ? tl::expected<void, CallFailure>() : tl::unexpected(consumed.error());
 }
 
-bool SessionSetup::locked() const {
-  for (std::size_t i = 0; i < states_.size(); ++i) {
-    if (spec_.subscriptions[i].exclusive && !states_[i].active) {
-      return false;
-    }
-  }
-  return true;
-}
-
 tl::expected<bool, CallFailure> SessionSetup::advance(Connection& connection, Time now) {
   for (;;) {
-    if (!announced_ && locked()) {
-      // The owner learns of the session before anything else is fetched for it.
+    if (!announced_ && next_ >= spec_.announce_after) {
       wake_at_ = now;
       return announce(connection).map([] { return true; });
     }

@@ -61,7 +61,6 @@ class SessionSetup {
   };
 
   bool done() const { return next_ >= spec_.subscriptions.size() && announced_; }
-  bool locked() const;  // every exclusive subscription is ours
   tl::expected<void, CallFailure> consume_replies(Connection& connection);
   tl::expected<void, CallFailure> announce(Connection& connection);
   tl::expected<void, CallFailure> declare_own(Connection& connection, std::size_t index);

@@ -122,7 +122,7 @@ void Controller::on(const LeadBegun& event) {
   for (const TaskNumber number : unsent) {
     send_answer(*tasks_.find(number));
   }
-  read_early_results();
+  read_what_came_early();
   replan(tasks_.waiting_size());
 }
 
@@ -151,6 +151,7 @@ void Controller::forget_live_tasks() {
 void Controller::on(const LeadEnded& /*event*/) {
   leading_ = false;
   orphans_.clear();
+  early_decided_.clear();
   for (const auto& [number, record] : tasks_.all()) {
     TaskRecord& mutable_record = *tasks_.find(number);
     for (Requester& requester : mutable_record.requesters) {
@@ -219,6 +220,14 @@ void Controller::on(const HeartbeatArrived& event) {
       device->liveness == Liveness::Suspect && now_ - device->last_heard < kEnrolmentTakes;
   feel_pulse(*device, heartbeat);
   fleet_.heard(*device, now_);
+  adopt(heartbeat);
+  // First of all: what follows may plan anew.
+  if (heartbeat.leaving) {
+    fleet_.pulse(*device).leaving = true;
+    set_liveness(*device, Liveness::Lost);
+  } else if (heartbeat.draining) {
+    set_liveness(*device, liveness_when_heard(*device, true));
+  }
   if (held_down(heartbeat.host) && !held_down(device->host)) {
     expect_slower(heartbeat.device);
   }
@@ -226,18 +235,18 @@ void Controller::on(const HeartbeatArrived& event) {
   if (device->memory_free != heartbeat.host.memory_free) {
     fleet_.find_to_change(heartbeat.device)->memory_free = heartbeat.host.memory_free;
   }
-  adopt(heartbeat);
-  hold_power_of_strangers(heartbeat);
   take_word(heartbeat);
-  if (heartbeat.leaving) {
-    fleet_.pulse(*device).leaving = true;
-    set_liveness(*device, Liveness::Lost);
-  } else if (heartbeat.draining || !too_soon) {
-    set_liveness(*device, liveness_when_heard(*device, heartbeat.draining));
+  if (!heartbeat.leaving && !heartbeat.draining && !too_soon) {
+    set_liveness(*device, liveness_when_heard(*device, false));
   }
+  hold_power_of_strangers(heartbeat);
 }
 
 void Controller::on(DecidedRead& event) {
+  if (!leading_) {
+    early_decided_.push_back(std::move(event));
+    return;
+  }
   // After a reconnect what this controller decided itself is read too; it knows it already.
   if (TaskRecord* record = tasks_.find(event.outcome.key)) {
     if (record->phase != TaskPhase::Answering) {

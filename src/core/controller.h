@@ -131,6 +131,7 @@ class Controller {
     std::int64_t batch = 0;
     TaskNumber task = 0;
     Micros patience{};  // how long it may take
+    Time deadline{};    // of its task: no device begins it later
     // For what its result says about the way, which is told even where its task has been answered:
     // on a slow way above all, late results are the ones to learn from.
     Time dispatched{};
@@ -247,9 +248,10 @@ class Controller {
   // Results, in controller_results.cc.
   void completed(TaskRecord& record, AttemptResult& result);  // takes its labels
   void keep_orphan(const ResultArrived& event);
+  bool stands(const AttemptResult& result);
   void release_orphan(const TaskKey& key);
   bool outlives_its_task(const AttemptResult& result) const;
-  void read_early_results();
+  void read_what_came_early();
 
   // Tasks that come, in controller_submitting.cc.
   void submit(Submitted& task);
@@ -293,6 +295,7 @@ class Controller {
   std::unordered_map<PublishId, OpenPublish> publishes_;  // looked up, never iterated
   std::map<AttemptId, OpenAttempt> open_attempts_;  // until their result or their own deadline
   std::map<TaskKey, Orphan> orphans_;
+  std::vector<DecidedRead> early_decided_;  // before the lead; no more than the broker keeps
   ControllerTimers::Id liveness_timer_;
   ControllerTimers::Id silence_timer_;
   Time silence_due_;

@@ -294,6 +294,7 @@ void Controller::adopt(const Heartbeat& heartbeat) {
     open = {.device = heartbeat.device,
             .task = record->number,
             .patience = config_.attempt_grace * 2,
+            .deadline = record->deadline,
             .tells_of_way = false};
     follow(open, id);
   }

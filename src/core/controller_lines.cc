@@ -412,6 +412,7 @@ void Controller::send_attempt(TaskRecord& record, DeviceState& device, std::size
       .batch = batch.batch,
       .task = record.number,
       .patience = (std::min(predicted, record.deadline) - now_) * 2 + config_.attempt_grace,
+      .deadline = record.deadline,
       .dispatched = now_,
       .delays = device.link.send(record.submission.payload.size, now_),
       .tells_of_way = !batch.loads};

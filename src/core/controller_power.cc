@@ -29,9 +29,8 @@ void Controller::hold_power(const AttemptId& id) {
   if (device == nullptr || !limits_power(*device)) {
     return;
   }
-  const TaskRecord* record = tasks_.find(open->second.task);
-  const Micros left = record != nullptr ? record->deadline - now_ : Micros{0};
-  const Time until = now_ + std::max(left, open->second.patience) + config_.attempt_grace;
+  const Time until =
+      std::max(open->second.deadline, now_ + open->second.patience) + config_.attempt_grace;
   for (std::size_t l = 0; l < device->lanes.size(); ++l) {
     for (const BatchInFlight& batch : device->lanes[l].in_flight) {
       if (batch.batch == open->second.batch) {

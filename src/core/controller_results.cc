@@ -106,12 +106,15 @@ void Controller::completed(TaskRecord& record, AttemptResult& result) {
   answer(record, std::move(outcome));
 }
 
-// Results that came over the new connection before the lead began.
-void Controller::read_early_results() {
+// Results and decisions that came over the new connection before the lead began.
+void Controller::read_what_came_early() {
   const std::map<TaskKey, Orphan> early = std::exchange(orphans_, {});
   for (const auto& [key, orphan] : early) {
     ResultArrived event{orphan.result, orphan.delivery};
     on(event);  // if its task is still to come, it waits from now
+  }
+  for (DecidedRead& decided : std::exchange(early_decided_, {})) {
+    on(decided);
   }
 }
 
@@ -124,10 +127,19 @@ bool Controller::outlives_its_task(const AttemptResult& result) const {
                               result.status == AttemptStatus::Ok);
 }
 
-// The submission of this result has had its time.
+// Whether this very result is the answer that was given, or is about to be.
+bool Controller::stands(const AttemptResult& result) {
+  const TaskRecord* record = tasks_.find(result.attempt.task);
+  const Answered* known = answered_.find(result.attempt.task);
+  return (record != nullptr && record->stands == result.attempt) ||
+         (known != nullptr && known->stands == result.attempt);
+}
+
+// The submission of this result has had its time, which begins with the lead: a broker that starts
+// slowly may give the results long before.
 void Controller::release_orphan(const TaskKey& key) {
   const auto at = orphans_.find(key);
-  if (at == orphans_.end() || at->second.until > now_) {
+  if (!leading_ || at == orphans_.end() || at->second.until > now_) {
     return;
   }
   TaskRecord* record = tasks_.find(key);
@@ -147,8 +159,10 @@ void Controller::keep_orphan(const ResultArrived& event) {
   Orphan spare{event.result, event.delivery, until};
   const auto [at, added] = orphans_.try_emplace(key, spare);
   if (!added) {
-    // One is enough, one that succeeded if there is any.
-    if (at->second.result.status != AttemptStatus::Ok && event.result.status == AttemptStatus::Ok) {
+    // One is enough: the one that stands, or else one that succeeded if there is any.
+    const bool succeeded =
+        at->second.result.status != AttemptStatus::Ok && event.result.status == AttemptStatus::Ok;
+    if (stands(event.result) || (succeeded && !stands(at->second.result))) {
       std::swap(at->second, spare);
     }
     act(AckDelivery{spare.delivery});

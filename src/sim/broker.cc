@@ -246,7 +246,10 @@ void Broker::stop() {
   }
 }
 
-void Broker::start() { running_ = true; }
+void Broker::start(Micros slow) {
+  running_ = true;
+  slow_until_ = agenda_.now() + slow;
+}
 
 bool Broker::has_consumer(const std::string& queue) const {
   const QueueIndex index = exchanges_.find_queue(queue);

@@ -117,7 +117,9 @@ class Broker final : public Sleeper {
   void stop();  // ends every connection; keeps what is on disk
   // Called with each persistent message that stop() loses because it was not on disk yet.
   void on_lost(std::function<void(const wire::Envelope&)> told) { lost_ = std::move(told); }
-  void start();  // after a stop
+  // After a stop. For so long it is slow: connections open and messages come, but no queue is read
+  // to its end, so that no controller leads.
+  void start(Micros slow = {});
   void block(bool blocked);
   // So many of a million dispatches and results come twice, as when a sender is in doubt.
   void duplicate(std::int64_t per_million) { duplicates_per_million_ = per_million; }
@@ -179,6 +181,7 @@ class Broker final : public Sleeper {
   std::uint64_t last_connection_ = 0;
   std::uint64_t last_name_ = 0;
   bool running_ = true;
+  Time slow_until_;
   bool blocked_ = false;
   std::int64_t duplicates_per_million_ = 0;
   std::function<void(const wire::Envelope&)> lost_;

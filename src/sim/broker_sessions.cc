@@ -51,7 +51,8 @@ void Broker::step(BrokerConnection& connection, const Frame& frame) {
       return;
     case StepKind::Drained: {
       const Queue& queue = queues_[connection.subscribed[index]];
-      answer(connection, index, queue.ready.empty() ? StepAnswer::Dry : StepAnswer::NotDry);
+      const bool dry = queue.ready.empty() && agenda_.now() >= slow_until_;
+      answer(connection, index, dry ? StepAnswer::Dry : StepAnswer::NotDry);
       return;
     }
     case StepKind::Announce: {
@@ -102,7 +103,7 @@ StepAnswer Broker::start_subscription(BrokerConnection& connection, std::uint16_
   if (locked) {
     return StepAnswer::Refused;
   }
-  const bool dry = queue.ready.empty();
+  const bool dry = queue.ready.empty() && agenda_.now() >= slow_until_;
   connection.subscribed[index] = at;
   if (wanted.browse) {
     browse(connection, index, queue);

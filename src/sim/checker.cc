@@ -155,6 +155,7 @@ void InvariantChecker::see(const ControllerEvent& event, const Controller& contr
       at->second.last_heard = now_;
       at->second.beat = beat->heartbeat.every;
       at->second.draining = beat->heartbeat.draining || beat->heartbeat.leaving;
+      at->second.left = beat->heartbeat.leaving;
     }
   } else if (const auto* decided = std::get_if<DecidedRead>(&event)) {
     TaskBook& book = tasks_[decided->outcome.key];

@@ -51,6 +51,7 @@ class InvariantChecker {
     DeviceFacts facts;
     Time last_heard;
     bool draining = false;
+    bool left = false;  // by its own word
     Micros beat = seconds(1);
   };
   struct PublishBook {

@@ -151,16 +151,20 @@ void InvariantChecker::check_power(const Dispatch& dispatch, const Controller& c
                          dispatch.device, of_device->count, here.facts.power_max->count));
   }
   Milliwatts all;
+  std::string each;
   for (const auto& [id, device] : book_->devices) {
     const DeviceState* state = controller.fleet().find(id);
-    if (state != nullptr && now_ - device.last_heard < controller.config().gone_after) {
-      all += power_of(device).value_or(Milliwatts{0});
+    if (state != nullptr && !device.left &&
+        now_ - device.last_heard < controller.config().gone_after) {
+      const Milliwatts power = power_of(device).value_or(Milliwatts{0});
+      all += power;
+      each += fmt::format("{}{} {}", each.empty() ? "" : ", ", id, power.count);
     }
   }
   if (of_fleet.has_value() && all > *of_fleet) {
-    complain(
-        fmt::format("the fleet takes up to {} mW with a dispatch to {}, over its limit of {} mW",
-                    all.count, dispatch.device, of_fleet->count));
+    complain(fmt::format(
+        "the fleet takes up to {} mW with a dispatch to {}, over its limit of {} mW ({})",
+        all.count, dispatch.device, of_fleet->count, each));
   }
 }
 

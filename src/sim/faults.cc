@@ -23,6 +23,7 @@ constexpr Micros kRampStep = milliseconds(100);
 // A fault drawn at random is over by then; half of the crashes are back before anybody missed them.
 constexpr std::int64_t kLongestUs = 8'000'000;
 constexpr std::int64_t kBriefUs = 900'000;
+constexpr std::int64_t kSlowStartUs = 20'000'000;  // twice orphan_result_max
 
 std::int64_t between(Rng& rng, std::int64_t low, std::int64_t high) {
   return low + static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(high - low + 1)));
@@ -41,7 +42,8 @@ FaultPlan::FaultPlan(World& world, std::uint64_t seed)
     faults_.push_back(draw());
   }
   for (const Fault& fault : faults_) {
-    over_ = std::max(over_, world.origin() + fault.at + fault.lasts);
+    const Micros slow = fault.kind == FaultKind::BrokerRestart ? fault.delay : Micros{};
+    over_ = std::max(over_, world.origin() + fault.at + fault.lasts + slow);
   }
 }
 
@@ -71,7 +73,10 @@ Fault FaultPlan::draw() {
   fault.factor = fault.kind == FaultKind::Throttle ? 2.5 : 5.0;
   fault.ramp = fault.lasts / 3;
   fault.probability = fault.kind == FaultKind::EngineError ? 0.5 : 0.2;
-  fault.delay = {between(rng_, 1'000, fault.kind == FaultKind::ClockJump ? 5'000'000 : 50'000)};
+  const std::int64_t delay_us_max = fault.kind == FaultKind::ClockJump       ? 5'000'000
+                                    : fault.kind == FaultKind::BrokerRestart ? kSlowStartUs
+                                                                             : 50'000;
+  fault.delay = {between(rng_, 1'000, delay_us_max)};
   return fault;
 }
 
@@ -158,7 +163,7 @@ void FaultPlan::end(std::size_t index) {
       }
       return;
     case FaultKind::BrokerRestart:
-      world_.broker().start();
+      world_.broker().start(fault.delay);
       return;
     case FaultKind::BrokerBlocked:
       world_.broker().block(false);

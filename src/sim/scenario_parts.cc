@@ -220,6 +220,11 @@ FaultDraft read_fault(TomlSection& section) {
     case FaultKind::Delay:
       fault.delay = milliseconds_of(section.number("delay_ms", {0.001, kMillisecondsMax}));
       break;
+    case FaultKind::BrokerRestart:
+      if (section.has("delay_ms")) {
+        fault.delay = milliseconds_of(section.number("delay_ms", {0.0, kMillisecondsMax}));
+      }
+      break;
     case FaultKind::ClockJump:
       fault.delay =
           milliseconds_of(section.number("delay_ms", {-kMillisecondsMax, kMillisecondsMax}));

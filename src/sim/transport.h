@@ -99,7 +99,6 @@ class SimTransport final : public Transport, public FrameSink, public Sleeper {
   void advance();
   void ask(StepKind kind, std::uint16_t index);
   void answered(const Frame& frame);
-  bool locked() const;
   void delivered(Frame& frame);
   void confirmed(const Frame& frame);
   void settle_entry(OpenPublish& entry, bool accepted);

@@ -14,18 +14,8 @@ constexpr Micros kDrainRecheck = milliseconds(20);
 
 }  // namespace
 
-bool SimTransport::locked() const {
-  for (std::size_t i = 0; i < active_.size(); ++i) {
-    if (plan_->subscriptions[i].exclusive && !active_[i]) {
-      return false;
-    }
-  }
-  return true;
-}
-
-// The owner learns of the session before anything else is fetched for it.
 void SimTransport::advance() {
-  if (phase_ != Phase::Up && locked()) {
+  if (phase_ != Phase::Up && next_ >= plan_->announce_after) {
     if (!announcing_) {
       announcing_ = true;
       ask(StepKind::Announce, 0);

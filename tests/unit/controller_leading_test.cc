@@ -211,6 +211,32 @@ struct ReturningLeader {
   Dispatch dispatch;
 };
 
+// A broker that starts slowly gives the results at once and the lead much later.
+TEST(Controller, LeadBeginsLongAfterTheResults_TheyWaitForTheirSubmissions) {
+  ReturningLeader leader;
+  leader.lose();
+  const DeliveryId result = leader.result();
+  leader.harness.advance(seconds(30));
+  EXPECT_FALSE(leader.harness.acked(result));
+  leader.lead();
+  leader.harness.advance(seconds(9));
+  EXPECT_FALSE(leader.harness.acked(result));
+  const DeliveryId submission = leader.submit();
+  leader.harness.confirm_all();
+  leader.expect_acked_in_order(submission, result);
+}
+
+TEST(Controller, TwoResultsBeforeTheLead_TheOneThatStandsIsKept) {
+  ReturningLeader leader;
+  leader.lose();
+  AttemptResult other = result_of(leader.dispatch);
+  other.attempt.number = 2;
+  const DeliveryId second = leader.harness.result(other);
+  const DeliveryId stands = leader.result();
+  EXPECT_TRUE(leader.harness.acked(second));
+  EXPECT_FALSE(leader.harness.acked(stands));
+}
+
 // Whether the acks of the last lead reached the broker nobody knows: a successor that found the
 // task without its result would run it again.
 TEST(Controller, AcksLostWithTheConnection_TheResultOutlivesItsSubmission) {
@@ -330,6 +356,20 @@ TEST(Controller, AnotherLedMeanwhile_WhatWasDecidedHereIsForgotten) {
   harness.begin_lead(mine + 2, mine + 1);
   EXPECT_TRUE(harness.outcomes().empty());
   EXPECT_EQ(harness.controller().tasks().size(), 0U);
+}
+
+TEST(Controller, AnotherLedMeanwhileAndDecided_ThatStandsThoughItIsReadBeforeTheLead) {
+  ControllerHarness harness;
+  harness.lead_with({board()});
+  const std::int64_t mine = harness.controller().epoch();
+  harness.submit(submission("t"));
+  harness.end_lead();
+  harness.decided(outcome_of("t", OutcomeKind::Rejected, "no device"));
+  harness.clear();
+  harness.begin_lead(mine + 2, mine + 1);
+  harness.submit(submission("t").redelivered());
+  EXPECT_EQ(harness.last_outcome().kind, OutcomeKind::Rejected);
+  EXPECT_TRUE(harness.dispatches().empty());
 }
 
 TEST(Controller, NobodyLedMeanwhile_WhatItKnewStands) {

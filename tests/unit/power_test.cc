@@ -151,6 +151,23 @@ TEST(Power, LostDevice_MayStillCompute) {
   EXPECT_EQ(harness.controller().power().now, watts(4));
 }
 
+TEST(Power, AttemptThatNeverCameBackOfATaskThatIsAnswered_MayStillBeComputed) {
+  ControllerHarness harness(limited(watts(9)));
+  harness.lead_with({board("a"), board("b", "n", 75, 120)});
+  harness.submit(submission("t").deadline(seconds(20)));
+  for (int i = 0; i < 100 && harness.dispatches().size() < 2; ++i) {
+    harness.advance(milliseconds(10));
+  }
+  ASSERT_EQ(harness.last_dispatch().device, "b");
+  harness.result(result_of(harness.last_dispatch()));
+  harness.confirm_all();
+  ASSERT_EQ(harness.controller().tasks().size(), 0U);
+  harness.advance(seconds(10));  // the time that was given to the attempt on a is long over
+  EXPECT_EQ(harness.controller().power().now, watts(6));
+  harness.advance(seconds(12));
+  EXPECT_EQ(harness.controller().power().now, watts(4));
+}
+
 TEST(Power, EarlierLeadersWork_Counts) {
   ControllerHarness harness(limited(watts(7)));
   harness.lead_with({board("a"), board("b", "g", 81)});
