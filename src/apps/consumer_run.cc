@@ -153,7 +153,10 @@ std::optional<ModelSource> model_source(const ConsumerFlags& flags, const amqp::
   }
   const ModelLimits limits{.bytes_max = flags.models_max.value_or(kModelsMaxDefault),
                            .memory = read_machine(flags.host_root).memory};
-  return ModelSource{broker, {flags.id, broker.user, version_short()}, ModelFolder(home, limits)};
+  return ModelSource{broker,
+                     [choice = flags.broker] { return read_broker(choice); },
+                     {flags.id, broker.user, version_short()},
+                     ModelFolder(home, limits)};
 }
 
 // What was measured under the old name counts under the new one.
@@ -252,7 +255,7 @@ class DeviceRun {
         serving.run([&] { return renamed.has_value() || (watch.has_value() && watch->changed()); },
                     [&](const wire::Control& control) {
                       if (control.kind == wire::ControlKind::Models && watch.has_value()) {
-                        watch->ask_now();
+                        watch->ask_soon();
                       } else if (control.kind == wire::ControlKind::Rename && keep_login(control)) {
                         renamed = control;
                       }

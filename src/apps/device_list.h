@@ -11,10 +11,10 @@
 namespace juggler {
 
 struct DeviceChoice {
-  std::vector<std::string> labels;  // KEY=VALUE, or KEY for any value; all must hold
-  std::vector<std::string> groups;  // in all of them
-  std::string state;                // live, suspect, lost, …
-  std::string board;
+  std::vector<std::string> labels = {};  // KEY=VALUE, or KEY for any value; all must hold
+  std::vector<std::string> groups = {};  // in all of them
+  std::string state = {};                // live, suspect, lost, …
+  std::string board = {};
   std::string sort = "id";  // id, state, board, heard, done, load
 
   bool needs_keeper() const { return !labels.empty() || !groups.empty(); }

@@ -17,6 +17,9 @@ namespace {
 constexpr Micros kLookEvery = seconds(1);
 constexpr Micros kLookAnyway = seconds(10);
 constexpr std::size_t kToldMax = kNotesMax;
+constexpr Micros kToldFor = seconds(600);  // then it has not asked ten times
+constexpr std::size_t kHeldToldMax = 256;  // variants of one device that are remembered
+constexpr std::string_view kDirectReply = "amq.rabbitmq.reply-to.";
 
 }  // namespace
 
@@ -46,11 +49,13 @@ SessionPlan keeper_plan() {
   return plan;
 }
 
-Keeper::Keeper(Transport& transport, Clock& clock, ModelShelf& shelf, RecordAccess record)
+Keeper::Keeper(Transport& transport, Clock& clock, ModelShelf& shelf, RecordAccess record,
+               std::string login)
     : transport_(transport),
       clock_(clock),
       shelf_(shelf),
       access_(std::move(record)),
+      login_(std::move(login)),
       rollouts_(clock_, access_,
                 [this](wire::Envelope envelope) { publish(std::move(envelope)); }) {}
 
@@ -105,10 +110,18 @@ void Keeper::look() {
     record_ = std::move(*record);
     record_problem_.clear();
   } else {
+    if (record_problem_ != record.error().message) {
+      spdlog::warn("{}", record.error().message);
+    }
     record_problem_ = record.error().message;
-    spdlog::warn("{}", record_problem_);
   }
   looked_at_ = clock_.now();
+  forget_silent();
+}
+
+// Devices that are gone, or are called otherwise.
+void Keeper::forget_silent() {
+  std::erase_if(told_, [this](const auto& one) { return looked_at_ - one.second.at > kToldFor; });
 }
 
 void Keeper::serve(const TransportDelivery& delivery) {
@@ -122,6 +135,8 @@ void Keeper::serve(const TransportDelivery& delivery) {
   }
   if (delivery.queue == kKeeperQueue) {
     answer_question(envelope);
+  } else if (envelope.user_id.empty() || !envelope.reply_to.starts_with(kDirectReply)) {
+    return;  // devices ask by direct reply-to: nobody has chunks written into another's queue
   } else if (wire::is_chunk_asked(envelope)) {
     serve_chunk(envelope);
   } else {
@@ -137,6 +152,15 @@ void Keeper::serve_models(const wire::Envelope& envelope) {
     publish(wire::encode_models_wanted({"", {}, asked.error().message}, envelope.reply_to));
     return;
   }
+  // The broker has checked the login; it says nothing of other devices.
+  if (!valid_device_id(asked->device) ||
+      (envelope.user_id != asked->device && envelope.user_id != login_)) {
+    spdlog::warn("'{}' asked for the models of '{}': refused", printable(envelope.user_id),
+                 printable(asked->device));
+    publish(
+        wire::encode_models_wanted({"", {}, "this login is another device's"}, envelope.reply_to));
+    return;
+  }
   look();
   const auto known = told_.find(asked->device);
   if (known == told_.end() || known->second.asked.problems != asked->problems) {
@@ -146,7 +170,9 @@ void Keeper::serve_models(const wire::Envelope& envelope) {
     }
   }
   if (known != told_.end() || told_.size() < kToldMax) {
-    told_[asked->device] = {*asked, clock_.now()};
+    Told& told = told_[asked->device];
+    told = {*asked, clock_.now()};
+    told.asked.held.resize(std::min(told.asked.held.size(), kHeldToldMax));
   }
   publish(wire::encode_models_wanted(wanted_by(asked->device), envelope.reply_to));
 }

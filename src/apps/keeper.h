@@ -23,7 +23,9 @@ SessionPlan keeper_plan();
 
 class Keeper {
  public:
-  Keeper(Transport& transport, Clock& clock, ModelShelf& shelf, RecordAccess record);
+  // `login`: its own; whoever has it, too, may speak for any device.
+  Keeper(Transport& transport, Clock& clock, ModelShelf& shelf, RecordAccess record,
+         std::string login);
   Keeper(const Keeper&) = delete;
   Keeper& operator=(const Keeper&) = delete;
 
@@ -42,6 +44,7 @@ class Keeper {
   void serve_models(const wire::Envelope& envelope);
   void serve_chunk(const wire::Envelope& envelope);
   void answer_question(const wire::Envelope& envelope);
+  void forget_silent();
   wire::ModelsWanted wanted_by(const std::string& device);
   // Reads what may have changed, at most once a second.
   void look();
@@ -51,6 +54,7 @@ class Keeper {
   Clock& clock_;
   ModelShelf& shelf_;
   RecordAccess access_;
+  std::string login_;
   FleetRecord record_;
   std::string record_problem_ = "the fleet's record was not read yet";
   std::string shelf_problem_;

@@ -21,18 +21,35 @@ struct KeeperFlags {
   std::string log_level = "info";
 };
 
-RecordAccess access_to(const amqp::BrokerUrl& broker) {
+amqp::SessionSpec session_of(SessionPlan plan, const BrokerChoice& choice,
+                             const amqp::BrokerUrl& broker) {
+  amqp::SessionSpec session{std::move(plan), broker};
+  session.read_again = [choice] { return read_broker(choice); };
+  return session;
+}
+
+// Each connection with the login as it is then: it may be changed while the keeper runs.
+RecordAccess access_to(const BrokerChoice& choice, const amqp::BrokerUrl& broker) {
   RecordAccess access;
-  access.read = [broker] { return amqp::read_record(broker); };
-  access.edit = [broker](const std::function<Result<void>(FleetRecord&)>& change) {
-    return amqp::edit_record(broker, change);
+  access.read = [choice]() -> Result<FleetRecord> {
+    const Result<amqp::BrokerUrl> now = read_broker(choice);
+    return now ? amqp::read_record(*now) : Result<FleetRecord>(now.error());
   };
-  access.nudge = [broker] {
-    if (const Result<void> sent = amqp::nudge_devices(broker); !sent) {
+  access.edit =
+      [choice](const std::function<Result<void>(FleetRecord&)>& change) -> Result<FleetRecord> {
+    const Result<amqp::BrokerUrl> now = read_broker(choice);
+    return now ? amqp::edit_record(*now, change) : Result<FleetRecord>(now.error());
+  };
+  access.nudge = [choice] {
+    const Result<amqp::BrokerUrl> now = read_broker(choice);
+    const Result<void> sent = now ? amqp::nudge_devices(*now) : Result<void>(now.error());
+    if (!sent) {
       spdlog::warn("devices hear of it only with their next question: {}", sent.error().message);
     }
   };
-  access.open_results = [broker] { return amqp::make_transport({results_watch_plan(), broker}); };
+  access.open_results = [choice, broker] {
+    return amqp::make_transport(session_of(results_watch_plan(), choice, broker));
+  };
   return access;
 }
 
@@ -54,8 +71,9 @@ int keep(const KeeperFlags& flags) {
   }
   catch_stop_signals();
   SystemClock clock;
-  const std::unique_ptr<Transport> transport = amqp::make_transport({keeper_plan(), *broker});
-  Keeper keeper(*transport, clock, shelf, access_to(*broker));
+  const std::unique_ptr<Transport> transport =
+      amqp::make_transport(session_of(keeper_plan(), flags.broker, *broker));
+  Keeper keeper(*transport, clock, shelf, access_to(flags.broker, *broker), broker->user);
   stop_signals_wake(transport.get());
   while (stop_signals() == 0) {
     keeper.turn(kTurnMax);

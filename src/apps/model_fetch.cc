@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "files/sha256.h"
@@ -12,12 +13,17 @@
 namespace juggler {
 namespace {
 
-constexpr Micros kAskEvery = seconds(60);   // where nobody says that something has changed
-constexpr Micros kAskAgain = seconds(5);    // where it did not work
+constexpr Micros kAskEvery = seconds(60);     // where nobody says that something has changed
+constexpr Micros kAskAgainMax = seconds(60);  // where it did not work
+constexpr Micros kSpread = seconds(2);
 constexpr Micros kAnswerMax = seconds(10);  // then a question, or its answer, was lost
 constexpr Micros kTellEvery = seconds(5);
 constexpr int kChunksAhead = 8;   // so that the way there and back costs nothing
 constexpr int kBadChunksMax = 5;  // in a row, then the file is left for a while
+// Files that came whole and wrong: what is handed out is not what the catalogue says, and to fetch
+// it over and over would only burden the network.
+constexpr int kBadFilesMax = 2;
+constexpr Micros kBadFilesPause = seconds(600);
 constexpr std::size_t kProblemsKept = 32;
 
 }  // namespace
@@ -34,7 +40,8 @@ ModelFetch::ModelFetch(Transport& transport, Clock& clock, ModelFolder folder,
     : transport_(transport),
       clock_(clock),
       folder_(std::move(folder)),
-      options_(std::move(options)) {}
+      options_(std::move(options)),
+      again_(std::hash<std::string>{}(options_.device), kAskAgainMax) {}
 
 void ModelFetch::turn(Micros wait_max) {
   const Time now = clock_.now();
@@ -49,7 +56,7 @@ void ModelFetch::turn(Micros wait_max) {
     return;
   }
   if (waiting_ && clock_.now() >= answer_by_) {
-    stuck(fmt::format("no answer within {} s", kAnswerMax.count / 1'000'000), Micros{0});
+    stuck(fmt::format("no answer within {} s", kAnswerMax.count / 1'000'000));
   }
   if (!waiting_ && clock_.now() >= ask_at_) {
     ask();
@@ -60,9 +67,18 @@ bool ModelFetch::changed() const {
   return settled_ && !plan_.catalogue.empty() && sha256_hex(plan_.catalogue) != folder_.holds();
 }
 
-void ModelFetch::report(wire::FetchProblem problem) {
-  if (problems_.size() < kProblemsKept) {
-    problems_.push_back(std::move(problem));
+void ModelFetch::ask_soon() {
+  const auto own = static_cast<std::int64_t>(std::hash<std::string>{}(options_.device) %
+                                             static_cast<std::size_t>(kSpread.count));
+  ask_at_ = std::min(ask_at_, clock_.now() + Micros{own});
+}
+
+// To be told with the next question.
+void ModelFetch::note(const std::string& problem) {
+  const wire::FetchProblem noted{"", problem};
+  if (problems_.size() < kProblemsKept &&
+      std::find(problems_.begin(), problems_.end(), noted) == problems_.end()) {
+    problems_.push_back(noted);
   }
 }
 
@@ -71,10 +87,10 @@ void ModelFetch::publish(wire::Envelope envelope) {
 }
 
 // What was under way is asked for anew; the parts that are here stay.
-void ModelFetch::stuck(const std::string& why, Micros pause) {
+void ModelFetch::stuck(const std::string& why, std::optional<Micros> pause) {
   problem_ = why;
   waiting_ = false;
-  ask_at_ = clock_.now() + pause;
+  ask_at_ = pause.has_value() ? clock_.now() + *pause : again_.failed(clock_.now());
   if (const std::uint64_t times = said_.to_say(why); times > 0) {
     spdlog::warn("models: {}{}", printable(why), times_text(times));
   }
@@ -91,13 +107,12 @@ void ModelFetch::handle(const TransportEvent& event) {
                                "give it its rights by `juggler devices rotate {}`; {}",
                                options_.device, lost->reason)
                  : "no connection to the broker: " + lost->reason,
-          rights ? kAskEvery : Micros{0});
+          rights ? kAskEvery : Micros{0});  // once there is one again
   } else if (const auto* settled = std::get_if<TransportSettled>(&event)) {
     if (settled->end == PublishEnd::Returned && waiting_) {
       stuck(
           "nobody hands out models on this broker: `juggler keeper` must run (`juggler up` runs "
-          "it)",
-          kAskAgain);
+          "it)");
     }
   } else if (const auto* delivery = std::get_if<TransportDelivery>(&event)) {
     answered(delivery->envelope);
@@ -110,7 +125,8 @@ void ModelFetch::ask() {
   asked.version = options_.version;
   asked.holds = folder_.holds();
   asked.held = folder_.held();
-  asked.problems = problems_;
+  asked.problems = refused_;
+  asked.problems.insert(asked.problems.end(), problems_.begin(), problems_.end());
   for (const LeftOut& left : plan_.left_out) {
     asked.problems.push_back({left.variant, left.problem});
   }
@@ -131,7 +147,7 @@ void ModelFetch::answered(const wire::Envelope& envelope) {
 void ModelFetch::wanted(const wire::Envelope& envelope) {
   const Result<wire::ModelsWanted> wanted = wire::decode_models_wanted(envelope);
   if (!wanted || !wanted->problem.empty()) {
-    stuck(wanted ? wanted->problem : wanted.error().message, kAskAgain);
+    stuck(wanted ? wanted->problem : wanted.error().message);
     return;
   }
   std::vector<ContentFile> labels;
@@ -140,7 +156,7 @@ void ModelFetch::wanted(const wire::Envelope& envelope) {
   }
   Result<FetchPlan> plan = folder_.plan(wanted->catalogue, labels);
   if (!plan) {
-    stuck(plan.error().message, kAskAgain);
+    stuck(plan.error().message);
     return;
   }
   const bool told = plan->left_out == plan_.left_out;
@@ -153,6 +169,7 @@ void ModelFetch::wanted(const wire::Envelope& envelope) {
   file_ = 0;
   asked_to_ = 0;
   bad_chunks_ = 0;
+  bad_files_ = 0;
   fetched_ = 0;
   settled_ = false;
   if (!plan_.missing.empty()) {
@@ -180,9 +197,10 @@ void ModelFetch::next_file() {
       return;
     }
     if (Result<void> whole = folder_.complete(file); !whole) {
-      if (++bad_chunks_ >= kBadChunksMax || whole.error().code != ErrorCode::Corrupt) {
-        report({"", whole.error().message});
-        stuck(whole.error().message, kAskAgain);
+      bad_files_ += whole.error().code == ErrorCode::Corrupt ? 1 : 0;
+      if (bad_files_ == 0 || bad_files_ >= kBadFilesMax) {
+        note(whole.error().message);
+        stuck(whole.error().message, bad_files_ > 0 ? std::optional(kBadFilesPause) : std::nullopt);
         return;
       }
       spdlog::warn("models: {}; fetched again", whole.error().message);
@@ -192,6 +210,8 @@ void ModelFetch::next_file() {
   }
   waiting_ = false;
   settled_ = true;
+  again_.succeeded(clock_.now());
+  problems_.clear();
   problem_.clear();
   said_.forget();
 }
@@ -217,7 +237,7 @@ void ModelFetch::chunk(const wire::Envelope& envelope) {
     return;  // asked for twice
   }
   if (read && !read->chunk.problem.empty()) {
-    stuck(read->chunk.problem, kAskAgain);
+    stuck(read->chunk.problem);
     return;
   }
   if (!read || read->chunk.bytes->empty() || sha256_hex(*read->chunk.bytes) != read->bytes_sha256) {
@@ -225,8 +245,8 @@ void ModelFetch::chunk(const wire::Envelope& envelope) {
         read ? fmt::format("a chunk of {} came corrupt and is refused", file.sha256)
              : read.error().message;
     if (++bad_chunks_ >= kBadChunksMax) {
-      report({"", why});
-      stuck(why, kAskAgain);
+      note(why);
+      stuck(why);
       return;
     }
     spdlog::warn("models: {}; asked for again", why);
@@ -235,8 +255,8 @@ void ModelFetch::chunk(const wire::Envelope& envelope) {
     return;
   }
   if (Result<void> kept = folder_.append(file, read->chunk.offset, *read->chunk.bytes); !kept) {
-    report({"", kept.error().message});
-    stuck(kept.error().message, kAskAgain);
+    note(kept.error().message);
+    stuck(kept.error().message);
     return;
   }
   bad_chunks_ = 0;

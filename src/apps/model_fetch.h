@@ -11,6 +11,7 @@
 #include "files/model_folder.h"
 #include "runtime/clock.h"
 #include "runtime/repeated_warning.h"
+#include "runtime/retry_ladder.h"
 #include "runtime/session.h"
 #include "runtime/transport.h"
 #include "wire/models.h"
@@ -37,8 +38,10 @@ class ModelFetch {
 
   // What is wanted may have changed: asks with the next turn.
   void ask_now() { ask_at_ = Time{}; }
-  // To be told with the next question.
-  void report(wire::FetchProblem problem);
+  // The same for a whole fleet that was told so at one moment: within two seconds, each at its own.
+  void ask_soon();
+  // A model that the device could not serve: told with every question.
+  void refuse(wire::FetchProblem problem) { refused_.push_back(std::move(problem)); }
 
   // Whether all that is wanted, and fits, is here; the catalogue is then the one to install.
   bool settled() const { return settled_; }
@@ -56,7 +59,9 @@ class ModelFetch {
   void ask();
   void ask_chunks();
   void next_file();
-  void stuck(const std::string& why, Micros pause);
+  void note(const std::string& problem);
+  // Waits before it asks again: for so long, or else ever longer.
+  void stuck(const std::string& why, std::optional<Micros> pause = std::nullopt);
   void tell_progress();
   void publish(wire::Envelope envelope);
 
@@ -74,11 +79,14 @@ class ModelFetch {
   std::size_t file_ = 0;       // of plan_.missing, under way
   std::int64_t asked_to_ = 0;  // up to where chunks of it were asked for
   int bad_chunks_ = 0;         // in a row
+  int bad_files_ = 0;          // of this plan: whole, and not what they should be
   std::int64_t fetched_ = 0;   // bytes, of this plan
   Time told_;
   std::string problem_;
   RepeatedWarning said_;
-  std::vector<wire::FetchProblem> problems_;
+  RetryLadder again_;
+  std::vector<wire::FetchProblem> refused_;
+  std::vector<wire::FetchProblem> problems_;  // of this plan
   PublishId last_publish_ = 0;
 };
 

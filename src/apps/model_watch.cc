@@ -13,6 +13,12 @@ constexpr Micros kTurn = milliseconds(500);
 constexpr Micros kPatience = seconds(15);  // where there are models that can be served
 constexpr Micros kCloseMax = seconds(1);
 
+std::unique_ptr<Transport> open_session(const ModelSource& source) {
+  amqp::SessionSpec session{model_fetch_plan(source.options.device), source.broker};
+  session.read_again = source.read_again;
+  return amqp::make_transport(std::move(session));
+}
+
 }  // namespace
 
 Result<void> bring_models(const ModelSource& source, const std::vector<wire::FetchProblem>& refused,
@@ -21,11 +27,10 @@ Result<void> bring_models(const ModelSource& source, const std::vector<wire::Fet
     return ready;
   }
   SystemClock clock;
-  const std::unique_ptr<Transport> transport =
-      amqp::make_transport({model_fetch_plan(source.options.device), source.broker});
+  const std::unique_ptr<Transport> transport = open_session(source);
   ModelFetch fetch(*transport, clock, source.folder, source.options);
   for (const wire::FetchProblem& problem : refused) {
-    fetch.report(problem);
+    fetch.refuse(problem);
   }
   const Time until = clock.now() + kPatience;
   bool said_nothing = false;
@@ -66,7 +71,7 @@ Result<void> bring_models(const ModelSource& source, const std::vector<wire::Fet
 ModelWatch::ModelWatch(ModelSource source, std::function<void()> changed)
     : source_(std::move(source)),
       tell_(std::move(changed)),
-      transport_(amqp::make_transport({model_fetch_plan(source_.options.device), source_.broker})),
+      transport_(open_session(source_)),
       thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
 ModelWatch::~ModelWatch() {
@@ -74,7 +79,7 @@ ModelWatch::~ModelWatch() {
   transport_->wake();
 }
 
-void ModelWatch::ask_now() {
+void ModelWatch::ask_soon() {
   ask_ = true;
   transport_->wake();
 }
@@ -82,14 +87,17 @@ void ModelWatch::ask_now() {
 void ModelWatch::run(const std::stop_token& stop) {
   SystemClock clock;
   ModelFetch fetch(*transport_, clock, source_.folder, source_.options);
+  RepeatedWarning problem;
   while (!stop.stop_requested()) {
     fetch.turn(seconds(1));
     if (ask_.exchange(false)) {
-      fetch.ask_now();
+      fetch.ask_soon();
     }
     if (!changed_ && fetch.changed()) {
       if (Result<void> kept = source_.folder.install(fetch.catalogue()); !kept) {
-        spdlog::warn("models: {}", kept.error().message);
+        if (const std::uint64_t times = problem.to_say(kept.error().message); times > 0) {
+          spdlog::warn("models: {}{}", kept.error().message, times_text(times));
+        }
         continue;
       }
       changed_ = true;

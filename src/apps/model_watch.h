@@ -16,6 +16,8 @@ namespace juggler {
 
 struct ModelSource {
   amqp::BrokerUrl broker;
+  // Its login, before each new connection; none: as it is.
+  std::function<Result<amqp::BrokerUrl>()> read_again;
   ModelFetchOptions options;
   ModelFolder folder;
 };
@@ -37,7 +39,7 @@ class ModelWatch {
   ModelWatch(const ModelWatch&) = delete;
   ModelWatch& operator=(const ModelWatch&) = delete;
 
-  void ask_now();
+  void ask_soon();
   bool changed() const { return changed_.load(); }
 
  private:

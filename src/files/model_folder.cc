@@ -150,25 +150,15 @@ bool ModelFolder::is_whole(const ContentFile& file) const {
   return whole;
 }
 
-Bytes ModelFolder::held_bytes() const {
-  std::error_code failed;
-  std::int64_t bytes = 0;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder_, failed)) {
-    const std::uintmax_t size = entry.file_size(failed);
-    bytes += failed ? 0 : static_cast<std::int64_t>(size);
-  }
-  return {bytes};
-}
-
-// What all files together may take: what is free, and what they have already.
-Bytes ModelFolder::budget() const {
+// What may be fetched now. What is no longer wanted lies there until the device has come back with
+// what is, and counts: a disk is never filled for the time of a change.
+Bytes ModelFolder::disk_free() const {
   std::error_code failed;
   const fs::space_info space = fs::space(folder_, failed);
   const std::int64_t available =
       failed ? 0
              : static_cast<std::int64_t>(std::min<std::uintmax_t>(space.available, INT64_MAX / 4));
-  const std::int64_t disk = available + held_bytes().count - limits_.disk_kept_free.count;
-  return {std::clamp<std::int64_t>(disk, 0, limits_.bytes_max.count)};
+  return {std::max<std::int64_t>(available - limits_.disk_kept_free.count, 0)};
 }
 
 Result<FetchPlan> ModelFolder::plan(const std::string& text,
@@ -189,12 +179,17 @@ Result<FetchPlan> ModelFolder::plan(const std::string& text,
   FetchPlan plan;
   std::set<std::string> chosen;
   std::set<std::string> counted;
-  const Bytes budget = this->budget();
-  std::int64_t used = 0;
+  const Bytes free = disk_free();
+  Bytes used;
+  Bytes fetched;
   for (const CatalogueVariant* entry : by_size) {
-    std::int64_t more = 0;
+    Bytes more;
+    Bytes fetches;
     for (const ContentFile& file : files_of(*entry, labels)) {
-      more += counted.contains(file.sha256) ? 0 : file.size.count;
+      if (!counted.contains(file.sha256)) {
+        more += file.size;
+        fetches += is_whole(file) ? Bytes{} : file.size - have(file);
+      }
     }
     if (entry->size > limits_.memory && limits_.memory.count > 0) {
       plan.left_out.push_back(
@@ -202,16 +197,25 @@ Result<FetchPlan> ModelFolder::plan(const std::string& text,
                                           megabytes(entry->size), megabytes(limits_.memory))});
       continue;
     }
-    if (used + more > budget.count) {
+    if (used + more > limits_.bytes_max) {
       plan.left_out.push_back(
           {entry->variant.id,
-           fmt::format("no room on the disk: it needs {} more, models may take {} there now "
-                       "({} at most, {} are kept free)",
-                       megabytes({more}), megabytes(budget), megabytes(limits_.bytes_max),
+           fmt::format("no room: it needs {} more, and models may take {} "
+                       "(--models-max), of which {} are taken",
+                       megabytes(more), megabytes(limits_.bytes_max), megabytes(used))});
+      continue;
+    }
+    if (fetched + fetches > free) {
+      plan.left_out.push_back(
+          {entry->variant.id,
+           fmt::format("no room on the disk: {} of it are to be fetched, and {} may be written "
+                       "beside what lies there ({} are kept free)",
+                       megabytes(fetches), megabytes(free - fetched),
                        megabytes(limits_.disk_kept_free))});
       continue;
     }
     used += more;
+    fetched += fetches;
     chosen.insert(entry->variant.id);
     for (const ContentFile& file : files_of(*entry, labels)) {
       if (counted.insert(file.sha256).second && !is_whole(file)) {

@@ -22,7 +22,7 @@ struct ContentFile {
 };
 
 struct ModelLimits {
-  Bytes bytes_max = mebibytes(2048);      // of all files together
+  Bytes bytes_max = mebibytes(2048);      // of the files that are wanted
   Bytes disk_kept_free = mebibytes(256);  // for everything else on the disk
   Bytes memory;                           // of the device; a larger file is not worth its way
 };
@@ -92,8 +92,7 @@ class ModelFolder {
     return folder_ / (file.sha256 + ".part");
   }
   bool is_whole(const ContentFile& file) const;
-  Bytes held_bytes() const;
-  Bytes budget() const;
+  Bytes disk_free() const;
   void remove_parts_but(const std::vector<ContentFile>& kept) const;
 
   std::filesystem::path folder_;

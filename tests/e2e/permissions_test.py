@@ -117,6 +117,7 @@ class Permissions(unittest.TestCase):
         with self.login("edge01") as device, self.login("controller") as controller:
             for kind in ("hello", "heartbeat", "result"):
                 self.assertEqual(device.refused(publish("juggler.up", f"{kind}.edge01", user_id="edge01")), 0)
+            self.assertEqual(device.refused(publish("juggler.models", "juggler.fetches", user_id="edge01")), 0)
             self.assertEqual(controller.refused(publish("juggler.dispatch", "edge01", b"work")), 0)
             channel = device.channel()
             self.assertEqual(channel.basic_get("juggler.device.edge01", auto_ack=True)[2], b"work")
@@ -129,7 +130,8 @@ class Permissions(unittest.TestCase):
             self.each_refused(device, [
                 (f"read {queue}", DENIED, lambda channel, queue=queue: channel.basic_get(queue))
                 for queue in (other, other + ".control", "juggler.tasks", "juggler.results",
-                              "juggler.decided", "juggler.events", "juggler.dead", "juggler.epoch")])
+                              "juggler.decided", "juggler.events", "juggler.dead", "juggler.epoch",
+                              "juggler.fetches", "juggler.fleet", "juggler.keeper")])
             self.each_refused(device, [
                 ("consume another's", DENIED, lambda c: c.basic_consume(other, lambda *_: None)),
                 ("speak as another", DENIED, publish("juggler.up", "result.edge02")),
@@ -138,6 +140,8 @@ class Permissions(unittest.TestCase):
                 ("speak of something else", DENIED, publish("juggler.up", "command.edge01")),
                 ("sign as another", 406, publish("juggler.up", "result.edge01", user_id="edge02")),
                 ("sign as the controller", 406, publish("juggler.up", "result.edge01", user_id="controller")),
+                ("ask for another's models", 406, publish("juggler.models", "juggler.fetches", user_id="edge02")),
+                ("change the fleet's record", DENIED, publish("", "juggler.fleet")),
                 ("write to the default exchange", DENIED, publish("", "juggler.results")),
                 ("dispatch", DENIED, publish("juggler.dispatch", "edge02")),
                 ("dispatch to itself", DENIED, publish("juggler.dispatch", "edge01")),
@@ -175,6 +179,9 @@ class Permissions(unittest.TestCase):
                 ("speak as a device", DENIED, publish("juggler.up", "result.edge01")),
                 ("give a device work", DENIED, publish("juggler.dispatch", "edge01")),
                 ("read what others submit", DENIED, lambda c: c.basic_get("juggler.tasks")),
+                ("ask for models", DENIED, publish("juggler.models", "juggler.fetches")),
+                ("read the fleet's record", DENIED, lambda c: c.basic_get("juggler.fleet")),
+                ("change the fleet's record", DENIED, publish("", "juggler.fleet")),
                 ("read outcomes that nobody took", DENIED, lambda c: c.basic_get("juggler.unrouted")),
                 ("read a device's queue", DENIED, lambda c: c.basic_get("juggler.device.edge01")),
                 ("listen to all submissions", DENIED, lambda c: c.queue_bind(

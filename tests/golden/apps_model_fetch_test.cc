@@ -28,7 +28,8 @@ class ModelFetchTest : public ::testing::Test {
                 {.read = [this] { return Result<FleetRecord>(record_); },
                  .edit = [this](const auto& /*change*/) { return Result<FleetRecord>(record_); },
                  .nudge = [] {},
-                 .open_results = [] { return std::unique_ptr<Transport>(); }}),
+                 .open_results = [] { return std::unique_ptr<Transport>(); }},
+                "controller"),
         folder_(home_.path(), {.disk_kept_free = {}, .memory = {}}),
         fetch_(device_side_, clock_, folder_,
                {.device = "pi-1", .login = "pi-1", .version = "test"}) {
@@ -57,6 +58,12 @@ class ModelFetchTest : public ::testing::Test {
           bytes[0] ^= 1;
           sent.body = wire::make_body(std::move(bytes));
         }
+        if (lies_ && wire::is_chunk(sent)) {
+          wire::Chunk chunk = wire::decode_chunk(sent)->chunk;
+          const std::string other(chunk.bytes->size(), 'x');
+          chunk.bytes = wire::make_body(other);
+          sent = wire::encode_chunk(chunk, sha256_hex(other), sent.routing_key);
+        }
         device_side_.deliver(wire::kDirectReplies, std::move(sent));
       }
     }
@@ -75,6 +82,7 @@ class ModelFetchTest : public ::testing::Test {
   int asked_ = 0;
   int spoil_ = 0;
   bool carry_ = true;
+  bool lies_ = false;  // every chunk is whole, and of another file
 };
 
 TEST_F(ModelFetchTest, WhatIsWanted_IsFetchedAndVerified) {
@@ -102,6 +110,43 @@ TEST_F(ModelFetchTest, AlwaysCorrupt_IsGivenUpAndReported) {
   EXPECT_FALSE(fetch_.settled());
   EXPECT_NE(fetch_.problem().find("corrupt"), std::string::npos);
   EXPECT_LE(asked_, 10) << "it pauses";
+}
+
+TEST_F(ModelFetchTest, FileThatIsNotWhatTheCatalogueSays_IsNotFetchedOverAndOver) {
+  lies_ = true;
+  exchange(50);
+  EXPECT_FALSE(fetch_.settled());
+  EXPECT_NE(fetch_.problem().find("something else"), std::string::npos);
+  EXPECT_EQ(asked_, 1 + 2) << "the question, and the first file twice";
+  clock_.advance(seconds(300));
+  exchange(50);
+  EXPECT_EQ(asked_, 1 + 2) << "it waits for ten minutes";
+  clock_.advance(seconds(301));
+  lies_ = false;
+  exchange(50);
+  EXPECT_TRUE(fetch_.settled()) << fetch_.problem();
+}
+
+TEST_F(ModelFetchTest, ForAnotherDevice_NobodyIsAnswered) {
+  wire::ModelsAsked asked;
+  asked.device = "pi-2";
+  asked.problems = {{"tiny-fp32", "crashed"}};
+  wire::Envelope question = wire::encode_models_asked(asked, "pi-1");
+  question.reply_to = "amq.rabbitmq.reply-to.x";
+  keeper_side_.deliver(wire::kFetchesQueue, std::move(question));
+  keeper_.turn(Micros{0});
+  const auto answers = keeper_side_.take_published();
+  ASSERT_EQ(answers.size(), 1U);
+  EXPECT_NE(wire::decode_models_wanted(answers[0])->problem.find("another device"),
+            std::string::npos);
+}
+
+TEST_F(ModelFetchTest, ChunkIntoAnothersQueue_IsNotSent) {
+  wire::Envelope question = wire::encode_chunk_asked({std::string(64, 'a'), {0}}, "pi-1");
+  question.reply_to = "amq.gen-of-somebody";
+  keeper_side_.deliver(wire::kFetchesQueue, std::move(question));
+  keeper_.turn(Micros{0});
+  EXPECT_TRUE(keeper_side_.take_published().empty());
 }
 
 TEST_F(ModelFetchTest, LostAnswer_IsAskedForAgain) {

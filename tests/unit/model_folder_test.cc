@@ -114,6 +114,24 @@ TEST_F(ModelFolderTest, TooLittleRoom_LeavesOutAndSaysSo) {
   EXPECT_TRUE(plan->missing.empty());
 }
 
+// Both lie there for a while: the disk must hold both.
+TEST_F(ModelFolderTest, OldSetAndNewSet_MustBothFit) {
+  const ModelFolder device = folder();
+  std::error_code failed;
+  const auto free = static_cast<std::int64_t>(fs::space(home_.path(), failed).available);
+  ModelLimits limits{.memory = {}};
+  limits.disk_kept_free = {free};  // nothing may be written any more
+  const ModelFolder full(home_.path(), limits);
+  const auto refused = full.plan(offer_.catalogue, offer_.labels);
+  ASSERT_TRUE(refused);
+  ASSERT_EQ(refused->left_out.size(), 1U);
+  EXPECT_NE(refused->left_out[0].problem.find("beside what lies there"), std::string::npos);
+  bring(device, *device.plan(offer_.catalogue, offer_.labels));
+  const auto here = full.plan(offer_.catalogue, offer_.labels);
+  ASSERT_TRUE(here);
+  EXPECT_TRUE(here->left_out.empty()) << "what is here needs no room";
+}
+
 TEST_F(ModelFolderTest, LargerThanTheMemory_IsLeftOut) {
   const ModelFolder device = folder({.memory = {20}});
   const auto plan = device.plan(offer_.catalogue, offer_.labels);
