@@ -19,6 +19,9 @@ void add_device_notes(CLI::App& devices, Action& action);  // label, group: unde
 void add_device_names(CLI::App& devices, Action& action);  // remove, rename: under `devices`
 void add_own_models(CLI::App& models, Action& action);     // add, remove: under `models`
 void add_fleet_models(CLI::App& models, Action& action);   // want, rollout, rollback: likewise
+// Says that a variant goes to the devices of WHERE one after the other.
+Result<void> begin_rollout(const std::string& home, const std::string& variant,
+                           const std::string& where);
 void add_fleet_command(CLI::App& app, Action& action);
 void add_keeper_command(CLI::App& app, Action& action);
 void add_invite_command(CLI::App& devices, Action& action);  // under `devices`

@@ -214,7 +214,9 @@ class DeviceRun {
       spdlog::info("stopped before it served{}", device ? "" : ": " + device.error().message);
       return kExitDone;
     }
-    if (!device && source.has_value() && refused_.empty()) {
+    const bool of_models = !device && (device.error().code == ErrorCode::Corrupt ||
+                                       device.error().code == ErrorCode::Unsupported);
+    if (of_models && source.has_value() && refused_.empty()) {
       spdlog::error("cannot serve these models: {}", device.error().message);
       refused_ = {{"", device.error().message}};
       return std::nullopt;  // others may come
@@ -311,7 +313,7 @@ int run_device(ConsumerFlags flags, amqp::BrokerUrl broker, std::string login_fi
 
 int run_twins(const ConsumerFlags& flags, const amqp::BrokerUrl& broker, const TwinCount& twins) {
   catch_stop_signals();
-  std::vector<std::jthread> threads;
+  std::vector<std::shared_ptr<LocalDevice>> devices;  // all before any serves
   for (int i = 1; i <= twins.count && stop_signals() == 0; ++i) {
     ConsumerFlags one = flags;
     one.id = fmt::format("{}-{}", flags.id, i);
@@ -321,7 +323,11 @@ int run_twins(const ConsumerFlags& flags, const amqp::BrokerUrl& broker, const T
     if (!device) {
       return complain(device.error().message, exit_of(device.error()));
     }
-    threads.emplace_back([broker, device = std::make_shared<LocalDevice>(std::move(*device))] {
+    devices.push_back(std::make_shared<LocalDevice>(std::move(*device)));
+  }
+  std::vector<std::jthread> threads;
+  for (const std::shared_ptr<LocalDevice>& device : devices) {
+    threads.emplace_back([broker, device] {
       Serving serving(std::move(*device), broker, nullptr, {}, /*many=*/true);
       serving.run([] { return false; }, {});
     });

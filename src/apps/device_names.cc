@@ -20,6 +20,7 @@ namespace {
 
 constexpr Micros kRenameMaxDefault = seconds(120);  // it finishes what it has, and may measure
 constexpr std::chrono::milliseconds kLookAgain{300};
+constexpr std::chrono::seconds kDoubt{75};  // longer than a device takes to finish what it has
 
 struct NameFlags {
   BrokerChoice broker;
@@ -46,6 +47,16 @@ Result<Admins> admins_of(const NameFlags& flags) {
                : Result<Admins>(admin.error());
 }
 
+// Whoever it is: a submitter's login must not become a device's.
+Result<bool> is_user(const FleetAdmin& admin, const std::string& name) {
+  const auto known = admin.users.list();
+  if (!known) {
+    return known.error();
+  }
+  return std::any_of(known->begin(), known->end(),
+                     [&](const amqp::KnownUser& user) { return user.name == name; });
+}
+
 Result<bool> is_device(const FleetAdmin& admin, const std::string& name) {
   const auto known = admin.users.list();
   if (!known) {
@@ -70,6 +81,12 @@ int remove(const NameFlags& flags) {
     noted = record.note_of(flags.device) != nullptr;
     std::erase_if(record.devices,
                   [&](const DeviceNote& note) { return note.device == flags.device; });
+    std::erase_if(record.wants, [&](const Want& want) {
+      return want.where.kind == Selector::Kind::Device && want.where.name == flags.device;
+    });
+    for (Rollout& rollout : record.rollouts) {
+      std::erase(rollout.reached, flags.device);
+    }
     return Result<void>();
   });
   if (!kept) {
@@ -91,7 +108,7 @@ int remove(const NameFlags& flags) {
 Result<bool> await_name(const Admins& admins, const NameFlags& flags) {
   const auto until = std::chrono::steady_clock::now() +
                      std::chrono::microseconds(flags.wait.value_or(kRenameMaxDefault).count);
-  const auto doubt = std::chrono::steady_clock::now() + std::chrono::seconds(15);
+  const auto doubt = std::chrono::steady_clock::now() + kDoubt;
   for (;;) {
     const Result<bool> there = amqp::device_is_there(admins.broker, flags.name);
     const Result<bool> still = amqp::device_is_there(admins.broker, flags.device);
@@ -111,11 +128,12 @@ Result<bool> await_name(const Admins& admins, const NameFlags& flags) {
 
 int give_up(const Admins& admins, const NameFlags& flags) {
   const Result<bool> still = amqp::device_is_there(admins.broker, flags.device);
+  // The new login stays: a device that is slow may have written it down as its only one.
   if (still && *still) {
-    (void)admins.admin.users.remove(flags.name);
-    return complain(flags.device +
-                        " keeps its name: it does not keep its login itself (only one that joined "
-                        "by a line does), or it is older. Its log says why",
+    return complain(fmt::format("{0} is still there by its name. Its log says why: it may not keep "
+                                "its login itself (only one that joined by a line does), or be "
+                                "older. If it says that it refused: juggler devices revoke {1}",
+                                flags.device, flags.name),
                     kExitFailed);
   }
   return complain(fmt::format("{0} has left and is not there as {1} yet; if it does not come, look "
@@ -130,7 +148,7 @@ int rename(const NameFlags& flags) {
     return complain_of(admins.error());
   }
   const Result<bool> known = is_device(admins->admin, flags.device);
-  const Result<bool> taken = is_device(admins->admin, flags.name);
+  const Result<bool> taken = is_user(admins->admin, flags.name);
   if (!known || !taken) {
     return complain_of(known ? taken.error() : known.error());
   }
@@ -154,7 +172,11 @@ int rename(const NameFlags& flags) {
   const Result<void> told = amqp::tell_device(
       admins->broker, flags.device,
       {.kind = wire::ControlKind::Rename, .device = flags.name, .password = password});
-  const Result<bool> renamed = told ? await_name(*admins, flags) : Result<bool>(told.error());
+  if (!told) {
+    (void)admins->admin.users.remove(flags.name);  // nobody has heard of it
+    return complain_of(told.error());
+  }
+  const Result<bool> renamed = await_name(*admins, flags);
   if (!renamed) {
     return complain_of(renamed.error());
   }

@@ -37,13 +37,20 @@ Result<std::vector<std::string>> to_enrol(const FleetAdmin& admin, const FleetFi
     return known.error();
   }
   std::set<std::string> names;
+  std::set<std::string> others;
   for (const amqp::KnownUser& user : *known) {
-    names.insert(user.name);
+    (user.role == amqp::UserRole::Device ? names : others).insert(user.name);
   }
   std::vector<std::string> missing;
   for (const FleetFile::Device& device : file.devices) {
     if (!device.enrol || names.contains(device.note.device)) {
       continue;
+    }
+    if (others.contains(device.note.device)) {
+      return fail(ErrorCode::InvalidArgument,
+                  fmt::format("'{}' is a login of somebody who is no device: call the device "
+                              "something else",
+                              device.note.device));
     }
     if (Result<void> named = amqp::check_device_name(device.note.device); !named) {
       return named.error();

@@ -29,19 +29,26 @@ json rollout_json(const Rollout& rollout) {
   return entry;
 }
 
-json report_json(const DeviceReport& report) {
+// Beyond so many devices what each of them holds is left out: the answer must fit a message.
+constexpr std::size_t kHeldDevicesMax = 1'000;
+
+json report_json(const DeviceReport& report, bool with_held) {
   json problems = json::array();
   for (const wire::FetchProblem& problem : report.asked.problems) {
     problems.push_back({{"variant", problem.variant}, {"problem", problem.problem}});
   }
-  return {{"version", report.asked.version},
-          {"held", report.asked.held},
-          {"problems", std::move(problems)},
-          {"asked_us_ago", report.ago.count}};
+  json entry{{"version", report.asked.version},
+             {"problems", std::move(problems)},
+             {"asked_us_ago", report.ago.count}};
+  if (with_held) {
+    entry["held"] = report.asked.held;
+  }
+  return entry;
 }
 
 json model_json(const CatalogueVariant& entry) {
   return {{"id", entry.variant.id},
+          {"network", entry.variant.network},
           {"model", entry.variant.model},
           {"sha256", entry.variant.sha256},
           {"size_bytes", entry.size.count}};
@@ -56,7 +63,7 @@ std::string fleet_json(const FleetRecord& record, const Catalogue& catalogue,
     devices[note.device] = {{"labels", note.labels}, {"groups", note.groups}};
   }
   for (const auto& [device, report] : reports) {
-    devices[device]["models"] = report_json(report);
+    devices[device]["models"] = report_json(report, reports.size() <= kHeldDevicesMax);
   }
   json document{{"revision", record.revision}};
   document["devices"] = json::array();

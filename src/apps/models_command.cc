@@ -2,6 +2,7 @@
 // with the models of a fleet: want, rollout, rollback.
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -12,6 +13,7 @@
 #include "amqp/record_store.h"
 #include "apps/commands.h"
 #include "apps/controller_login.h"
+#include "apps/own_models.h"
 #include "core/device.h"
 #include "files/catalogue_text.h"
 #include "files/sha256.h"
@@ -46,6 +48,7 @@ struct AddFlags {
   std::string picture;
   std::string expected;
   std::string licence = "not said";
+  std::string rollout;  // where to; empty: to everybody at once
   bool replace = false;
 };
 
@@ -61,7 +64,20 @@ std::string network_name(const fs::path& file) {
   return name;
 }
 
-Result<CatalogueVariant> draft_of(const AddFlags& flags, const NetworkPorts& ports) {
+constexpr std::size_t kNameMax = 100;
+
+// It becomes part of files' names.
+bool fits_name(const std::string& name) {
+  return !name.empty() && name.size() <= kNameMax && name.front() != '.' &&
+         std::all_of(name.begin(), name.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+                  c == '.';
+         });
+}
+
+// `trial`: the folder with copies of its files, which are what is hashed, tried and kept.
+Result<CatalogueVariant> draft_of(const AddFlags& flags, const NetworkPorts& ports,
+                                  const fs::path& trial) {
   CatalogueVariant entry;
   Variant& variant = entry.variant;
   variant.network = flags.name.empty() ? network_name(flags.file) : flags.name;
@@ -71,15 +87,15 @@ Result<CatalogueVariant> draft_of(const AddFlags& flags, const NetworkPorts& por
   variant.accuracy = *flags.accuracy;
   variant.accuracy_evidence = Evidence::Estimated;
   variant.weights = Weights::Pretrained;
-  const Result<std::string> digest = sha256_file(flags.file);
+  entry.file = trial / "model.onnx";
+  entry.labels = trial / "labels.txt";
+  const Result<std::string> digest = sha256_file(entry.file);
   if (!digest) {
     return digest.error();
   }
   variant.sha256 = *digest;
   std::error_code failed;
-  entry.file = flags.file;
-  entry.size = {static_cast<std::int64_t>(fs::file_size(flags.file, failed))};
-  entry.labels = flags.labels;
+  entry.size = {static_cast<std::int64_t>(fs::file_size(entry.file, failed))};
   entry.accuracy_source = flags.source;
   entry.licence = flags.licence;
   entry.input.name = ports.input;
@@ -98,87 +114,6 @@ Result<CatalogueVariant> draft_of(const AddFlags& flags, const NetworkPorts& por
   return entry;
 }
 
-Result<std::string> read_bytes(const fs::path& file, std::uintmax_t size_max) {
-  return read_file(file, size_max);
-}
-
-// In one step: who reads it meanwhile has the old one or the new.
-Result<void> write_own(const fs::path& folder, const std::vector<CatalogueVariant>& entries) {
-  const fs::path next = folder / "own.next";
-  std::error_code failed;
-  {
-    std::ofstream stream(next, std::ios::trunc);
-    stream << catalogue_text(entries, "by juggler models add");
-    if (!stream.flush()) {
-      return fail(ErrorCode::Unavailable, "cannot write " + next.string());
-    }
-  }
-  fs::rename(next, folder / kOwnCatalogueFile, failed);
-  return failed ? Result<void>(fail(ErrorCode::Unavailable,
-                                    "cannot write " + (folder / kOwnCatalogueFile).string() + ": " +
-                                        failed.message()))
-                : Result<void>();
-}
-
-Result<std::vector<CatalogueVariant>> own_entries(const fs::path& folder) {
-  const Result<Catalogue> own = Catalogue::load_file(folder, kOwnCatalogueFile);
-  if (!own && own.error().code != ErrorCode::NotFound) {
-    return own.error();
-  }
-  return own ? own->variants() : std::vector<CatalogueVariant>();
-}
-
-Result<void> copy_into(const fs::path& from, const fs::path& to) {
-  std::error_code failed;
-  if (fs::equivalent(from, to, failed)) {
-    return {};
-  }
-  const fs::path next = to.string() + ".next";
-  fs::copy_file(from, next, fs::copy_options::overwrite_existing, failed);
-  if (!failed) {
-    fs::rename(next, to, failed);
-  }
-  return failed ? Result<void>(fail(ErrorCode::Unavailable,
-                                    "cannot write " + to.string() + ": " + failed.message()))
-                : Result<void>();
-}
-
-// Files and entry beside the others: named by their content, so that none replaces another.
-Result<void> put(const fs::path& folder, CatalogueVariant entry, bool replace) {
-  Result<std::vector<CatalogueVariant>> own = own_entries(folder);
-  if (!own) {
-    return own.error();
-  }
-  const auto same = [&](const CatalogueVariant& one) { return one.variant.id == entry.variant.id; };
-  const Result<Catalogue> others = Catalogue::load_file(folder, kCatalogueFile);
-  const bool set_up = others && others->find(entry.variant.id) != nullptr;
-  const bool known = std::any_of(own->begin(), own->end(), same);
-  if (set_up || (known && !replace)) {
-    return fail(ErrorCode::InvalidArgument,
-                fmt::format("there is a variant '{}' already: {}", entry.variant.id,
-                            set_up ? "give this one another --name"
-                                   : "--replace puts this one in its place"));
-  }
-  std::erase_if(*own, same);
-  const Result<std::string> labels_digest = sha256_file(entry.labels);
-  if (!labels_digest) {
-    return labels_digest.error();
-  }
-  const std::string stem = entry.variant.id + "-" + entry.variant.sha256.substr(0, 12);
-  const fs::path labels =
-      entry.variant.network + "-" + labels_digest->substr(0, 12) + ".labels.txt";
-  if (Result<void> copied = copy_into(entry.file, folder / (stem + ".onnx")); !copied) {
-    return copied;
-  }
-  if (Result<void> copied = copy_into(entry.labels, folder / labels); !copied) {
-    return copied;
-  }
-  entry.file = folder / (stem + ".onnx");
-  entry.labels = folder / labels;
-  own->push_back(std::move(entry));
-  return write_own(folder, *own);
-}
-
 // Where this machine has a controller's login: else devices ask by themselves, within a minute.
 void nudge(const std::string& home) {
   BrokerChoice choice;
@@ -186,6 +121,58 @@ void nudge(const std::string& home) {
   if (const Result<amqp::BrokerUrl> broker = find_controller_login(choice)) {
     (void)amqp::nudge_devices(*broker);
   }
+}
+
+// Of the copies in `trial_folder`.
+int add_copy(const AddFlags& flags, const fs::path& home, const fs::path& trial_folder,
+             const std::string& picture, std::size_t classes) {
+  std::error_code failed;
+  for (const auto& [from, to] :
+       {std::pair(flags.file, "model.onnx"), std::pair(flags.labels, "labels.txt")}) {
+    fs::copy_file(from, trial_folder / to, failed);
+    if (failed) {
+      return complain(
+          fmt::format("cannot copy {} into {}: {}", from, trial_folder.string(), failed.message()),
+          kExitFailed);
+    }
+  }
+  const Result<NetworkPorts> ports = inspect_onnx(trial_folder / "model.onnx");
+  Result<CatalogueVariant> draft =
+      ports ? draft_of(flags, *ports, trial_folder) : Result<CatalogueVariant>(ports.error());
+  if (!draft) {
+    return complain(draft.error().message, kExitFailed);
+  }
+  const Result<OwnModelReport> report =
+      try_own_model({home, *draft, parse_output_kind(flags.output), picture, flags.expected});
+  if (!report) {
+    return complain("not added: " + report.error().message, kExitFailed);
+  }
+  draft->output.kind = report->kind;
+  const std::string id = draft->variant.id;
+  const std::string model = draft->variant.model;
+  const InputSpec input = draft->input;
+  if (!flags.rollout.empty()) {  // first: nobody is to have it who is not meant
+    if (const Result<void> begun = begin_rollout(flags.home, id, flags.rollout); !begun) {
+      return complain("not added: " + begun.error().message, kExitFailed);
+    }
+  }
+  if (Result<void> kept = put_own(home / "models", std::move(*draft), flags.replace); !kept) {
+    return complain("not added: " + kept.error().message,
+                    kept.error().code == ErrorCode::InvalidArgument ? kExitUsage : kExitFailed);
+  }
+  nudge(flags.home);
+  fmt::print("{} is added: input '{}' {} x {}, {} classes, {}\n", id, printable(input.name),
+             input.width, input.height, classes, to_string(report->kind));
+  fmt::print("the test picture{}:", flags.picture.empty() ? " (a synthetic one)" : "");
+  for (const Label& label : report->labels) {
+    fmt::print(" {} {:.2f};", printable(label.name), label.score);
+  }
+  fmt::print(" {:.1f} ms here\n{} Ask for it by its model: juggler submit PHOTO.jpg --model {}\n",
+             static_cast<double>(report->compute.count) / 1e3,
+             flags.rollout.empty() ? "Devices that fetch their models get it within a minute."
+                                   : "It goes to one device after the other (juggler models list).",
+             model);
+  return kExitDone;
 }
 
 int add(const AddFlags& flags) {
@@ -196,6 +183,14 @@ int add(const AddFlags& flags) {
       fs::file_size(flags.file, failed) > kModelBytesMax) {
     return complain("there is no such file, or it is larger than 8 GiB: " + flags.file, kExitUsage);
   }
+  for (const std::string& name : {flags.name, flags.model}) {
+    if (!name.empty() && !fits_name(name)) {
+      return complain(
+          "a name has a-z, 0-9, '_', '-' and '.', not first, and at most 100 of them: " +
+              std::string(printable(name)),
+          kExitUsage);
+    }
+  }
   const auto labels = load_labels(flags.labels);
   if (!labels) {
     return complain(labels.error().message, kExitUsage);
@@ -204,61 +199,23 @@ int add(const AddFlags& flags) {
     return complain("the model cannot be checked, and is not offered: " + runtime.error().message,
                     kExitFailed);
   }
-  const Result<NetworkPorts> ports = inspect_onnx(flags.file);
-  Result<CatalogueVariant> draft =
-      ports ? draft_of(flags, *ports) : Result<CatalogueVariant>(ports.error());
-  if (!draft) {
-    return complain(draft.error().message, kExitFailed);
-  }
-  fs::create_directories(home / "models", failed);
   const Result<std::string> picture = flags.picture.empty()
                                           ? Result<std::string>(synthetic_jpeg())
-                                          : read_bytes(flags.picture, kPictureBytesMax);
+                                          : read_file(flags.picture, kPictureBytesMax);
   if (!picture) {
     return complain(picture.error().message, kExitUsage);
   }
-  // The trial runs on the files as they will lie there: in one folder.
-  const fs::path trial_folder = home / "models" / ".trial";
+  // Copied once: what is checked here is what is kept, whatever becomes of the originals.
+  const fs::path trial_folder = home / "models" / fmt::format(".trial-{}", getpid());
   fs::create_directories(trial_folder, failed);
-  CatalogueVariant trial = *draft;
-  trial.file = trial_folder / "model.onnx";
-  trial.labels = trial_folder / "labels.txt";
-  Result<void> copied = copy_into(flags.file, trial.file);
-  if (copied) {
-    copied = copy_into(flags.labels, trial.labels);
-  }
-  const std::optional<OutputKind> kind = parse_output_kind(flags.output);
-  const Result<OwnModelReport> report =
-      copied ? try_own_model({home, trial, kind, *picture, flags.expected})
-             : Result<OwnModelReport>(copied.error());
+  const int status = add_copy(flags, home, trial_folder, *picture, labels->size());
   fs::remove_all(trial_folder, failed);
-  if (!report) {
-    return complain("not added: " + report.error().message, kExitFailed);
-  }
-  draft->output.kind = report->kind;
-  const std::string id = draft->variant.id;
-  const std::string model = draft->variant.model;
-  const InputSpec input = draft->input;
-  if (Result<void> kept = put(home / "models", std::move(*draft), flags.replace); !kept) {
-    return complain("not added: " + kept.error().message,
-                    kept.error().code == ErrorCode::InvalidArgument ? kExitUsage : kExitFailed);
-  }
-  nudge(flags.home);
-  fmt::print("{} is added: input '{}' {} x {}, {} classes, {}\n", id, printable(input.name),
-             input.width, input.height, labels->size(), to_string(report->kind));
-  fmt::print("the test picture{}:", flags.picture.empty() ? " (a synthetic one)" : "");
-  for (const Label& label : report->labels) {
-    fmt::print(" {} {:.2f};", printable(label.name), label.score);
-  }
-  fmt::print(
-      " {:.1f} ms here\nDevices that fetch their models get it within a minute. Ask for it "
-      "by its model: juggler submit PHOTO.jpg --model {}\n",
-      static_cast<double>(report->compute.count) / 1e3, model);
-  return kExitDone;
+  return status;
 }
 
 int remove_own(const std::string& home_flag, const std::string& id) {
   const fs::path folder = home_folder(home_flag) / "models";
+  const OwnLock lock(folder);
   Result<std::vector<CatalogueVariant>> own = own_entries(folder);
   if (!own) {
     return complain(own.error().message, kExitFailed);
@@ -279,17 +236,7 @@ int remove_own(const std::string& home_flag, const std::string& id) {
   if (Result<void> kept = write_own(folder, *own); !kept) {
     return complain(kept.error().message, kExitFailed);
   }
-  const auto used = [&](const fs::path& file) {
-    return std::any_of(own->begin(), own->end(), [&](const CatalogueVariant& one) {
-      return one.file == file || one.labels == file;
-    });
-  };
-  std::error_code failed;
-  for (const fs::path& file : {gone.file, gone.labels}) {
-    if (!used(file)) {
-      fs::remove(file, failed);
-    }
-  }
+  remove_unnamed(gone, *own);
   nudge(home_flag);
   fmt::print("{} is removed; devices let go of it within a minute\n", id);
   return kExitDone;
@@ -352,6 +299,12 @@ void add_add(CLI::App& models, Action& action) {
       ->capture_default_str();
   add_check_flags(*command, *flags);
   command->add_option("--licence", flags->licence, "Of the weights")->capture_default_str();
+  command
+      ->add_option(
+          "--rollout", flags->rollout,
+          "To these devices one after the other, watched (all, group:NAME, label:KEY=VALUE), in "
+          "place of to all at once")
+      ->type_name("WHERE");
   command->add_flag("--replace", flags->replace,
                     "Put it in the place of one that was added before");
   add_home(*command, flags->home);

@@ -7,13 +7,16 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "amqp/drain.h"
 #include "amqp/record_store.h"
+#include "apps/client_session.h"
 #include "apps/commands.h"
 #include "apps/controller_login.h"
 #include "apps/fleet_admin.h"
+#include "apps/json_fields.h"
 #include "core/device.h"
 #include "files/fleet_file.h"
 #include "telemetry/log.h"
@@ -41,6 +44,36 @@ int edit(const BrokerChoice& choice, const std::function<Result<void>(FleetRecor
   const Result<void> nudged = amqp::nudge_devices(*broker);
   fmt::print("{}{}\n", done, nudged ? "" : "; devices hear of it within a minute");
   return kExitDone;
+}
+
+constexpr Micros kKeeperMax = seconds(3);
+
+// A name that nothing answers to would have devices let go of all they hold. The keeper knows what
+// there is.
+Result<void> check_models(const BrokerChoice& choice, const std::vector<std::string>& names) {
+  const Result<amqp::BrokerUrl> broker = find_controller_login(choice);
+  const auto session =
+      broker ? open_client(broker->text()) : Result<std::unique_ptr<ClientSession>>(broker.error());
+  const Result<nlohmann::json> fleet = session ? (*session)->client->ask_keeper(kKeeperMax)
+                                               : Result<nlohmann::json>(session.error());
+  if (!fleet) {
+    return fleet.error();
+  }
+  std::set<std::string> known;
+  for (const nlohmann::json& model : list_of(*fleet, "models")) {
+    for (const char* key : {"id", "network", "model"}) {
+      known.insert(text_of(model, key));
+    }
+  }
+  for (const std::string& name : names) {
+    if (!known.contains(name)) {
+      return fail(ErrorCode::InvalidArgument,
+                  fmt::format("no variant answers to '{}' (juggler models list); --force says it "
+                              "all the same",
+                              name));
+    }
+  }
+  return {};
 }
 
 struct NoteFlags {
@@ -118,7 +151,8 @@ struct WantFlags {
   std::string where = "all";
   std::vector<std::string> models;
   bool nothing = false;
-  bool again = false;
+  bool forget = false;
+  bool force = false;
 };
 
 int want(const WantFlags& flags) {
@@ -126,23 +160,30 @@ int want(const WantFlags& flags) {
   if (!where) {
     return complain(where.error().message, kExitUsage);
   }
-  const int said = (flags.models.empty() ? 0 : 1) + (flags.nothing ? 1 : 0) + (flags.again ? 1 : 0);
+  const int said =
+      (flags.models.empty() ? 0 : 1) + (flags.nothing ? 1 : 0) + (flags.forget ? 1 : 0);
   if (said != 1) {
     return complain("say which models, or --nothing, or --forget", kExitUsage);
+  }
+  const Result<void> known = flags.models.empty() || flags.force
+                                 ? Result<void>()
+                                 : check_models(flags.broker, flags.models);
+  if (!known) {
+    return complain_of(known.error());
   }
   return edit(
       flags.broker,
       [&](FleetRecord& record) {
         std::erase_if(record.wants, [&](const Want& one) { return one.where == *where; });
-        if (!flags.again) {
+        if (!flags.forget) {
           record.wants.push_back({*where, flags.models});
         }
         return Result<void>();
       },
-      flags.again ? fmt::format("{}: nothing is said any more", flags.where)
-                  : fmt::format("wanted at {}: {}", flags.where,
-                                flags.nothing ? "nothing"
-                                              : fmt::format("{}", fmt::join(flags.models, ", "))));
+      flags.forget ? fmt::format("{}: nothing is said any more", flags.where)
+                   : fmt::format("wanted at {}: {}", flags.where,
+                                 flags.nothing ? "nothing"
+                                               : fmt::format("{}", fmt::join(flags.models, ", "))));
 }
 
 void add_want(CLI::App& models, Action& action) {
@@ -154,7 +195,8 @@ void add_want(CLI::App& models, Action& action) {
       ->capture_default_str()
       ->type_name("WHERE");
   command->add_flag("--nothing", flags->nothing, "None of them");
-  command->add_flag("--forget", flags->again, "Take back what was said about WHERE");
+  command->add_flag("--forget", flags->forget, "Take back what was said about WHERE");
+  command->add_flag("--force", flags->force, "Names, too, that no variant answers to yet");
   add_broker_flags(*command, flags->broker);
   command->footer(
       examples({"juggler models want efficientnet_lite0 resnet50-int8 --where group:roof",
@@ -172,12 +214,31 @@ struct RolloutFlags {
   std::optional<Micros> latency_max;
   double errors_max = 10.0;
   double slower_max = 2.0;
+  bool force = false;
 };
+
+Result<void> begin(FleetRecord& record, const Rollout& rollout) {
+  const Rollout* known = record.rollout_of(rollout.variant);
+  if (known != nullptr && known->state == RolloutState::Rolling) {
+    return fail(ErrorCode::InvalidArgument, fmt::format("{0} is being rolled out already: juggler "
+                                                        "models rollback {0} ends that",
+                                                        rollout.variant));
+  }
+  std::erase_if(record.rollouts,
+                [&](const Rollout& one) { return one.variant == rollout.variant; });
+  record.rollouts.push_back(rollout);
+  return {};
+}
 
 int roll_out(const RolloutFlags& flags) {
   const Result<Selector> where = parse_selector(flags.where);
   if (!where) {
     return complain(where.error().message, kExitUsage);
+  }
+  const Result<void> known =
+      flags.force ? Result<void>() : check_models(flags.broker, {flags.variant});
+  if (!known) {
+    return complain_of(known.error());
   }
   Rollout rollout;
   rollout.variant = flags.variant;
@@ -188,20 +249,7 @@ int roll_out(const RolloutFlags& flags) {
   rollout.slower_percent_max = static_cast<std::int64_t>(flags.slower_max * 100.0);
   rollout.began_unix_s = unix_seconds();
   return edit(
-      flags.broker,
-      [&](FleetRecord& record) {
-        const Rollout* known = record.rollout_of(flags.variant);
-        if (known != nullptr && known->state == RolloutState::Rolling) {
-          return Result<void>(fail(ErrorCode::InvalidArgument,
-                                   fmt::format("{0} is being rolled out already: juggler models "
-                                               "rollback {0} ends that",
-                                               flags.variant)));
-        }
-        std::erase_if(record.rollouts,
-                      [&](const Rollout& one) { return one.variant == flags.variant; });
-        record.rollouts.push_back(rollout);
-        return Result<void>();
-      },
+      flags.broker, [&](FleetRecord& record) { return begin(record, rollout); },
       fmt::format("{} goes to {}, one device after the other: juggler models list shows how far",
                   flags.variant, flags.where));
 }
@@ -214,6 +262,7 @@ void add_rollout(CLI::App& models, Action& action) {
   command->add_option("--where", flags->where, "all, device:NAME, group:NAME or label:KEY=VALUE")
       ->capture_default_str()
       ->type_name("WHERE");
+  command->add_flag("--force", flags->force, "A variant, too, that is not offered yet");
   add_duration(*command, "--watch", flags->watch, "How long each device is watched [60s]");
   add_duration(*command, "--latency-max", flags->latency_max,
                "Back where one picture takes longer, whatever was measured");
@@ -271,6 +320,27 @@ void add_rollback(CLI::App& models, Action& action) {
 }
 
 }  // namespace
+
+Result<void> begin_rollout(const std::string& home, const std::string& variant,
+                           const std::string& where) {
+  Rollout rollout;
+  rollout.variant = variant;
+  rollout.began_unix_s = unix_seconds();
+  Result<Selector> selector = parse_selector(where);
+  if (!selector) {
+    return selector.error();
+  }
+  rollout.where = std::move(*selector);
+  BrokerChoice choice;
+  choice.home = home;
+  const Result<amqp::BrokerUrl> broker = find_controller_login(choice);
+  if (!broker) {
+    return broker.error();
+  }
+  const Result<FleetRecord> kept =
+      amqp::edit_record(*broker, [&](FleetRecord& record) { return begin(record, rollout); });
+  return kept ? Result<void>() : Result<void>(kept.error());
+}
 
 void add_device_notes(CLI::App& devices, Action& action) {
   add_note_command(devices, action, "label", "Set or take away labels of a device",

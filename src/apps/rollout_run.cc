@@ -21,6 +21,7 @@ using nlohmann::json;
 constexpr Micros kAskEvery = seconds(1);
 constexpr Micros kSettling = seconds(5);
 constexpr Micros kProbeEvery = milliseconds(500);
+constexpr int kProbesMax = 4 * static_cast<int>(kRolloutResultsMin);  // then it answers none
 constexpr int kProbeSide = 64;  // of the picture that is tried where nobody sends any
 
 // A picture of many values, raw: nothing has to encode it.
@@ -138,6 +139,9 @@ void RolloutRun::heard(const wire::Envelope& envelope) {
     for (const json& model : list_of(answer, "models")) {
       for (const json& placement : list_of(model, "placements")) {
         const Micros mean{integer_of(placement, "latency_us_mean").value_or(0)};
+        if (mean <= Micros{}) {
+          continue;  // nobody has measured it
+        }
         const auto key = std::pair(text_of(model, "id"), text_of(placement, "device"));
         const auto [at, first] = served_.try_emplace(key, mean);
         at->second = std::max(at->second, mean);  // the slowest of its processors
@@ -156,11 +160,14 @@ std::optional<Micros> RolloutRun::measured(const std::string& variant,
   return at != served_.end() && is_live(device) ? std::optional(at->second) : std::nullopt;
 }
 
-// As a task of its own, behind all others.
+// As a task of its own, behind all others, for this device alone: where others have the variant
+// too, it might never be asked.
 void RolloutRun::probe(const std::string& variant, Trial& trial) {
-  if (trial.seen.results >= kRolloutResultsMin || clock_.now() - trial.probed_at < kProbeEvery) {
+  if (trial.seen.results >= kRolloutResultsMin || trial.probes >= kProbesMax ||
+      clock_.now() - trial.probed_at < kProbeEvery) {
     return;
   }
+  trial.probes += 1;
   trial.probed_at = clock_.now();
   static const wire::Body kPicture = probe_picture();
   Submission submission;
@@ -168,6 +175,7 @@ void RolloutRun::probe(const std::string& variant, Trial& trial) {
   submission.reply_to = wire::kDirectReplies;
   submission.correlation_id = submission.key.id;
   submission.requirements.model = variant;
+  submission.requirements.device = trial.device;
   submission.requirements.priority = 0;
   submission.requirements.deadline = seconds(30);
   submission.payload.kind = PayloadKind::RawRgb;
@@ -187,7 +195,8 @@ bool RolloutRun::advance(const FleetRecord& record, const Rollout& rollout, Tria
              .seen = {},
              .reached_at = now,
              .served_at = {},
-             .probed_at = {}};
+             .probed_at = {},
+             .probes = 0};
   }
   RolloutStep step{RolloutStep::Kind::Next};  // to the first device
   if (!rollout.reached.empty()) {

@@ -53,6 +53,7 @@ class RolloutRun {
     Time reached_at;
     std::optional<Time> served_at;
     Time probed_at;
+    int probes = 0;
   };
 
   void watch_results();

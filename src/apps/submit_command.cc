@@ -38,6 +38,7 @@ struct SubmitFlags {
   std::optional<Microjoules> max_energy;
   int priority = 0;
   int top_k = 5;
+  std::string device;
   bool allow_synthetic = false;
   int repeat = 1;
   std::size_t outstanding = 32;
@@ -52,6 +53,7 @@ void declare(CLI::App& app, SubmitFlags& flags) {
       ->type_name("FILE|DIR...");
   app.add_option("--model", flags.model, "auto, or a model, network or variant by name")
       ->capture_default_str();
+  app.add_option("--device", flags.device, "This device alone, to try it")->type_name("NAME");
   add_percent(app, "--min-accuracy", flags.min_accuracy,
               "Accuracy floor, percent top-1 (below it: never)");
   add_duration(app, "--deadline", flags.deadline,
@@ -93,6 +95,7 @@ struct Job {
 Job make_job(const std::vector<std::filesystem::path>& files, const SubmitFlags& flags) {
   Requirements wanted;
   wanted.model = flags.model;
+  wanted.device = flags.device;
   wanted.min_accuracy = flags.min_accuracy;
   wanted.deadline = flags.deadline;
   wanted.max_energy = flags.max_energy;

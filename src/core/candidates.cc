@@ -16,6 +16,10 @@ namespace {
 constexpr Micros kLinkLineDoubles = milliseconds(1500);
 
 std::optional<Verdict> device_unfit(const TaskView& task, const LaneState& lane) {
+  const std::string& named = task.requirements->device;
+  if (!named.empty() && named != lane.facts->id) {
+    return Verdict::OtherDevice;
+  }
   switch (lane.liveness) {
     case Liveness::Live:
       break;

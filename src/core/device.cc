@@ -129,7 +129,7 @@ int dispatches_max(const DeviceFacts& facts) {
 }
 
 bool valid_device_id(std::string_view id) {
-  return !id.empty() && id.size() <= 63 && std::all_of(id.begin(), id.end(), [](char c) {
+  return !id.empty() && id.size() <= kDeviceIdMax && std::all_of(id.begin(), id.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
   });
 }

@@ -102,6 +102,7 @@ Result<void> validate(const DeviceFacts& facts);
 
 // Device ids are routing keys and queue names: `[a-z0-9-]{1,63}`. A dot would break routing keys
 // and topic permissions.
+inline constexpr std::size_t kDeviceIdMax = 63;
 bool valid_device_id(std::string_view id);
 
 std::string_view to_string(ProcessorKind kind);

@@ -186,7 +186,9 @@ const Rollout* FleetRecord::rollout_of(std::string_view variant) const {
 }
 
 Rollout* FleetRecord::rollout_of(std::string_view variant) {
-  return const_cast<Rollout*>(std::as_const(*this).rollout_of(variant));  // NOLINT: ours
+  const auto at = std::find_if(rollouts.begin(), rollouts.end(),
+                               [&](const Rollout& one) { return one.variant == variant; });
+  return at != rollouts.end() ? &*at : nullptr;
 }
 
 void FleetRecord::tidy() {

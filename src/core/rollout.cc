@@ -48,8 +48,16 @@ RolloutStep judge(const Rollout& rollout, const RolloutTrial& trial, const Rollo
                               milliseconds_of(mean), device, milliseconds_of(*view.measured)));
     }
   }
-  return view.live && view.since_served >= rollout.watch ? RolloutStep{RolloutStep::Kind::Next}
-                                                         : RolloutStep{};
+  if (!view.live || view.since_served < rollout.watch) {
+    return {};
+  }
+  if (trial.results >= kRolloutResultsMin) {
+    return {RolloutStep::Kind::Next};
+  }
+  return view.since_served < rollout.watch + kRolloutResultsMaxWait
+             ? RolloutStep{}
+             : back(fmt::format("{} gave {} results, where {} are the least", device, trial.results,
+                                kRolloutResultsMin));
 }
 
 std::optional<std::string> next_device(const FleetRecord& record, const Rollout& rollout,

@@ -34,10 +34,12 @@ struct RolloutStep {
   std::string reason{};  // for RollBack
 };
 
-// Fewer results say nothing about errors and speed.
+// Fewer results say nothing about errors and speed: nothing goes on without them.
 inline constexpr std::int64_t kRolloutResultsMin = 5;
 // Fetching, measuring and joining again take no longer than that, or something is wrong.
 inline constexpr Micros kRolloutServeMax = seconds(300);
+// Beyond the watch: a device that is asked and gives no results does not do well.
+inline constexpr Micros kRolloutResultsMaxWait = seconds(60);
 
 RolloutStep judge(const Rollout& rollout, const RolloutTrial& trial, const RolloutView& view);
 

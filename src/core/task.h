@@ -51,6 +51,7 @@ inline constexpr std::size_t kTasksMax = 4096;  // that a controller serves at o
 // What a task asks for. What is absent takes the controller's configured default.
 struct Requirements {
   std::string model = "auto";
+  std::string device = {};  // this one alone; empty: any
   std::optional<MilliPercent> min_accuracy;
   std::optional<Micros> deadline;  // from the controller's receipt
   std::optional<Microjoules> max_energy;

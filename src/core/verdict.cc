@@ -14,12 +14,13 @@ struct VerdictText {
   std::string_view text;
 };
 
-constexpr std::array<VerdictText, 23> kVerdicts{{
+constexpr std::array<VerdictText, 24> kVerdicts{{
     {Verdict::Meets, true, "meets", "meets every requirement now"},
     {Verdict::WindowFull, true, "window-full",
      "its window is full; it would be in time after that"},
     {Verdict::QueueTooLong, true, "queue-too-long", "what is before it takes too long"},
     {Verdict::TooDear, true, "too-dear", "its time is worth more to other tasks"},
+    {Verdict::OtherDevice, false, "other-device", "the task names another device"},
     {Verdict::OtherModel, false, "other-model", "does not answer this model"},
     {Verdict::SyntheticOnly, false, "synthetic-weights",
      "synthetic weights, and the task did not ask for them"},

@@ -11,6 +11,7 @@ enum class Verdict {
   WindowFull,      // would meet every requirement, after what is before it
   QueueTooLong,    // not now: what is before it takes too long for the deadline
   TooDear,         // not now: the processor's time is worth more to others than the task is
+  OtherDevice,     // never: the task names another device
   OtherModel,      // never: the variant does not answer this model
   SyntheticOnly,   // never: its weights are synthetic and the task did not ask for such
   PayloadUnfit,    // never: the variant cannot take this kind of payload

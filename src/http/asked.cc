@@ -16,8 +16,9 @@ struct Knob {
   std::string_view header;  // in lower case; empty: none
 };
 
-constexpr std::array<Knob, 7> kKnobs{{
+constexpr std::array<Knob, 8> kKnobs{{
     {"model", "juggler-model"},
+    {"device", "juggler-device"},
     {"min_accuracy", "juggler-min-accuracy"},
     {"deadline_ms", "juggler-deadline-ms"},
     {"max_energy_mj", "juggler-max-energy-mj"},

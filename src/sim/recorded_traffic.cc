@@ -14,8 +14,9 @@ namespace {
 
 // What makes two tasks of one kind. A raw picture is sent as an encoded one of its size: whatever
 // takes the one takes the other.
-using Kind = std::tuple<std::string, std::optional<MilliPercent>, std::optional<Micros>,
-                        std::optional<Microjoules>, int, int, bool, PayloadKind>;
+using Kind =
+    std::tuple<std::string, std::string, std::optional<MilliPercent>, std::optional<Micros>,
+               std::optional<Microjoules>, int, int, bool, PayloadKind>;
 
 struct Group {
   std::vector<std::int64_t> times_us;
@@ -27,8 +28,9 @@ Kind kind_of(const Submission& task) {
   const Requirements& wanted = task.requirements;
   const PayloadKind payload =
       task.payload.kind == PayloadKind::RawRgb ? PayloadKind::Jpeg : task.payload.kind;
-  return {wanted.model,    wanted.min_accuracy, wanted.deadline,        wanted.max_energy,
-          wanted.priority, wanted.top_k,        wanted.allow_synthetic, payload};
+  return {wanted.model,    wanted.device,          wanted.min_accuracy,
+          wanted.deadline, wanted.max_energy,      wanted.priority,
+          wanted.top_k,    wanted.allow_synthetic, payload};
 }
 
 std::int64_t rounded_down(std::int64_t value, int digits) {
@@ -178,8 +180,8 @@ void TrafficReader::add_demand(Scenario& scenario) const {
     DemandClass demand;
     demand.name = fmt::format("kind-{}", scenario.classes.size() + 1);
     Requirements& wanted = demand.requirements;
-    std::tie(wanted.model, wanted.min_accuracy, wanted.deadline, wanted.max_energy, wanted.priority,
-             wanted.top_k, wanted.allow_synthetic, demand.payload_kind) = kind;
+    std::tie(wanted.model, wanted.device, wanted.min_accuracy, wanted.deadline, wanted.max_energy,
+             wanted.priority, wanted.top_k, wanted.allow_synthetic, demand.payload_kind) = kind;
     demand.payload = Bytes{std::max<std::int64_t>(1, group.bytes / count)};
     demand.share = static_cast<double>(count) / static_cast<double>(traffic_.tasks);
     TraceArrivals arrivals;

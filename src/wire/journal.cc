@@ -116,6 +116,9 @@ void put_submission(JsonWriter& writer, const Submission& task) {
   if (wanted.deadline.has_value()) {
     writer.integer("deadline_us", wanted.deadline->count);
   }
+  if (!wanted.device.empty()) {
+    put_bytes(writer, "device", wanted.device);
+  }
   put_bytes(writer, "id", task.key.id);
   if (wanted.max_energy.has_value()) {
     writer.integer("max_energy_uj", wanted.max_energy->count);
@@ -145,6 +148,7 @@ Submission read_submission(ObjectReader& reader) {
   if (const auto us = reader.optional_integer("deadline_us", 0, kTimeMax)) {
     wanted.deadline = Micros{*us};
   }
+  wanted.device = get_bytes(reader, "device", kTextMax);
   task.key.id = get_bytes(reader, "id", kTextMax);
   if (const auto uj = reader.optional_integer("max_energy_uj", 0, kTimeMax)) {
     wanted.max_energy = Microjoules{*uj};

@@ -180,6 +180,10 @@ void read_payload(const Envelope& envelope, HeaderReader& headers, PayloadRef& p
 Requirements read_requirements(const Envelope& envelope, HeaderReader& headers) {
   Requirements wanted;
   wanted.model = headers.text("model", kModelNameMax).value_or("auto");
+  wanted.device = headers.text("device", kDeviceIdMax).value_or("");
+  if (!wanted.device.empty() && !valid_device_id(wanted.device)) {
+    headers.complain("header 'device' is no name of a device");
+  }
   if (const auto percent = headers.number("min_accuracy", 0, 100, "percent top-1")) {
     wanted.min_accuracy = MilliPercent{std::llround(*percent * 1000)};
   }
@@ -279,6 +283,9 @@ Envelope encode_submission(const Submission& submission, Body payload) {
       break;
   }
   envelope.headers["model"] = wanted.model;
+  if (!wanted.device.empty()) {
+    envelope.headers["device"] = wanted.device;
+  }
   envelope.headers["top_k"] = std::int64_t{wanted.top_k};
   if (wanted.min_accuracy.has_value()) {
     envelope.headers["min_accuracy"] = static_cast<double>(wanted.min_accuracy->count) / 1000.0;

@@ -303,6 +303,13 @@ TEST(Candidates, OtherModel_IsLeftOutUnlessAskedFor) {
   EXPECT_EQ(scene.all(true)[0].verdict, Verdict::OtherModel);
 }
 
+TEST(Candidates, AnotherDeviceIsNamed_NeverMeets) {
+  Scene scene = simple();
+  scene.task.requirements.device = "another";
+  ASSERT_EQ(scene.all().size(), 1U);
+  EXPECT_EQ(scene.all()[0].verdict, Verdict::OtherDevice);
+}
+
 TEST(Candidates, ModelMayBeNamedByNetworkOrVariant) {
   Scene scene = simple();
   for (const char* name : {"imagenet", "net", "net-fp32"}) {
@@ -453,9 +460,10 @@ TEST(Verdicts, EachHasANameATextAndAKind) {
         Verdict::DeviceSuspect, Verdict::DeviceLost}) {
     EXPECT_TRUE(is_temporary(temporary)) << to_string(temporary);
   }
-  for (const Verdict never : {Verdict::OtherModel, Verdict::SyntheticOnly, Verdict::PayloadUnfit,
-                              Verdict::BelowAccuracy, Verdict::EnergyOver, Verdict::EnergyUnknown,
-                              Verdict::TooSlow, Verdict::AlreadyTried, Verdict::DeviceDraining}) {
+  for (const Verdict never :
+       {Verdict::OtherDevice, Verdict::OtherModel, Verdict::SyntheticOnly, Verdict::PayloadUnfit,
+        Verdict::BelowAccuracy, Verdict::EnergyOver, Verdict::EnergyUnknown, Verdict::TooSlow,
+        Verdict::AlreadyTried, Verdict::DeviceDraining}) {
     EXPECT_FALSE(is_temporary(never)) << to_string(never);
   }
 }

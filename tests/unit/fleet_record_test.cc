@@ -142,9 +142,23 @@ TEST(RolloutStep, GoodFor_TheWatch_GoesOn) {
   Trial trial;
   EXPECT_EQ(trial.step(), RolloutStep::Kind::Wait);
   trial.view.since_served = seconds(60);
+  EXPECT_EQ(trial.step(), RolloutStep::Kind::Wait) << "nothing was seen of it yet";
+  for (int i = 0; i < 5; ++i) {
+    trial.seen.note(false, milliseconds(10), 1);
+  }
   EXPECT_EQ(trial.step(), RolloutStep::Kind::Next);
   trial.view.live = false;
   EXPECT_EQ(trial.step(), RolloutStep::Kind::Wait);
+}
+
+TEST(RolloutStep, WithoutResults_RollsBackInTheEnd) {
+  Trial trial;
+  trial.view.since_served = seconds(119);
+  EXPECT_EQ(trial.step(), RolloutStep::Kind::Wait);
+  trial.view.since_served = seconds(120);
+  const RolloutStep step = judge(trial.rollout, trial.seen, trial.view);
+  EXPECT_EQ(step.kind, RolloutStep::Kind::RollBack);
+  EXPECT_EQ(step.reason, "pi-1 gave 0 results, where 5 are the least");
 }
 
 TEST(RolloutStep, Errors_RollBackOnceThereAreEnoughResults) {

@@ -60,6 +60,7 @@ TEST(WireSubmission, Requirements_AreReadInTheirUnits) {
   envelope.priority = 7;
   envelope.headers["model"] = std::string("resnet50");
   envelope.headers["min_accuracy"] = 75.5;
+  envelope.headers["device"] = std::string("pi-1");
   envelope.headers["deadline_ms"] = std::int64_t{200};
   envelope.headers["max_energy_mj"] = 12.5;
   envelope.headers["top_k"] = std::int64_t{3};
@@ -67,6 +68,7 @@ TEST(WireSubmission, Requirements_AreReadInTheirUnits) {
   const Requirements wanted = decode(envelope).submission.requirements;
   EXPECT_EQ(wanted.model, "resnet50");
   EXPECT_EQ(wanted.min_accuracy, MilliPercent{75'500});
+  EXPECT_EQ(wanted.device, "pi-1");
   EXPECT_EQ(wanted.deadline, milliseconds(200));
   EXPECT_EQ(wanted.max_energy, Microjoules{12'500});
   EXPECT_EQ(wanted.top_k, 3);
