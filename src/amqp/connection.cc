@@ -298,6 +298,18 @@ tl::expected<bool, CallFailure> Connection::await_confirm() {
   }
 }
 
+bool Connection::take_returned(std::string_view routing_key) {
+  const auto found = std::find_if(inbox_.begin(), inbox_.end(), [&](const Incoming& incoming) {
+    const auto* returned = std::get_if<Returned>(&incoming);
+    return returned != nullptr && returned->envelope.routing_key == routing_key;
+  });
+  if (found == inbox_.end()) {
+    return false;
+  }
+  inbox_.erase(found);
+  return true;
+}
+
 tl::expected<Reply, CallFailure> Connection::open_channel(std::uint16_t channel) {
   return call(channel, AMQP_CHANNEL_OPEN_METHOD, amqp_channel_open_t{},
               AMQP_CHANNEL_OPEN_OK_METHOD);

@@ -5,6 +5,7 @@
 #include <deque>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "amqp/frames.h"
@@ -68,6 +69,8 @@ class Connection {
   }
   // Waits for a confirm, as call() does for an answer.
   tl::expected<bool, CallFailure> await_confirm();
+  // Takes a message out of what has arrived that came back because no queue has this name.
+  bool take_returned(std::string_view routing_key);
 
   tl::expected<Reply, CallFailure> open_channel(std::uint16_t channel);
   tl::expected<Reply, CallFailure> close_channel(std::uint16_t channel);

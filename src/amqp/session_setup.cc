@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "amqp/epoch.h"
+#include "amqp/leader_queue.h"
 #include "amqp/topology.h"
 #include "fmt/format.h"
 #include "spdlog/spdlog.h"
@@ -202,15 +203,8 @@ tl::expected<bool, CallFailure> SessionSetup::start(Connection& connection, std:
     if (!found) {
       return tl::unexpected(found.error());
     }
-    // Asked before it is tried: a refused consume would close the channel twice a second, and fill
-    // the broker's log.
-    if (subscription.exclusive && !may_lead(found->consumers, now)) {
-      wait_ = Wait::Lock;
-      wake_at_ = now + kLockRetry;
-      return false;
-    }
-    if (subscription.exclusive && kind_ == QueueKind::Quorum) {
-      auto taken = take_leader_queue(connection);
+    if (subscription.exclusive) {
+      auto taken = take_lock(connection, found->consumers, now);
       if (!taken || !*taken) {
         wait_ = Wait::Lock;
         wake_at_ = now + kLockRetry;
@@ -233,8 +227,8 @@ tl::expected<bool, CallFailure> SessionSetup::start(Connection& connection, std:
 
 // Whether the lock is free, and, where nobody was seen to have it, has been for as long as this
 // controller gives way to others that start beside it.
-bool SessionSetup::may_lead(std::uint32_t consumers, Time now) {
-  if (consumers > 0) {
+bool SessionSetup::may_lead(bool led, Time now) {
+  if (led) {
     leader_seen_ = true;
     if (!waiting_logged_) {
       spdlog::info("broker: another controller leads; standing by");
@@ -246,24 +240,31 @@ bool SessionSetup::may_lead(std::uint32_t consumers, Time now) {
   return leader_seen_ || now - *free_since_ >= spec_.lead_patience;
 }
 
-// RabbitMQ lets several consume a quorum queue that one of them wanted for itself: the lock is a
-// queue of its own, which vanishes with its connection, and with the node that it is on.
-tl::expected<bool, CallFailure> SessionSetup::take_leader_queue(Connection& connection) {
+tl::expected<bool, CallFailure> SessionSetup::take_lock(Connection& connection,
+                                                        std::uint32_t consumers, Time now) {
+  if (kind_ == QueueKind::Classic) {
+    // The consumer is the lock. Asked before it is tried: a refused consume would close the channel
+    // twice a second, and fill the broker's log.
+    return may_lead(consumers > 0, now);
+  }
   if (auto opened = open_side(connection); !opened) {
     return tl::unexpected(opened.error());
   }
-  auto declared = declare_queue(connection, kSideChannel,
-                                {.name = kLeaderQueue, .arguments = {}, .exclusive = true});
-  if (!declared && declared.error().reply_code == AMQP_RESOURCE_LOCKED) {
-    side_open_ = false;
+  auto led = leader_queue_is_held(connection, kSideChannel);
+  if (!led) {
+    return led;
+  }
+  if (!may_lead(*led, now)) {
     return false;
   }
-  if (!declared) {
-    return tl::unexpected(declared.error());
+  auto taken = take_leader_queue(connection, kSideChannel);
+  if (!taken || !*taken) {
+    side_open_ = false;
+    return taken;
   }
   leader_queue_ = true;
   auto closed = close_side(connection);
-  return closed ? tl::expected<bool, CallFailure>(true) : tl::unexpected(closed.error());
+  return closed ? taken : tl::unexpected(closed.error());
 }
 
 tl::expected<void, CallFailure> SessionSetup::consume(Connection& connection, std::size_t index) {
@@ -276,8 +277,11 @@ tl::expected<void, CallFailure> SessionSetup::consume(Connection& connection, st
     channel = kSideChannel;
   }
   Subscription wanted = subscription;
-  if (kind_ == QueueKind::Quorum && wanted.prefetch == 0) {
-    wanted.prefetch = kMost;  // where a classic queue has no bound, a quorum queue has one of 2,000
+  if (kind_ == QueueKind::Quorum) {
+    wanted.exclusive = false;  // the leader queue is the lock
+    if (wanted.prefetch == 0) {
+      wanted.prefetch = kMost;  // where a classic queue has no bound, a quorum queue has 2,000
+    }
   }
   auto consumed =
       start_consumer(connection, channel, states_[index].actual, consumer_tag(index), wanted);

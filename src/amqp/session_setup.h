@@ -45,7 +45,7 @@ class SessionSetup {
   bool cancelled(const std::string& consumer);
   void side_channel_closed() { side_open_ = false; }
 
-  // The lock is the connection's, and outlives this channel.
+  // It is the connection's, and outlives this channel.
   bool holds_leader_queue() const { return leader_queue_; }
   const TakenEpoch& epoch() const { return epoch_; }
   const std::string& reply_queue() const { return names_.reply_queue; }
@@ -66,8 +66,10 @@ class SessionSetup {
   tl::expected<void, CallFailure> declare_own(Connection& connection, std::size_t index);
   // False where it has to wait.
   tl::expected<bool, CallFailure> start(Connection& connection, std::size_t index, Time now);
-  bool may_lead(std::uint32_t consumers, Time now);
-  tl::expected<bool, CallFailure> take_leader_queue(Connection& connection);
+  // Takes the lock, or what stands for it until results are consumed. False where another has it.
+  tl::expected<bool, CallFailure> take_lock(Connection& connection, std::uint32_t consumers,
+                                            Time now);
+  bool may_lead(bool led, Time now);
   tl::expected<bool, CallFailure> drain(Connection& connection, std::size_t index, Time now);
   tl::expected<bool, CallFailure> queue_exists(Connection& connection, const std::string& queue);
   tl::expected<void, CallFailure> open_side(Connection& connection);

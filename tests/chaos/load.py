@@ -21,6 +21,8 @@ def connect(url):
         parameters.heartbeat = 4
         parameters.socket_timeout = 4
         parameters.blocked_connection_timeout = 20
+        if not isinstance(url, str):
+            parameters.stack_timeout = 3  # a node that hangs takes the connection, and says no more
         choices.append(parameters)
     return pika.BlockingConnection(choices)
 

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""A broker of three nodes, quorum queues, and the node lost that leads every queue: what was accepted is
-answered, once, and the fleet goes on.
+"""A broker of three nodes with quorum queues that loses one of them: what was accepted is answered, once,
+and the fleet goes on. In turn: the node that leads every queue is killed, one that leads none is killed, and the
+one that leads most queues then hangs.
 
   cluster_test.py BUILD_DIR
 """
 
+import glob
 import json
 import os
 import signal
@@ -21,7 +23,11 @@ BUILD = os.path.abspath(sys.argv[1])
 DEVICES = ["twin-a", "twin-b", "twin-c"]
 QUORUM = {"x-queue-type": "quorum"}
 RATE_HZ = 20
-RECOVERY_MAX_S = 20  # on a machine that does much else; docs/reliability.md has what it was
+# On a machine that does much else; docs/reliability.md has what it was.
+KILLED_MAX_S = 20
+HUNG_MAX_S = 40  # a node that hangs counts as one of the cluster for 6 to 10 s, by its net_ticktime
+RABBITMQ_MIN = (3, 10)
+SKIPPED = 77  # ctest's word for it
 
 
 class Cluster(unittest.TestCase):
@@ -46,6 +52,18 @@ class Cluster(unittest.TestCase):
         cls.fleet.await_devices(cls.load.watcher)
         cls.load.begin()
 
+    def report(self, what, accepted, completed):
+        print(f"{what}: accepted again after {accepted:.2f} s, completed after {completed:.2f} s, "
+              f"{self.led_by()} leads", flush=True)
+
+    def led_by(self):
+        """Which controller said last that it leads."""
+        said = {}
+        for name in ("first", "second"):
+            lines = [line for line in self.fleet.processes[name].log().splitlines() if " leading, epoch " in line]
+            said[name] = lines[-1].split()[0] if lines else ""
+        return max(said, key=said.get)
+
     def queues(self):
         listed = json.loads(self.broker.control(
             "list_queues", "-p", "juggler", "--formatter", "json", "name", "type", "leader", "durable",
@@ -53,17 +71,17 @@ class Cluster(unittest.TestCase):
         return {queue["name"]: queue for queue in listed if queue["durable"]}
 
     def lose(self, node, hurt):
-        """Hurts a node under load; how long until tasks are accepted and completed again."""
+        """Hurts a node under load: when, and how long until tasks are accepted and completed again."""
         time.sleep(5)
         moment = time.monotonic()
         hurt(node)
-        end = moment + 60
+        end = moment + 90
         while self.load.completed_after(moment) is None and time.monotonic() < end:
             time.sleep(0.05)
         accepted, completed = self.load.accepted_after(moment), self.load.completed_after(moment)
         self.assertIsNotNone(completed, self.fleet.logs())
         time.sleep(5)
-        return accepted, completed
+        return moment, accepted, completed
 
     def test_1_every_durable_queue_is_a_quorum_queue(self):
         queues = self.queues()
@@ -82,25 +100,48 @@ class Cluster(unittest.TestCase):
 
     def test_3_the_leading_node_is_killed(self):
         node = self.broker.nodes[0]
-        accepted, completed = self.lose(node, lambda one: one.kill())
-        print(f"node killed: accepted again after {accepted:.2f} s, completed after {completed:.2f} s")
-        self.assertLess(completed, RECOVERY_MAX_S)
+        _moment, accepted, completed = self.lose(node, lambda one: one.kill())
+        self.report("leading node killed", accepted, completed)
+        self.assertLess(completed, KILLED_MAX_S)
         node.start()
 
-    def test_4_the_node_that_leads_now_hangs_and_comes_back(self):
+    def test_4_a_node_that_leads_nothing_is_killed(self):
+        node = self.broker.nodes[0]
+        self.assertNotIn(node.name, {queue["leader"] for queue in self.queues().values()})
+        _moment, accepted, completed = self.lose(node, lambda one: one.kill())
+        self.report("node that leads nothing killed", accepted, completed)
+        self.assertLess(completed, KILLED_MAX_S)
+        node.start()
+
+    def test_5_the_node_that_leads_now_hangs_and_comes_back(self):
         node = self.broker.node_named(self.queues()["juggler.tasks"]["leader"])
-        accepted, completed = self.lose(node, lambda one: one.signal(signal.SIGSTOP))
-        print(f"node frozen: accepted again after {accepted:.2f} s, completed after {completed:.2f} s")
+        moment, accepted, completed = self.lose(node, lambda one: one.signal(signal.SIGSTOP))
+        Cluster.hang = (moment, moment + completed)
+        self.report("leading node frozen", accepted, completed)
+        self.assertLess(completed, HUNG_MAX_S)
         node.signal(signal.SIGCONT)
 
-    def test_5_everything_accepted_was_answered_once(self):
+    def check_those_not_completed(self):
+        """Results that a hung node holds use up a task's attempts: such a task may be answered `failed`. None
+        of before or after that, and none where a node was killed."""
+        begun, ended = Cluster.hang
+        for task, (when, outcome) in self.load.collector.outcomes.items():
+            if outcome["outcome"] != "completed":
+                accepted = self.load.submitter.accepted[task][0]
+                print(f"accepted {accepted - begun:.1f} s after the hang began, answered after {when - begun:.1f} s: "
+                      f"{json.dumps(outcome)[:600]}")
+                self.assertEqual(outcome["outcome"], "failed", self.fleet.logs())
+                self.assertGreater(accepted, begun - 5, self.fleet.logs())
+                self.assertLess(accepted, ended, self.fleet.logs())
+
+    def test_6_everything_accepted_was_answered_once(self):
         self.load.end(90)
         print(f"{len(self.load.submitter.accepted)} accepted, {self.load.outcomes()}, "
               f"{self.load.submitter.refused} never accepted, {self.load.collector.copies} copies")
         self.assertGreater(len(self.load.submitter.accepted), 200)
         self.assertEqual(self.load.waiting(), [], self.fleet.logs())
         self.assertEqual(self.load.collector.different, [])
-        self.assertEqual(set(self.load.outcomes()), {"completed"})
+        self.check_those_not_completed()
         queues = ["juggler.tasks", "juggler.results"] + [f"juggler.device.{name}" for name in DEVICES]
         end = time.monotonic() + 30
         while left := left_in(self.load.address, queues):
@@ -108,5 +149,17 @@ class Cluster(unittest.TestCase):
             time.sleep(0.5)
 
 
+def rabbitmq_is_too_old():
+    """Says why this RabbitMQ cannot do it; None where it can."""
+    found = [folder.rpartition("-")[2] for folder in glob.glob("/usr/lib/rabbitmq/lib/rabbitmq_server-*")]
+    versions = [tuple(int(part) for part in version.split(".")[:2]) for version in found]
+    if not versions or max(versions) < RABBITMQ_MIN:
+        return f"RabbitMQ {' '.join(found) or '(none)'}: its quorum queues keep no x-message-ttl; 3.10 is needed"
+    return None
+
+
 if __name__ == "__main__":
+    if reason := rabbitmq_is_too_old():
+        print(f"skipped: {reason}")
+        sys.exit(SKIPPED)
     unittest.main(argv=sys.argv[:1], verbosity=2)

@@ -88,6 +88,25 @@ TEST_F(AmqpFaults, LeaderThatHangs_IsFollowedByTheBrokersHeartbeats) {
   EXPECT_LT(took_s, 7.0);  // 4 to 6 s by the broker's clock, and a busy machine
 }
 
+// The lock of a cluster, on one node. A cluster that loses a node: tests/e2e/cluster_test.py.
+TEST_F(AmqpFaults, OnQuorumQueues_OneOfTwoLeadsAndItsDeathIsFollowedWithin2s) {
+  node().declare(fleet_topology(QueueKind::Quorum));
+  Peer leader = controller(through_proxy("controller"), "first");
+  await_leading(leader);
+  Peer standby = controller(node().url("controller"), "second", /*standby=*/true);
+  (void)standby.await([&, begun = steady_clock::now()] {
+    leader.poll();
+    return seconds_since(begun) > 2.0;  // it asks ten times, and would have led after one second
+  });
+  ASSERT_TRUE(standby.connected.empty());
+  ASSERT_TRUE(standby.disconnected.empty()) << "to ask costs no channel";
+  const auto begun = steady_clock::now();
+  proxy_->cut();
+  ASSERT_TRUE(standby.await_connected());
+  EXPECT_LT(seconds_since(begun), 2.0);
+  EXPECT_GT(standby.connected.back().epoch, leader.connected.back().epoch);
+}
+
 TEST_F(AmqpFaults, Standby_GivesWayToAControllerThatStartsBesideIt) {
   Peer standby = controller(node().url("controller"), "standby", /*standby=*/true);
   standby.poll();
