@@ -24,8 +24,8 @@ void ConfirmTable::restart(std::uint64_t first) {
   first_ = first;
 }
 
-void ConfirmTable::sent(PublishId id, const wire::Envelope& message) {
-  entries_.push_back({id, fingerprint(message), false, false});
+void ConfirmTable::sent(PublishId id, const wire::Envelope& message, Time now) {
+  entries_.push_back({id, now, fingerprint(message), false, false});
   ++open_;
 }
 

@@ -15,7 +15,7 @@ class ConfirmTable {
   // A new channel: `first` is the sequence number that its next publish has.
   void restart(std::uint64_t first);
 
-  void sent(PublishId id, const wire::Envelope& message);
+  void sent(PublishId id, const wire::Envelope& message, Time now);
   // A return has no sequence number: it is matched by address and message_id, the oldest first. Its
   // confirm follows and settles it.
   void returned(const wire::Envelope& message);
@@ -25,10 +25,13 @@ class ConfirmTable {
   void lose(std::vector<TransportEvent>& events);
 
   std::size_t open() const { return open_; }
+  // When the one that has waited longest was sent; never: none waits.
+  Time oldest() const { return entries_.empty() ? Time::never() : entries_.front().sent; }
 
  private:
   struct Entry {
     PublishId id = 0;
+    Time sent;
     std::uint64_t fingerprint = 0;
     bool returned = false;
     bool settled = false;

@@ -18,6 +18,12 @@ namespace {
 // Beyond this, publishes wait in the queue, where an alarm of the broker can still hold them.
 constexpr std::size_t kUnsentMax = 1 << 20;
 
+// A broker that is there and confirms nothing for so long has lost what it was sent: seen where a
+// node of a cluster hung that led a queue. Others than a controller may be behind a link on which a
+// picture takes a minute.
+constexpr Micros kConfirmMaxOfController = seconds(30);
+constexpr Micros kConfirmMax = seconds(180);
+
 std::size_t size_of(const wire::Envelope& message) {
   return (message.body ? message.body->size() : 0) + 512;  // properties, frames
 }
@@ -101,7 +107,7 @@ void AmqpTransport::send(const Publish& publish) {
     refuse(publish.id, publish.message, sent.error().message);
     return;
   }
-  confirms_.sent(publish.id, publish.message);
+  confirms_.sent(publish.id, publish.message, monotonic_now());
 }
 
 void AmqpTransport::send_queued() {
@@ -205,6 +211,7 @@ void AmqpTransport::take(Incoming& incoming, Time now) {
     confirms_.returned(returned->envelope);
   } else if (const auto* blocked = std::get_if<Blocked>(&incoming)) {
     blocked_ = blocked->blocked;
+    takes_since_ = now;
     events_.push_back(TransportBlocked{blocked_, blocked->reason});
   } else if (const auto* cancelled = std::get_if<Cancelled>(&incoming)) {
     if (!session_->cancelled(cancelled->consumer)) {
@@ -304,6 +311,15 @@ void AmqpTransport::step(Time now) {
     return;
   }
   receive(now);
+  const Micros patience =
+      spec_.role == SessionRole::Controller ? kConfirmMaxOfController : kConfirmMax;
+  const Time long_ago = now - patience;
+  if (session_ && !blocked_ && takes_since_ <= long_ago && confirms_.oldest() <= long_ago) {
+    lose_connection(fmt::format("the broker has not confirmed a message within {} s",
+                                patience.count / 1'000'000),
+                    now);
+    return;
+  }
   // A broker in alarm answers no calls either; it would look dead.
   if (session_ && !blocked_ && now >= session_->next_wake()) {
     advance_session(monotonic_now());

@@ -85,6 +85,7 @@ class AmqpTransport final : public Transport {
   ConnectionNames names_;
   std::optional<SessionSetup> session_;  // of the channel that is open
   bool announced_ = false;
+  Time takes_since_;  // the end of its last alarm
   bool blocked_ = false;
   bool closed_ = false;
   std::uint64_t incarnation_ = 0;

@@ -225,7 +225,7 @@ using Ends = std::vector<std::pair<PublishId, PublishEnd>>;
 TEST(ConfirmTable, Multiple_SettlesUpToItsTagOnce) {
   ConfirmTable table;
   for (PublishId id = 10; id < 14; ++id) {
-    table.sent(id, message("m"));
+    table.sent(id, message("m"), {});
   }
   std::vector<TransportEvent> events;
   table.confirm({2, false, true}, events);
@@ -237,11 +237,25 @@ TEST(ConfirmTable, Multiple_SettlesUpToItsTagOnce) {
   EXPECT_EQ(table.open(), 1U);
 }
 
+TEST(ConfirmTable, Oldest_IsTheFirstThatWaits) {
+  ConfirmTable table;
+  table.restart(1);
+  EXPECT_EQ(table.oldest(), Time::never());
+  std::vector<TransportEvent> events;
+  for (const std::int64_t at : {10, 20, 30}) {
+    table.sent(static_cast<PublishId>(at), {}, {at});
+  }
+  table.confirm({.tag = 2, .multiple = false, .accepted = true}, events);
+  EXPECT_EQ(table.oldest(), Time{10}) << "the second is settled, not the first";
+  table.confirm({.tag = 1, .multiple = false, .accepted = true}, events);
+  EXPECT_EQ(table.oldest(), Time{30});
+}
+
 TEST(ConfirmTable, Return_MarksItsOwnMessage) {
   ConfirmTable table;
-  table.sent(1, message("a"));
-  table.sent(2, message("b"));
-  table.sent(3, message("b"));
+  table.sent(1, message("a"), {1});
+  table.sent(2, message("b"), {2});
+  table.sent(3, message("b"), {3});
   table.returned(message("b"));
   std::vector<TransportEvent> events;
   table.confirm({3, true, true}, events);
@@ -253,8 +267,8 @@ TEST(ConfirmTable, Return_MarksItsOwnMessage) {
 TEST(ConfirmTable, NackAndLoss_AreToldApart) {
   ConfirmTable table;
   table.restart(2);  // one was published before the session
-  table.sent(1, message("a"));
-  table.sent(2, message("b"));
+  table.sent(1, message("a"), {1});
+  table.sent(2, message("b"), {2});
   std::vector<TransportEvent> events;
   table.confirm({2, false, false}, events);
   table.confirm({99, true, true}, events);
