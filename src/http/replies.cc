@@ -28,7 +28,8 @@ Reply outcome_reply(const std::string& id, const std::string& task, const Outcom
     reply.body = dumped(body);
     return reply;
   }
-  body["error"] = "the task was not completed: " + std::string(to_string(outcome.kind));
+  // Whole in itself: clients of the Open Inference Protocol show nothing else.
+  body["error"] = fmt::format("the task was {}: {}", to_string(outcome.kind), outcome.reason);
   body["why"] = outcome.reason;
   switch (outcome.kind) {
     case OutcomeKind::Completed:
