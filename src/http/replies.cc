@@ -1,5 +1,7 @@
 #include "http/replies.h"
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 namespace juggler::http {
