@@ -155,6 +155,8 @@ TEST_F(ModelFetchTest, LostAnswer_IsAskedForAgain) {
   EXPECT_EQ(asked_, 1);
   carry_ = true;
   clock_.advance(seconds(11));
+  exchange(1);  // lost, it is said; asked again after a moment
+  clock_.advance(seconds(1));
   exchange(20);
   EXPECT_TRUE(fetch_.settled()) << fetch_.problem();
 }
