@@ -214,8 +214,7 @@ class DeviceRun {
       spdlog::info("stopped before it served{}", device ? "" : ": " + device.error().message);
       return kExitDone;
     }
-    const bool of_models = !device && (device.error().code == ErrorCode::Corrupt ||
-                                       device.error().code == ErrorCode::Unsupported);
+    const bool of_models = !device && device.error().code == ErrorCode::Corrupt;
     if (of_models && source.has_value() && refused_.empty()) {
       spdlog::error("cannot serve these models: {}", device.error().message);
       refused_ = {{"", device.error().message}};

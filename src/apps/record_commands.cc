@@ -12,11 +12,11 @@
 
 #include "amqp/drain.h"
 #include "amqp/record_store.h"
-#include "apps/client_session.h"
 #include "apps/commands.h"
 #include "apps/controller_login.h"
 #include "apps/fleet_admin.h"
 #include "apps/json_fields.h"
+#include "apps/keeper_question.h"
 #include "core/device.h"
 #include "files/fleet_file.h"
 #include "telemetry/log.h"
@@ -46,16 +46,14 @@ int edit(const BrokerChoice& choice, const std::function<Result<void>(FleetRecor
   return kExitDone;
 }
 
-constexpr Micros kKeeperMax = seconds(3);
+constexpr Micros kKeeperMax = seconds(5);
 
 // A name that nothing answers to would have devices let go of all they hold. The keeper knows what
 // there is.
 Result<void> check_models(const BrokerChoice& choice, const std::vector<std::string>& names) {
   const Result<amqp::BrokerUrl> broker = find_controller_login(choice);
-  const auto session =
-      broker ? open_client(broker->text()) : Result<std::unique_ptr<ClientSession>>(broker.error());
-  const Result<nlohmann::json> fleet = session ? (*session)->client->ask_keeper(kKeeperMax)
-                                               : Result<nlohmann::json>(session.error());
+  const Result<nlohmann::json> fleet =
+      broker ? ask_keeper_by(*broker, kKeeperMax) : Result<nlohmann::json>(broker.error());
   if (!fleet) {
     return fleet.error();
   }

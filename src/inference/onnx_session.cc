@@ -118,8 +118,8 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
 }
 
 Error mismatch(const CatalogueVariant& variant, const std::string& what) {
-  return fail(ErrorCode::InvalidArgument, variant.variant.id + ": " + variant.file.string() +
-                                              " does not fit the catalogue: " + what);
+  return fail(ErrorCode::Corrupt, variant.variant.id + ": " + variant.file.string() +
+                                      " does not fit the catalogue: " + what);
 }
 
 struct Port {
@@ -240,8 +240,10 @@ Result<std::unique_ptr<Network>> open_onnx_session(const CatalogueVariant& varia
                             static_cast<int>(output->shape[1]),
                             {}});
   } catch (const std::exception& error) {
-    return fail(code_of(error.what()), variant.variant.id + ": ONNX Runtime cannot load " +
-                                           variant.file.string() + ": " + error.what());
+    const ErrorCode code = code_of(error.what());
+    return fail(code == ErrorCode::TooLarge ? code : ErrorCode::Corrupt,
+                variant.variant.id + ": ONNX Runtime cannot load " + variant.file.string() + ": " +
+                    error.what());
   }
 }
 

@@ -16,7 +16,7 @@ from pika.exceptions import AMQPConnectionError, ChannelClosedByBroker, NackErro
 
 from plain_broker import PlainBroker, mode_of
 
-BUILD = sys.argv[1]
+BUILD = os.path.abspath(sys.argv[1])
 JUGGLER = os.path.join(BUILD, "juggler")
 DENIED = 403
 

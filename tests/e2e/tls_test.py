@@ -12,7 +12,7 @@ import unittest
 
 from plain_broker import PlainBroker, free_port
 
-BUILD = sys.argv[1]
+BUILD = os.path.abspath(sys.argv[1])
 JUGGLER = os.path.join(BUILD, "juggler")
 CONSUMER = os.path.join(BUILD, "juggler-consumer")
 
