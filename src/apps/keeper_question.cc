@@ -17,9 +17,7 @@
 namespace juggler {
 namespace {
 
-constexpr Micros kTurn = milliseconds(100);
-constexpr Micros kCloseMax = seconds(1);
-constexpr const char* kCorrelation = "fleet";
+constexpr const char* kFleetQuestion = "fleet";
 
 Result<nlohmann::json> read_answer(const wire::Envelope& envelope) {
   const nlohmann::json answer =
@@ -48,10 +46,10 @@ Result<nlohmann::json> ask_keeper_by(const amqp::BrokerUrl& broker, Micros wait_
   std::vector<TransportEvent> events;
   while (!answer.has_value() && clock.now() < until) {
     events.clear();
-    transport->poll(kTurn, events);
+    transport->poll(milliseconds(100), events);
     for (const TransportEvent& event : events) {
       if (std::holds_alternative<TransportConnected>(event)) {
-        wire::Envelope question = make_query("fleet", "", wire::kDirectReplies, kCorrelation);
+        wire::Envelope question = make_query("fleet", "", wire::kDirectReplies, kFleetQuestion);
         question.routing_key = kKeeperQueue;
         transport->publish(1, std::move(question));
       } else if (const auto* lost = std::get_if<TransportDisconnected>(&event)) {
@@ -62,12 +60,12 @@ Result<nlohmann::json> ask_keeper_by(const amqp::BrokerUrl& broker, Micros wait_
                       "no keeper answers on this broker: start `juggler keeper` (`juggler up` "
                       "runs it)");
       } else if (const auto* delivery = std::get_if<TransportDelivery>(&event);
-                 delivery != nullptr && delivery->envelope.correlation_id == kCorrelation) {
+                 delivery != nullptr && delivery->envelope.correlation_id == kFleetQuestion) {
         answer = read_answer(delivery->envelope);
       }
     }
   }
-  transport->close(kCloseMax);
+  transport->close(seconds(1));
   return answer.has_value() ? *answer : fail(ErrorCode::Unavailable, problem);
 }
 

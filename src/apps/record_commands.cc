@@ -46,14 +46,14 @@ int edit(const BrokerChoice& choice, const std::function<Result<void>(FleetRecor
   return kExitDone;
 }
 
-constexpr Micros kKeeperMax = seconds(5);
+constexpr Micros kNamesWaitMax = seconds(15);  // on a busy machine
 
 // A name that nothing answers to would have devices let go of all they hold. The keeper knows what
 // there is.
 Result<void> check_models(const BrokerChoice& choice, const std::vector<std::string>& names) {
   const Result<amqp::BrokerUrl> broker = find_controller_login(choice);
   const Result<nlohmann::json> fleet =
-      broker ? ask_keeper_by(*broker, kKeeperMax) : Result<nlohmann::json>(broker.error());
+      broker ? ask_keeper_by(*broker, kNamesWaitMax) : Result<nlohmann::json>(broker.error());
   if (!fleet) {
     return fleet.error();
   }
