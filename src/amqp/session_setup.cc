@@ -116,9 +116,17 @@ tl::expected<void, CallFailure> SessionSetup::consume_replies(Connection& connec
   return consumed ? tl::expected<void, CallFailure>() : tl::unexpected(consumed.error());
 }
 
+bool SessionSetup::may_announce() const {
+  bool locked = true;
+  for (std::size_t i = 0; i < states_.size(); ++i) {
+    locked = locked && (!spec_.subscriptions[i].exclusive || states_[i].active);
+  }
+  return locked && next_ >= spec_.announce_after;
+}
+
 tl::expected<bool, CallFailure> SessionSetup::advance(Connection& connection, Time now) {
   for (;;) {
-    if (!announced_ && next_ >= spec_.announce_after) {
+    if (!announced_ && may_announce()) {
       wake_at_ = now;
       return announce(connection).map([] { return true; });
     }

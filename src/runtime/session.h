@@ -46,8 +46,8 @@ struct SessionPlan {
   // once.
   bool direct_replies = false;
   std::vector<Subscription> subscriptions;
-  // So many of them are consumed, and read where they drain first, before the session is announced;
-  // the others come after its TransportConnected.
+  // So many from the first, and all exclusive ones, are consumed and drained before the session is
+  // announced; the others come after its TransportConnected.
   std::size_t announce_after = 0;
 
   // The longest pause between two attempts to connect. A thousand devices that lost one broker

@@ -97,6 +97,7 @@ class SimTransport final : public Transport, public FrameSink, public Sleeper {
   bool may_publish() const { return phase_ == Phase::Up && !blocked_; }
 
   void advance();
+  bool may_announce() const;  // as SessionSetup's
   void ask(StepKind kind, std::uint16_t index);
   void answered(const Frame& frame);
   void delivered(Frame& frame);

@@ -14,8 +14,16 @@ constexpr Micros kDrainRecheck = milliseconds(20);
 
 }  // namespace
 
+bool SimTransport::may_announce() const {
+  bool locked = true;
+  for (std::size_t i = 0; i < active_.size(); ++i) {
+    locked = locked && (!plan_->subscriptions[i].exclusive || active_[i]);
+  }
+  return locked && next_ >= plan_->announce_after;
+}
+
 void SimTransport::advance() {
-  if (phase_ != Phase::Up && next_ >= plan_->announce_after) {
+  if (phase_ != Phase::Up && may_announce()) {
     if (!announcing_) {
       announcing_ = true;
       ask(StepKind::Announce, 0);
