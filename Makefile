@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: evaluation help run test check chaos cluster sanitize floor soak fuzz tidy build bench models models-again check-models photos onnxruntime
+.PHONY: evaluation help run test check chaos cluster delivery sanitize floor soak fuzz tidy build bench models models-again check-models photos onnxruntime
 .PHONY: clean distclean doctor cross digests arm64 deb deb-test containers-test
 MAKEFLAGS += --no-print-directory
 
@@ -62,6 +62,11 @@ chaos: onnxruntime models ## Kill, freeze, cut off and restart a real fleet at l
 	@$(SETUP) packages test
 	@$(WITH_ORT) cmake --preset dev >/dev/null && cmake --build build/dev --target juggler juggler-consumer fault_proxy && \
 	  /usr/bin/python3 tests/chaos/chaos.py build/dev var --seconds $(CHAOS_SECONDS) $(CHAOS_ARGS)
+
+delivery: onnxruntime models ## Models by content, rollouts, other names, a fleet file, on real devices (about 5 minutes)
+	@$(SETUP) packages test
+	@$(WITH_ORT) cmake --preset dev >/dev/null && cmake --build build/dev --target juggler juggler-consumer && \
+	  /usr/bin/python3 tests/e2e/models_test.py build/dev var/models var/photos
 
 cluster: onnxruntime models ## Kill and freeze the nodes of a RabbitMQ of three under load (about 5 minutes)
 	@$(SETUP) packages test
