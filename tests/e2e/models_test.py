@@ -194,12 +194,11 @@ class Models(unittest.TestCase):
         board.kill()
         part, = board.files("*.part")
         here = os.path.getsize(part)
-        whole = os.path.getsize(os.path.join(MODELS, "resnet18-fp32.onnx"))
-        self.assertTrue(0 < here < whole, (here, whole))
+        self.assertGreater(here, 0)
         board.start()
         self.await_live("pi-2", board)
-        fetched = [float(one) for one in re.findall(r"fetching 1 file, ([0-9.]+) MB", board.said())]
-        self.assertTrue(fetched and fetched[-1] <= (whole - here) / 1e6 + 0.1, (fetched, here, whole))
+        first, *_, last = map(float, re.findall(r"fetching \d files?, ([0-9.]+) MB", board.said()))
+        self.assertLessEqual(last, first - here / 1e6 + 0.1, "the part counts")
         self.assertEqual(self.variants_of("pi-2"), {"efficientnet_lite0-int8", "resnet18-fp32"})
 
     def test_4_what_does_not_fit_is_left_out_and_told(self):
@@ -255,7 +254,7 @@ class Models(unittest.TestCase):
         outcome = self.classify("dog1.jpg", "efficientnet_lite0-int8")
         self.assertIn(outcome["device"], ("pi-roof", "pi-2"))
         # A twin of `juggler up` has its login from there, and keeps its name.
-        self.assertIn("keeps its name", self.juggler("devices", "rename", "jetson-nano", "nano", status=1))
+        self.assertIn("is still there by its name", self.juggler("devices", "rename", "jetson-nano", "nano", status=1))
 
     def test_8_a_fleet_file(self):
         file = os.path.join(self.fleet.folder.name, "fleet.toml")
