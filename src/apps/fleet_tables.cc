@@ -56,12 +56,14 @@ std::string notes_line(const json& device) {
 
 std::string fleet_models_text(const json& fleet, const Screen& screen) {
   std::map<std::string, int> holders;
+  bool told = true;  // of a large fleet it is not
   std::string problems;
   for (const json& device : list_of(fleet, "devices")) {
     const auto models = device.find("models");
     if (models == device.end() || !models->is_object()) {
       continue;
     }
+    told = told && models->contains("held");
     for (const json& held : list_of(*models, "held")) {
       holders[held.is_string() ? held.get<std::string>() : ""] += 1;
     }
@@ -80,9 +82,10 @@ std::string fleet_models_text(const json& fleet, const Screen& screen) {
                {.title = "SHA-256", .fit = Fit::Cut, .least = 12, .leave_out = 1}});
   for (const json& model : list_of(fleet, "models")) {
     const auto size = integer_of(model, "size_bytes");
-    table.row(
-        {text_of(model, "id"), text_of(model, "model"), size.has_value() ? show(Bytes{*size}) : "-",
-         fmt::format("{}", holders[text_of(model, "id")]), text_of(model, "sha256").substr(0, 16)});
+    table.row({text_of(model, "id"), text_of(model, "model"),
+               size.has_value() ? show(Bytes{*size}) : "-",
+               told ? fmt::format("{}", holders[text_of(model, "id")]) : "-",
+               text_of(model, "sha256").substr(0, 16)});
   }
   if (table.empty()) {
     return "Nothing is handed out: juggler models add FILE, or make models\n";

@@ -21,7 +21,6 @@ using nlohmann::json;
 constexpr Micros kAskEvery = seconds(1);
 constexpr Micros kSettling = seconds(5);
 constexpr Micros kProbeEvery = milliseconds(500);
-constexpr int kProbesMax = 4 * static_cast<int>(kRolloutResultsMin);  // then it answers none
 constexpr int kProbeSide = 64;  // of the picture that is tried where nobody sends any
 
 // A picture of many values, raw: nothing has to encode it.
@@ -98,6 +97,7 @@ void RolloutRun::watch_results() {
     const auto trial = result ? trials_.find(result->variant) : trials_.end();
     const bool counts =
         trial != trials_.end() && trial->second.device == result->device &&
+        delivery->envelope.routing_key == "result." + result->device &&  // the broker checked it
         (result->status == AttemptStatus::Ok || result->status == AttemptStatus::Error);
     if (counts) {
       trial->second.seen.note(result->status == AttemptStatus::Error, result->compute,
@@ -163,7 +163,7 @@ std::optional<Micros> RolloutRun::measured(const std::string& variant,
 // As a task of its own, behind all others, for this device alone: where others have the variant
 // too, it might never be asked.
 void RolloutRun::probe(const std::string& variant, Trial& trial) {
-  if (trial.seen.results >= kRolloutResultsMin || trial.probes >= kProbesMax ||
+  if (trial.seen.results >= kRolloutResultsMin || trial.probes >= kRolloutProbesMax ||
       clock_.now() - trial.probed_at < kProbeEvery) {
     return;
   }

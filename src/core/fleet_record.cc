@@ -7,6 +7,7 @@
 
 #include "core/device.h"
 #include "core/names.h"
+#include "core/task.h"
 
 namespace juggler {
 namespace {
@@ -14,7 +15,6 @@ namespace {
 constexpr std::array<Named<RolloutState>, 3> kStates{{{RolloutState::Rolling, "rolling"},
                                                       {RolloutState::Done, "done"},
                                                       {RolloutState::RolledBack, "rolled-back"}}};
-constexpr std::size_t kModelNameMax = 128;
 constexpr std::size_t kReasonMax = 1'024;
 
 Error bad_selector(std::string_view text) {
@@ -46,7 +46,8 @@ Result<void> validate(const DeviceNote& note) {
   }
   return check(
       note.labels.size() <= kLabelsPerDeviceMax && note.groups.size() <= kGroupsPerDeviceMax,
-      note.device + ": more than 32 labels or groups");
+      fmt::format("{}: more than {} labels or {} groups", note.device, kLabelsPerDeviceMax,
+                  kGroupsPerDeviceMax));
 }
 
 Result<void> validate(const Selector& selector) {

@@ -36,6 +36,8 @@ struct RolloutStep {
 
 // Fewer results say nothing about errors and speed: nothing goes on without them.
 inline constexpr std::int64_t kRolloutResultsMin = 5;
+// Test pictures for one device: who answers none of them will answer no more.
+inline constexpr int kRolloutProbesMax = 4 * static_cast<int>(kRolloutResultsMin);
 // Fetching, measuring and joining again take no longer than that, or something is wrong.
 inline constexpr Micros kRolloutServeMax = seconds(300);
 // Beyond the watch: a device that is asked and gives no results does not do well.

@@ -50,7 +50,7 @@ void read_device(TomlSection& section, FleetFile& file) {
     file.devices.push_back(device);
   }
   if (file.devices.size() > kNotesMax) {
-    section.refuse("id", "that makes more than 10000 devices");
+    section.refuse("id", fmt::format("that makes more than {} devices", kNotesMax));
     file.devices.resize(kNotesMax);
   }
   section.refuse_unknown();
@@ -135,9 +135,9 @@ Result<std::vector<std::string>> expand_ids(std::string_view text) {
   const auto last = number_of(text.substr(dots + 2, close - dots - 2));
   if (!first || !last || *first < 0 || *last < *first ||
       static_cast<std::size_t>(*last - *first) >= kNotesMax) {
-    return fail(
-        ErrorCode::InvalidArgument,
-        fmt::format("'{}': a range goes from a number up to another, at most 10000 of them", text));
+    return fail(ErrorCode::InvalidArgument,
+                fmt::format("'{}': a range goes from a number up to another, at most {} of them",
+                            text, kNotesMax));
   }
   std::vector<std::string> ids;
   for (int number = *first; number <= *last; ++number) {

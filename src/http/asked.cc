@@ -36,7 +36,8 @@ wire::HeaderValue typed(std::string_view name, const std::string& text) {
   std::int64_t whole = 0;
   const char* end = text.data() + text.size();
   const auto [at, failed] = std::from_chars(text.data(), end, whole);
-  const bool number = name != "model" && failed == std::errc{} && at == end && !text.empty();
+  const bool text_only = name == "model" || name == "device";
+  const bool number = !text_only && failed == std::errc{} && at == end && !text.empty();
   return number ? wire::HeaderValue(whole) : wire::HeaderValue(text);
 }
 

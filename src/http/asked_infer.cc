@@ -105,12 +105,12 @@ class InferReader {
     } else if (name == "binary_data_output") {
       asked_.infer->binary = value.IsBool() && value.GetBool();
     } else if (name == "min_accuracy" || name == "deadline_ms" || name == "max_energy_mj" ||
-               name == "top_k" || name == "allow_synthetic") {
+               name == "top_k" || name == "allow_synthetic" || name == "device") {
       require(asked_, name, std::move(given));
     } else {
       complain(
           fmt::format("parameter '{}' is not known; there are: min_accuracy, deadline_ms, "
-                      "max_energy_mj, priority, timeout, top_k, allow_synthetic, "
+                      "max_energy_mj, priority, timeout, top_k, allow_synthetic, device, "
                       "binary_data_output",
                       name.substr(0, kIdMax)));
     }

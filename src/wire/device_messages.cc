@@ -226,7 +226,7 @@ AttemptResult read_result(ObjectReader& reader) {
   result.attempt.number = static_cast<int>(reader.integer("attempt", 1, 1'000'000));
   result.batch_size = static_cast<int>(reader.integer_or("batch_size", 1, 1, 1024));
   result.compute = {reader.integer("compute_us", 0, kMicrosMax)};
-  result.device = reader.string("device", 63);
+  result.device = reader.string("device", kDeviceIdMax);
   result.energy = read_energy(reader);
   result.attempt.epoch = reader.integer("epoch", 0, INT64_MAX);
   result.fell_back = reader.string_or("fell_back", "", std::size_t{16} * 1024);

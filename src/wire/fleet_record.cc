@@ -4,6 +4,8 @@
 
 #include <optional>
 
+#include "core/device.h"
+#include "core/task.h"
 #include "wire/bodies.h"
 #include "wire/json.h"
 #include "wire/json_writer.h"
@@ -81,7 +83,7 @@ std::vector<std::string> read_names(ObjectReader& reader, const char* key, std::
 
 DeviceNote read_note(ObjectReader& reader) {
   DeviceNote note;
-  note.device = reader.string("device", 63);
+  note.device = reader.string("device", kDeviceIdMax);
   for (std::string& group : read_names(reader, "groups", kGroupsPerDeviceMax, kRecordWordMax)) {
     note.groups.insert(std::move(group));
   }
@@ -99,11 +101,11 @@ Rollout read_rollout(ObjectReader& reader) {
   if (const auto latency = reader.optional_integer("latency_us_max", 1, 600'000'000)) {
     rollout.latency_max = Micros{*latency};
   }
-  rollout.reached = read_names(reader, "reached", kNotesMax, 63);
+  rollout.reached = read_names(reader, "reached", kNotesMax, kDeviceIdMax);
   rollout.reason = reader.string("reason", 1'024);
   rollout.slower_percent_max = reader.integer("slower_percent_max", 100, 1'000'000);
   rollout.state = reader.name("state", parse_rollout_state, RolloutState::RolledBack);
-  rollout.variant = reader.string("variant", 128);
+  rollout.variant = reader.string("variant", kModelNameMax);
   rollout.watch = Micros{reader.integer("watch_us", 0, INT64_MAX / 4)};
   rollout.where = read_selector(reader);
   return rollout;
@@ -165,7 +167,7 @@ Result<FleetRecord> decode_record(const Envelope& envelope) {
   reader.each("devices", kNotesMax,
               [&](ObjectReader& note) { record.devices.push_back(read_note(note)); });
   reader.each("wants", kWantsMax, [&](ObjectReader& want) {
-    std::vector<std::string> models = read_names(want, "models", kWantedModelsMax, 128);
+    std::vector<std::string> models = read_names(want, "models", kWantedModelsMax, kModelNameMax);
     record.wants.push_back({read_selector(want), std::move(models)});
   });
   reader.each("rollouts", kRolloutsMax,

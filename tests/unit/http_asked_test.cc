@@ -54,6 +54,7 @@ TEST(HttpClassify, Query_BecomesHeadersOfTheTask) {
                                                      {"max_energy_mj", "50"},
                                                      {"priority", "9"},
                                                      {"model", "resnet50"},
+                                                     {"device", "7"},
                                                      {"allow_synthetic", "true"}}));
   ASSERT_TRUE(asked) << refusal(asked);
   EXPECT_EQ(asked->id, "42");
@@ -61,6 +62,7 @@ TEST(HttpClassify, Query_BecomesHeadersOfTheTask) {
   EXPECT_EQ(asked->task.headers.at("deadline_ms"), wire::HeaderValue(std::int64_t{200}));
   EXPECT_EQ(asked->task.headers.at("min_accuracy"), wire::HeaderValue(std::string("75.5")));
   EXPECT_EQ(asked->task.headers.at("allow_synthetic"), wire::HeaderValue(true));
+  EXPECT_EQ(asked->task.headers.at("device"), wire::HeaderValue(std::string("7")));
   EXPECT_EQ(*asked->task.body, "jpeg");
   EXPECT_TRUE(asked->picture);
 }
