@@ -97,7 +97,6 @@ void RolloutRun::watch_results() {
     const auto trial = result ? trials_.find(result->variant) : trials_.end();
     const bool counts =
         trial != trials_.end() && trial->second.device == result->device &&
-        delivery->envelope.routing_key == "result." + result->device &&  // the broker checked it
         (result->status == AttemptStatus::Ok || result->status == AttemptStatus::Error);
     if (counts) {
       trial->second.seen.note(result->status == AttemptStatus::Error, result->compute,
