@@ -140,7 +140,7 @@ class Controller {
   };
   struct Orphan {
     AttemptResult result;
-    DeliveryId delivery;
+    std::vector<DeliveryId> deliveries;  // its own, then others that may stand as well as it
     Time until;
   };
 

@@ -258,7 +258,7 @@ void Controller::close(TaskRecord& record) {
     }
   }
   for (const DeliveryId& result : record.results) {
-    act(AckDelivery{result});
+    act(AckDelivery{result, /*after_tasks=*/true});
   }
   if (!record.dead_letter) {
     answered_.remember({*record.outcome, record.stands, all_acked ? epoch_ : 0});

@@ -121,6 +121,9 @@ struct Enrol {
 };
 struct AckDelivery {
   DeliveryId delivery;
+  // Of a result that a task's answer stands on: the broker must not come to forget the task's ack,
+  // and remember this one (runtime/ack_marks.h).
+  bool after_tasks = false;
 };
 struct RejectDelivery {  // to the dead-letter exchange
   DeliveryId delivery;

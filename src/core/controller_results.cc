@@ -110,8 +110,19 @@ void Controller::completed(TaskRecord& record, AttemptResult& result) {
 void Controller::read_what_came_early() {
   const std::map<TaskKey, Orphan> early = std::exchange(orphans_, {});
   for (const auto& [key, orphan] : early) {
-    ResultArrived event{orphan.result, orphan.delivery};
+    ResultArrived event{orphan.result, orphan.deliveries.front()};
     on(event);  // if its task is still to come, it waits from now
+    const auto waits = orphans_.find(key);
+    TaskRecord* record = tasks_.find(key);
+    for (std::size_t i = 1; i < orphan.deliveries.size(); ++i) {
+      if (waits != orphans_.end()) {
+        waits->second.deliveries.push_back(orphan.deliveries[i]);
+      } else if (record != nullptr) {
+        record->results.push_back(orphan.deliveries[i]);
+      } else {
+        act(AckDelivery{orphan.deliveries[i], /*after_tasks=*/true});
+      }
+    }
   }
   for (DecidedRead& decided : std::exchange(early_decided_, {})) {
     on(decided);
@@ -142,31 +153,43 @@ void Controller::release_orphan(const TaskKey& key) {
   if (!leading_ || at == orphans_.end() || at->second.until > now_) {
     return;
   }
-  TaskRecord* record = tasks_.find(key);
-  if (record != nullptr && record->stands == at->second.result.attempt) {
-    record->results.push_back(at->second.delivery);  // its submission is being answered again
-  } else {
-    (answered_.find(key) != nullptr ? stats_.results_late : stats_.results_orphaned) += 1;
-    act(AckDelivery{at->second.delivery});
-  }
+  const Orphan orphan = std::move(at->second);
   orphans_.erase(at);
+  TaskRecord* record = tasks_.find(key);
+  if (record != nullptr && record->stands == orphan.result.attempt) {
+    // Its submission is being answered again.
+    record->results.insert(record->results.end(), orphan.deliveries.begin(),
+                           orphan.deliveries.end());
+    return;
+  }
+  (answered_.find(key) != nullptr ? stats_.results_late : stats_.results_orphaned) += 1;
+  for (const DeliveryId& delivery : orphan.deliveries) {
+    act(AckDelivery{delivery, /*after_tasks=*/true});
+  }
 }
 
-// A result whose task is not here: it may be about to come again from the broker.
+// A result whose task is not here: it may be about to come again from the broker. Of two that
+// succeeded, an answer may have been given by either, and the client have it though nothing was
+// confirmed: both stay until the task is known to be gone, in case this controller goes first.
 void Controller::keep_orphan(const ResultArrived& event) {
   const TaskKey& key = event.result.attempt.task;
   const Time until = now_ + config_.orphan_result_max;
-  Orphan spare{event.result, event.delivery, until};
-  const auto [at, added] = orphans_.try_emplace(key, spare);
+  const auto [at, added] = orphans_.try_emplace(key, Orphan{event.result, {event.delivery}, until});
   if (!added) {
-    // One is enough: the one that stands, or else one that succeeded if there is any.
-    const bool succeeded =
-        at->second.result.status != AttemptStatus::Ok && event.result.status == AttemptStatus::Ok;
-    if (stands(event.result) || (succeeded && !stands(at->second.result))) {
-      std::swap(at->second, spare);
+    Orphan& kept = at->second;
+    kept.until = until;
+    if (event.result.status != AttemptStatus::Ok) {
+      act(AckDelivery{event.delivery});
+    } else if (kept.result.status != AttemptStatus::Ok) {
+      act(AckDelivery{kept.deliveries.front()});
+      kept.result = event.result;
+      kept.deliveries = {event.delivery};
+    } else if (stands(event.result)) {
+      kept.result = event.result;
+      kept.deliveries.insert(kept.deliveries.begin(), event.delivery);
+    } else {
+      kept.deliveries.push_back(event.delivery);
     }
-    act(AckDelivery{spare.delivery});
-    at->second.until = until;
   }
   ControllerTimer patience;
   patience.kind = ControllerTimer::Kind::OrphanResult;

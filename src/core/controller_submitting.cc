@@ -102,7 +102,7 @@ void Controller::accept(Submitted& task) {
   if (orphan != orphans_.end() && orphan->second.result.status == AttemptStatus::Ok) {
     Orphan found = std::move(orphan->second);
     orphans_.erase(orphan);
-    live.results.push_back(found.delivery);
+    live.results = std::move(found.deliveries);
     completed(live, found.result);
     return;
   }

@@ -37,7 +37,7 @@ ControllerShell::ControllerShell(Controller& controller, Transport& transport, C
       last_aside_(kAsideFirst) {}
 
 void ControllerShell::turn(Micros wait_max) {
-  const Time due = controller_.next_timer();
+  const Time due = std::min(controller_.next_timer(), marks_.due());
   const Time now = clock_.now();
   const Micros until_due = due == Time::never() ? wait_max : std::max(Micros{0}, due - now);
   events_.clear();
@@ -47,6 +47,10 @@ void ControllerShell::turn(Micros wait_max) {
   }
   if (controller_.next_timer() <= clock_.now()) {
     step(Tick{});
+  }
+  if (marks_.due() <= clock_.now()) {
+    const PublishId id = ++last_aside_;
+    transport_.publish(id, marks_.next(id, options_.login));
   }
 }
 
@@ -76,6 +80,7 @@ void ControllerShell::handle(const TransportDisconnected& event) {
     spdlog::warn("no connection to the broker: {}; trying again{}", event.reason,
                  times_text(times));
   }
+  marks_.lost();
   step(LeadEnded{});
 }
 
@@ -88,6 +93,8 @@ void ControllerShell::handle(const TransportBlocked& event) {
 void ControllerShell::handle(const TransportSettled& event) {
   if (event.id < kAsideFirst) {
     step(PublishSettled{event.id, event.end});
+  } else if (marks_.is_open(event.id)) {
+    ack(marks_.settled(event.end, clock_.now()));
   }
 }
 
@@ -96,7 +103,9 @@ void ControllerShell::handle(const TransportPresence& event) {
 }
 
 void ControllerShell::handle(const TransportDelivery& event) {
-  if (event.queue == wire::kTasksQueue) {
+  if (event.queue == wire::kTasksQueue && wire::is_mark(event.envelope, options_.login)) {
+    ack(marks_.arrived(event));
+  } else if (event.queue == wire::kTasksQueue) {
     submission(event);
   } else if (event.queue == wire::kResultsQueue) {
     result(event);
@@ -224,6 +233,12 @@ void ControllerShell::send_aside(wire::Envelope envelope) {
   transport_.publish(++last_aside_, std::move(envelope));
 }
 
+void ControllerShell::ack(const std::vector<DeliveryId>& deliveries) {
+  for (const DeliveryId& delivery : deliveries) {
+    transport_.ack(delivery);
+  }
+}
+
 void ControllerShell::perform(ControllerAction& action) {
   if (auto* dispatch = std::get_if<SendDispatch>(&action)) {
     transport_.publish(
@@ -247,7 +262,11 @@ void ControllerShell::perform(ControllerAction& action) {
     send_aside(wire::encode_control(beat->device,
                                     {.kind = wire::ControlKind::Heartbeat, .every = beat->every}));
   } else if (auto* ack = std::get_if<AckDelivery>(&action)) {
-    transport_.ack(ack->delivery);
+    if (ack->after_tasks) {
+      marks_.hold(ack->delivery, clock_.now());
+    } else {
+      transport_.ack(ack->delivery);
+    }
   } else if (auto* reject = std::get_if<RejectDelivery>(&action)) {
     stats_.malformed += 1;
     transport_.reject(reject->delivery, /*requeue=*/false);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/controller.h"
+#include "runtime/ack_marks.h"
 #include "runtime/clock.h"
 #include "runtime/observer.h"
 #include "runtime/repeated_warning.h"
@@ -66,12 +67,14 @@ class ControllerShell {
   void perform(ControllerAction& action);
   wire::Body payload(std::uint64_t handle) const;
   void send_aside(wire::Envelope envelope);
+  void ack(const std::vector<DeliveryId>& deliveries);
 
   Controller& controller_;
   Transport& transport_;
   Clock& clock_;
   ControllerShellOptions options_;
   RepeatedWarning no_broker_;
+  AckMarks marks_;
   ShellStats stats_;
   std::unordered_map<std::uint64_t, wire::Body> payloads_;  // looked up, never iterated
   std::uint64_t last_payload_ = 0;

@@ -162,7 +162,10 @@ void Broker::settle(BrokerConnection& connection, std::uint64_t tag, Settling ho
       consumer.unacked -= 1;
     }
   }
-  if (how == Settling::Requeue) {
+  if (how == Settling::Ack && queue.durable && settled.message.on_disk != Time::never()) {
+    forget_written(queue);
+    queue.settled.push_back({std::move(settled.message), agenda_.now()});
+  } else if (how == Settling::Requeue) {
     put_back(settled.queue, std::move(settled.message));
   } else if (how == Settling::Reject) {
     dead_letter(queue, std::move(settled.message));
@@ -229,7 +232,18 @@ void Broker::stop() {
   cut_all("the broker has stopped");
   running_ = false;
   blocked_ = false;
-  for (Queue& queue : queues_) {
+  for (std::size_t i = 0; i < queues_.size(); ++i) {
+    Queue& queue = queues_[i];
+    forget_written(queue);
+    if (rng_.below(2) == 0) {
+      for (Queue::Settled& settled : queue.settled) {
+        if (settled.message.on_disk <= agenda_.now()) {
+          put_back(static_cast<QueueIndex>(i), std::move(settled.message));
+        }
+      }
+    }
+    queue.settled.clear();
+    queue.written.clear();
     // What was not on disk yet may be there or not.
     std::erase_if(queue.ready, [&](const StoredMessage& message) {
       const bool persistent = message.on_disk != Time::never();

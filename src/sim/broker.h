@@ -163,6 +163,7 @@ class Broker final : public Sleeper {
   // False where the queue is full and refuses.
   bool put(QueueIndex index, Content content, Time on_disk);
   void put_back(QueueIndex index, StoredMessage message);
+  void forget_written(Queue& queue);
   void dead_letter(Queue& queue, StoredMessage message);
   void expire(QueueIndex index);
   void pump(QueueIndex index);

@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::uint64_t kWakeExpiry = 1;  // as in broker.cc
 constexpr unsigned kWakeBits = 2;
+// A queue that nothing comes to writes down its acks when it goes to rest.
+constexpr Micros kRest = seconds(10);
 
 }  // namespace
 
@@ -122,6 +124,10 @@ bool Broker::put(QueueIndex index, Content content, Time on_disk) {
   }
   message.on_disk = queue.durable ? on_disk : Time::never();  // others keep nothing
   message.position = ++queue.last_position;
+  if (message.on_disk != Time::never()) {
+    forget_written(queue);
+    queue.written.push_back(message.on_disk);
+  }
   queue.ready_bytes += wire_size(envelope);
   message.content = std::move(content);
   queue.ready.push_back(std::move(message));
@@ -151,6 +157,19 @@ void Broker::put_back(QueueIndex index, StoredMessage message) {
       std::find_if(queue.ready.begin(), queue.ready.end(),
                    [&](const StoredMessage& other) { return other.position > message.position; });
   queue.ready.insert(place, std::move(message));
+}
+
+// The acks that are on disk by now.
+void Broker::forget_written(Queue& queue) {
+  const Time now = agenda_.now();
+  Time written = now - kRest;
+  while (!queue.written.empty() && queue.written.front() <= now) {
+    written = std::max(written, queue.written.front());
+    queue.written.pop_front();
+  }
+  while (!queue.settled.empty() && queue.settled.front().at <= written) {
+    queue.settled.pop_front();
+  }
 }
 
 void Broker::dead_letter(Queue& queue, StoredMessage message) {

@@ -55,6 +55,14 @@ struct Queue {
   std::string dead_key;  // empty: the message's own
 
   std::deque<StoredMessage> ready;
+  // Acked, and the ack not on disk yet: a broker that dies has forgotten it. An ack gets there with
+  // the next persistent message of its queue, or after a while of rest.
+  struct Settled {
+    StoredMessage message;
+    Time at;
+  };
+  std::deque<Settled> settled;
+  std::deque<Time> written;  // when what was in the queue by then is on disk; the last is the latest
   std::size_t ready_bytes = 0;
   std::uint64_t last_position = 0;
   std::vector<QueueConsumer> consumers;  // by priority, then as they came

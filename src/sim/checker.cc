@@ -251,7 +251,10 @@ void InvariantChecker::see(const ControllerAction& action, const ControllerEvent
     } else if (answered->outcome->kind == OutcomeKind::Completed) {
       // From a result that came before its task.
       for (const auto& [attempt, seen] : book.results) {
-        if (seen.status == AttemptStatus::Ok && seen.device == answered->outcome->device) {
+        const Outcome& given = *answered->outcome;
+        if (seen.status == AttemptStatus::Ok && seen.device == given.device &&
+            seen.processor == given.processor && seen.variant == given.variant &&
+            seen.queued == given.queued && seen.compute == given.compute) {
           book.stands = attempt;
         }
       }

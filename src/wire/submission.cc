@@ -251,6 +251,22 @@ DecodedSubmission decode_submission(const Envelope& envelope, bool redelivered) 
   return decoded;
 }
 
+Envelope encode_mark(const std::string& login, std::uint64_t number) {
+  Envelope envelope;
+  envelope.exchange = kSubmitExchange;
+  envelope.routing_key = kTasksQueue;
+  envelope.type = type_of("mark");
+  envelope.message_id = fmt::format("mark-{:x}", number);
+  envelope.user_id = login;
+  envelope.body = make_body("");
+  return envelope;
+}
+
+// The broker holds the user id against the sender's: nobody else's message is a mark.
+bool is_mark(const Envelope& envelope, const std::string& login) {
+  return envelope.type == type_of("mark") && envelope.user_id == login;
+}
+
 Envelope encode_submission(const Submission& submission, Body payload) {
   Envelope envelope;
   envelope.exchange = kSubmitExchange;

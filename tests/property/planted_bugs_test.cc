@@ -100,6 +100,20 @@ class HalvesEnergies final : public ControllerObserver {
              std::vector<ControllerAction>& /*actions*/) override {}
 };
 
+// Acks a result beside its task, not once the task's ack is on the broker's disk.
+class AcksResultsAtOnce final : public ControllerObserver {
+ public:
+  void before(Time /*now*/, ControllerEvent& /*event*/) override {}
+  void after(Time /*now*/, const ControllerEvent& /*event*/,
+             std::vector<ControllerAction>& actions) override {
+    for (ControllerAction& action : actions) {
+      if (auto* ack = std::get_if<AckDelivery>(&action)) {
+        ack->after_tasks = false;
+      }
+    }
+  }
+};
+
 // The complaints about the first seed that has any, and which it was.
 template <class Plant>
 std::string first_complaints(Plant plant, std::uint64_t seeds = kSeeds) {
@@ -137,6 +151,23 @@ TEST(PlantedBugs, AcksSubmissionsEarly_LosesTasksEvenUnseen) {
     world.options.check = false;  // only what clients and queues show
   });
   EXPECT_NE(found.find("never answered"), std::string::npos) << found;
+}
+
+TEST(PlantedBugs, AcksResultsBesideTheirTasks_IsFound) {
+  AcksResultsAtOnce bug;
+  const std::string found = first_complaints(
+      [&](RandomWorld& world) {
+        world.options.meddler = &bug;
+        Fault dies;  // in the middle of the load, and again
+        dies.kind = FaultKind::BrokerRestart;
+        dies.lasts = milliseconds(500);
+        for (int part = 1; part < 8; ++part) {
+          dies.at = world.scenario.duration * part / 8;
+          world.scenario.faults.push_back(dies);
+        }
+      },
+      200);
+  EXPECT_NE(found.find("a second outcome"), std::string::npos) << found;
 }
 
 TEST(PlantedBugs, CountsHalfThePower_IsFound) {

@@ -364,6 +364,29 @@ TEST(Controller, TwoOrphanResultsOfOneTask_NeitherStaysUnacked) {
   EXPECT_TRUE(harness.acked(second));
 }
 
+// Either may be the one that an earlier leader has answered by.
+TEST(Controller, TwoOrphanResultsThatSucceeded_BothStayUntilTheirTaskIsAnswered) {
+  ControllerHarness harness;
+  Dispatch earlier;
+  earlier.attempt = {{"reply_to:replies", "t"}, 0, 1};
+  earlier.device = "a";
+  earlier.processor = "cpu0";
+  earlier.variant = "n-fp32";
+  const DeliveryId first = harness.result(result_of(earlier));
+  earlier.attempt.number = 2;
+  const DeliveryId second = harness.result(result_of(earlier));
+  harness.lead_with({board("a")});
+  EXPECT_FALSE(harness.acked(first));
+  EXPECT_FALSE(harness.acked(second));
+  const DeliveryId task = harness.submit(submission("t").redelivered());
+  EXPECT_EQ(harness.last_outcome().kind, OutcomeKind::Completed);
+  EXPECT_FALSE(harness.acked(second));
+  harness.confirm_all();
+  EXPECT_LT(harness.index_of_ack(task), harness.index_of_ack(first));
+  EXPECT_LT(harness.index_of_ack(task), harness.index_of_ack(second));
+  EXPECT_TRUE(harness.acked(second));
+}
+
 TEST(Controller, OrphanOfAnEarlierConnection_DoesNotShortenTheWaitOfTheNext) {
   ControllerHarness harness;
   harness.lead_with({board("a")});

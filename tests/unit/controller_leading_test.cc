@@ -226,15 +226,21 @@ TEST(Controller, LeadBeginsLongAfterTheResults_TheyWaitForTheirSubmissions) {
   leader.expect_acked_in_order(submission, result);
 }
 
-TEST(Controller, TwoResultsBeforeTheLead_TheOneThatStandsIsKept) {
+TEST(Controller, TwoResultsBeforeTheLead_BothOutliveTheirSubmission) {
   ReturningLeader leader;
   leader.lose();
   AttemptResult other = result_of(leader.dispatch);
   other.attempt.number = 2;
   const DeliveryId second = leader.harness.result(other);
   const DeliveryId stands = leader.result();
-  EXPECT_TRUE(leader.harness.acked(second));
+  leader.lead();
+  EXPECT_FALSE(leader.harness.acked(second));
   EXPECT_FALSE(leader.harness.acked(stands));
+  const DeliveryId submission = leader.submit();
+  leader.harness.confirm_all();
+  leader.expect_acked_in_order(submission, stands);
+  leader.harness.advance(leader.harness.controller().config().orphan_result_max);
+  leader.expect_acked_in_order(submission, second);
 }
 
 // Whether the acks of the last lead reached the broker nobody knows: a successor that found the

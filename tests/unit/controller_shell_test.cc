@@ -134,8 +134,56 @@ TEST_F(ControllerShellTest, Result_BecomesAnOutcomeAndBothAreAcked) {
   const Envelope sent = of_type("juggler.outcome.v1")[0];
   EXPECT_EQ(sent.routing_key, "replies");
   EXPECT_EQ(wire::decode_outcome(sent)->kind, OutcomeKind::Completed);
+  EXPECT_EQ(acked_.size(), 1U);
+  clock_.advance(milliseconds(200));
+  turn();
   EXPECT_EQ(acked_.size(), 2U);
   EXPECT_TRUE(rejected_.empty());
+}
+
+// A broker that dies forgets acks that are not on its disk, each queue for itself.
+TEST_F(ControllerShellTest, ResultsAck_WaitsUntilAMarkBehindItsTasksAckIsConfirmed) {
+  transport_.settle_as(wire::kSubmitExchange, PublishEnd::Refused);
+  submit(submission("t"));
+  answer_dispatch();
+  ASSERT_EQ(acked_.size(), 1U) << "the task's";
+  clock_.advance(milliseconds(200));
+  turn();
+  ASSERT_EQ(of_type("juggler.mark.v1").size(), 1U);
+  EXPECT_EQ(acked_.size(), 1U) << "the mark was refused";
+  transport_.settle_as(wire::kSubmitExchange, PublishEnd::Confirmed);
+  clock_.advance(milliseconds(200));
+  turn();
+  ASSERT_EQ(of_type("juggler.mark.v1").size(), 2U);
+  EXPECT_EQ(acked_.size(), 2U);
+  clock_.advance(seconds(2));
+  turn();
+  EXPECT_EQ(of_type("juggler.mark.v1").size(), 2U) << "nothing waits for one";
+}
+
+TEST_F(ControllerShellTest, MarkOfAnEarlierLead_IsAckedAtOnce) {
+  submit(wire::encode_mark("controller", 7), true);
+  EXPECT_EQ(acked_.size(), 1U);
+  EXPECT_TRUE(published_.empty());
+}
+
+TEST_F(ControllerShellTest, MarkOfSomebodyElse_IsASubmissionThatIsRefused) {
+  submit(wire::encode_mark("eve", 7));
+  EXPECT_EQ(rejected_.size() + of_type("juggler.outcome.v1").size(), 1U);
+  EXPECT_EQ(shell_.stats().malformed, 1U);
+}
+
+TEST_F(ControllerShellTest, ConnectionLost_NoAckOfTheLastOneIsHeld) {
+  submit(submission("t"));
+  answer_dispatch();
+  transport_.disconnect("cut");
+  turn();
+  transport_.connect(2);
+  turn();
+  clock_.advance(seconds(1));
+  turn();
+  EXPECT_TRUE(of_type("juggler.mark.v1").empty());
+  EXPECT_EQ(acked_.size(), 1U);
 }
 
 TEST_F(ControllerShellTest, PayloadIsKeptForASecondAttempt) {
