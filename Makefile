@@ -8,7 +8,10 @@
 MAKEFLAGS += --no-print-directory
 
 SETUP := setup/setup.sh
-JUGGLER := build/release/juggler
+# One build: what the tests test is what users run. CONFIGURE_ARGS: more for cmake, as -DJUGGLER_WERROR=ON.
+BUILD := build/release
+JUGGLER := $(BUILD)/juggler
+CONFIGURE_ARGS ?=
 RUN_ARGS ?= --twin jetson-orin-nano --twin jetson-nano --twin raspberry-pi-4 --twin raspberry-pi-5 \
             --twin-labels --demo var/photos
 
@@ -32,7 +35,9 @@ run: build models ## Set up, build, and classify photographs with a fleet of twi
 
 test: onnxruntime models ## Set up, build and run all tests; ctest's summary comes last (first 9 minutes, then 3)
 	@$(SETUP) packages test
-	@$(WITH_ORT) cmake --workflow --preset dev
+	@cmake --preset release $(CONFIGURE_ARGS) -DJUGGLER_TESTS=ON
+	@cmake --build $(BUILD)
+	@$(WITH_ORT) ctest --preset release
 
 # The longer checks. CI should have time for a part of them: `make check`.
 CHECKED := unit|property|broker
@@ -58,20 +63,18 @@ soak: ## Run SEEDS random worlds (100000) with faults in virtual time, every pro
 	@build/soak/tests/property/property_soak --first $(FIRST_SEED) --count $(SEEDS)
 
 CHAOS_SECONDS ?= 600
-chaos: onnxruntime models ## Kill, freeze, cut off and restart a real fleet at load for CHAOS_SECONDS (600 and a minute)
+chaos: build models ## Kill, freeze, cut off and restart a real fleet at load for CHAOS_SECONDS (600 and a minute)
 	@$(SETUP) packages test
-	@$(WITH_ORT) cmake --preset dev >/dev/null && cmake --build build/dev --target juggler juggler-consumer fault_proxy && \
-	  /usr/bin/python3 tests/chaos/chaos.py build/dev var --seconds $(CHAOS_SECONDS) $(CHAOS_ARGS)
+	@cmake --preset release -DJUGGLER_TESTS=ON >/dev/null && cmake --build $(BUILD) --target juggler juggler-consumer fault_proxy
+	@$(WITH_ORT) /usr/bin/python3 tests/chaos/chaos.py $(BUILD) var --seconds $(CHAOS_SECONDS) $(CHAOS_ARGS)
 
-delivery: onnxruntime models ## Models by content, rollouts, other names, a fleet file, on real devices (about 5 minutes)
+delivery: build models ## Models by content, rollouts, other names, a fleet file, on real devices (about 5 minutes)
 	@$(SETUP) packages test
-	@$(WITH_ORT) cmake --preset dev >/dev/null && cmake --build build/dev --target juggler juggler-consumer && \
-	  /usr/bin/python3 tests/e2e/models_test.py build/dev var/models var/photos
+	@$(WITH_ORT) /usr/bin/python3 tests/e2e/models_test.py $(BUILD) var/models var/photos
 
-cluster: onnxruntime models ## Kill and freeze the nodes of a RabbitMQ of three under load (about 5 minutes)
+cluster: build models ## Kill and freeze the nodes of a RabbitMQ of three under load (about 5 minutes)
 	@$(SETUP) packages test
-	@$(WITH_ORT) cmake --preset dev >/dev/null && cmake --build build/dev --target juggler juggler-consumer && \
-	  /usr/bin/python3 tests/e2e/cluster_test.py build/dev
+	@$(WITH_ORT) /usr/bin/python3 tests/e2e/cluster_test.py $(BUILD)
 
 SECONDS_EACH ?= 60
 fuzz: ## Fuzz every decoder for SECONDS_EACH seconds (60) with clang's libFuzzer (about 20 minutes)
@@ -98,10 +101,10 @@ check: onnxruntime ## A part of sanitize, floor, fuzz and tidy, meant for CI
 
 # Configured anew only where it never was, or where ONNX Runtime's headers came later.
 build: onnxruntime ## Set up what the build needs, and build the programs (build/release; about 3 minutes, once)
-	@if [ ! -e build/release/build.ninja ] || [ $(ORT_HEADER) -nt build/release/build.ninja ]; then \
-	  cmake --preset release; fi
+	@if [ ! -e $(BUILD)/build.ninja ] || [ $(ORT_HEADER) -nt $(BUILD)/build.ninja ]; then \
+	  cmake --preset release $(CONFIGURE_ARGS); fi
 	@echo '[build] compiling (about 3 minutes the first time)'
-	@cmake --build build/release
+	@cmake --build $(BUILD) --target juggler juggler-consumer
 
 # What runs on boards: one build by g++ 11 for each architecture, in packages.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
@@ -127,7 +130,7 @@ containers-test: deb ## Build the images of containers/ without a container engi
 
 arm64: deb build models ## The arm64 consumer under qemu classifies photographs beside the native one (root; 5 minutes)
 	@$(SETUP) packages test
-	@$(AS_ROOT) tests/arm64/consumer_test.sh build/release "$$($(SETUP) mirror)"
+	@$(AS_ROOT) tests/arm64/consumer_test.sh $(BUILD) "$$($(SETUP) mirror)"
 
 bench: build models ## Run the benchmarks; docs/performance.md explains them (about 15 minutes)
 	@$(SETUP) packages bench
