@@ -55,6 +55,7 @@ struct Queue {
   std::string dead_key;  // empty: the message's own
 
   std::deque<StoredMessage> ready;
+  std::size_t ready_bytes = 0;
   // Acked, and the ack not on disk yet: a broker that dies has forgotten it. An ack gets there with
   // the next persistent message of its queue, or after a while of rest.
   struct Settled {
@@ -62,8 +63,7 @@ struct Queue {
     Time at;
   };
   std::deque<Settled> settled;
-  std::deque<Time> written;  // when what was in the queue by then is on disk; the last is the latest
-  std::size_t ready_bytes = 0;
+  std::deque<Time> written;  // when what was there before is on disk
   std::uint64_t last_position = 0;
   std::vector<QueueConsumer> consumers;  // by priority, then as they came
   std::size_t next_consumer = 0;         // whose turn it is among equals
