@@ -79,6 +79,9 @@ void InvariantChecker::controller_died(std::size_t who) {
   book_ = &books_[who];
   forget_deliveries();
   books_.erase(who);
+  if (leader_ == who) {
+    leader_.reset();
+  }
 }
 
 void InvariantChecker::result_lost(const AttemptId& attempt) {
@@ -132,6 +135,9 @@ void InvariantChecker::see(const ControllerEvent& event, const Controller& contr
       if (book.refused) {
         book = {};  // corrected: now it is a task
       }
+      if (leader_.has_value() && *leader_ != who_) {
+        return;  // it was stopped, and reads what the broker has given to its successor since
+      }
       book.comes_again = false;
       book.unacked.insert({who_, task->delivery});
       book_->submissions[task->delivery] = key;
@@ -168,12 +174,16 @@ void InvariantChecker::see(const ControllerEvent& event, const Controller& contr
   } else if (std::holds_alternative<LeadEnded>(event)) {
     forget_deliveries();
     book_->publishes.clear();
+    if (leader_ == who_) {
+      leader_.reset();
+    }
   }
   if (std::holds_alternative<LeadBegun>(event)) {
     // Nobody leads before the broker has closed the connection of who led, who may be frozen and
     // not know of it.
     go_back([this](std::size_t holder) { return holder != who_; });
     book_->redelivered_by = now_ + controller.config().orphan_result_max;
+    leader_ = who_;
   }
   see_broker(event);
 }

@@ -112,6 +112,7 @@ class InvariantChecker {
 
   std::map<TaskKey, TaskBook> tasks_;
   std::map<std::size_t, ControllerBook> books_;
+  std::optional<std::size_t> leader_;  // who began to lead last
   std::vector<std::string> complaints_;
 
   // Of the running step.

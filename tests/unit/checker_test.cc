@@ -198,6 +198,27 @@ TEST(InvariantChecker, ResultAckedWhileAnEarlierLeaderIsFrozen_DoesNotComplain) 
   EXPECT_EQ(forge.report(), "");
 }
 
+// What it reads once it goes on lay in its socket; the broker has put it back long ago.
+TEST(InvariantChecker, FrozenLeaderReadsAnOldDelivery_ItsSuccessorMayAckTheResult) {
+  Forge forge;
+  const Submission task = submission("t");
+  forge.tell(LeadBegun{1, 0});
+  forge.tell_of(1, LeadBegun{2, 1});
+  Submission again = task;
+  again.redelivered = true;
+  forge.tell_of(1, Submitted{.submission = again, .delivery = {1, 1}, .refusal = {}});
+  forge.harness().submit(task);
+  const AttemptResult result = test::result_of(forge.dispatch());
+  forge.tell(Submitted{.submission = task, .delivery = {1, 50}, .refusal = {}});
+  forge.tell(LeadEnded{});
+  const Outcome outcome = outcome_of("t", OutcomeKind::Completed);
+  forge.tell_of(1, ResultArrived{result, {1, 2}},
+                {TaskAnswered{outcome}, SendOutcome{1, outcome, "replies", ""}});
+  forge.tell_of(1, PublishSettled{1, PublishEnd::Confirmed},
+                {AckDelivery{{1, 1}}, AckDelivery{{1, 2}}});
+  EXPECT_EQ(forge.report(), "");
+}
+
 TEST(InvariantChecker, ResultAckedBeforeItsSubmission_Complains) {
   Forge forge;
   forge.submit(submission("t"));
