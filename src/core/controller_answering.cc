@@ -124,12 +124,13 @@ void Controller::send_outcome(TaskRecord& record, std::size_t requester) {
 // A missing queue, as that of a new device is, takes a connection of its own to make. Until the
 // device is heard again nothing goes there.
 void Controller::dispatch_settled(TaskRecord& record, const AttemptId& id, PublishEnd end) {
-  // Confirmed says nothing yet. Unknown may have arrived: the attempt's timer decides.
-  if (end != PublishEnd::Returned && end != PublishEnd::Refused) {
-    return;
-  }
   for (Attempt& attempt : record.attempts) {
-    if (attempt.id == id && attempt.open) {
+    if (attempt.id != id || !attempt.open) {
+      continue;
+    }
+    // Confirmed says no more. Unknown may have arrived: the attempt's timer decides.
+    attempt.sent = attempt.sent || end == PublishEnd::Confirmed;
+    if (end == PublishEnd::Returned || end == PublishEnd::Refused) {
       const std::string device = attempt.device;
       if (end == PublishEnd::Refused) {
         end_attempt(record, attempt, "the device's queue is full", true);

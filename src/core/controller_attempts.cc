@@ -174,8 +174,14 @@ void Controller::attempt_timed_out(const ControllerTimer& timer) {
   for (Attempt& attempt : record->attempts) {
     if (attempt.id == timer.attempt && attempt.open) {
       stats_.attempts_timed_out += 1;
-      blame(device, record);
-      end_attempt(*record, attempt, "no result in twice the predicted time", true);
+      if (attempt.sent) {
+        blame(device, record);
+        end_attempt(*record, attempt, "no result in twice the predicted time", true);
+      } else {
+        // A queue of the broker hangs, as in a cluster one of whose nodes does: elsewhere.
+        attempt.came_back = true;
+        end_attempt(*record, attempt, "the broker did not confirm its dispatch", true);
+      }
       try_again(*record);
       return;
     }
@@ -289,6 +295,7 @@ void Controller::adopt(const Heartbeat& heartbeat) {
                                 .variant = {},
                                 .dispatched = now_,
                                 .adopted = true,
+                                .sent = true,
                                 .end = {}});
     OpenAttempt& open = open_attempts_[id];
     open = {.device = heartbeat.device,

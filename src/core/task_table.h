@@ -65,6 +65,7 @@ struct Attempt {
   bool adopted = false;    // begun by an earlier leader: when, nobody here knows
   bool loads = false;      // the variant had to be loaded first, which counts as network
   bool open = true;
+  bool sent = false;       // the broker has taken its dispatch, or the device has said that it runs
   bool came_back = false;  // its dispatch: the device never had it
   std::string end;         // how it ended, once closed
 };

@@ -70,6 +70,7 @@ TEST(Controller, LostDispatch_DeviceBackWithinItsHeartbeats_IsFoundByTheAttempts
   harness.lead_with({board("a"), board("b", milliseconds(60))});
   harness.submit(submission("t").deadline(seconds(10)));
   ASSERT_EQ(harness.last_dispatch().device, "a");
+  harness.confirm_all();
   harness.advance(milliseconds(100));
   harness.hello(
       DeviceFacts(device("a").incarnation(2).serves(variant("n-fp32"), milliseconds(50))));
@@ -79,6 +80,24 @@ TEST(Controller, LostDispatch_DeviceBackWithinItsHeartbeats_IsFoundByTheAttempts
   harness.result(result_of(harness.last_dispatch()));
   EXPECT_EQ(harness.last_outcome().kind, OutcomeKind::Completed);
   EXPECT_EQ(harness.last_outcome().attempts[0].end, "no result in twice the predicted time");
+}
+
+// As in a cluster one of whose nodes hangs, which leads the devices' queues.
+TEST(Controller, DispatchesThatTheBrokerDoesNotConfirm_AreNoAttempts) {
+  ControllerHarness harness(test::without_hedges());
+  harness.lead_with({board("a"), board("b")});
+  harness.submit(submission("t").deadline(seconds(60)));
+  for (int i = 0; i < 14; ++i) {
+    harness.advance(milliseconds(900));
+    harness.heartbeat("a");
+    harness.heartbeat("b");
+  }
+  EXPECT_GT(harness.controller().stats().attempts_timed_out, 3U);
+  EXPECT_TRUE(harness.outcomes().empty());
+  EXPECT_EQ(harness.controller().stats().put_aside, 0U);
+  harness.confirm_all();
+  harness.result(result_of(harness.last_dispatch()));
+  EXPECT_EQ(harness.last_outcome().kind, OutcomeKind::Completed);
 }
 
 TEST(Controller, DeviceIsLate_ItsTaskIsTriedElsewhereInsideTheDeadline) {
