@@ -316,9 +316,10 @@ Result<BenchRun> Bench::run_seed(const evaluation::SeededScenario& seeded) {
 std::string Bench::fleet_text() const {
   if (own()) {
     return fmt::format(
-        "Emulated: {} twins on this machine, over its loopback; controller, broker and messages "
-        "are real; policy {}",
-        scenario_.devices.size(), policy_);
+        "Emulated: {} twins on this machine, {}; controller, broker and messages are real; "
+        "policy {}",
+        scenario_.devices.size(),
+        options_.loopback ? "over its loopback" : "behind the scenario's networks", policy_);
   }
   const auto twins = std::count_if(given_.devices.begin(), given_.devices.end(),
                                    [](const DeviceFacts& device) { return device.twin; });

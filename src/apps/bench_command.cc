@@ -75,8 +75,8 @@ void declare(CLI::App& app, BenchFlags& flags) {
       ->check(CLI::Range(1e-6, 10.0))
       ->type_name("SHARE");
   app.add_flag("--loopback", options.loopback,
-               "Put all devices on this machine's loopback, in place of the scenario's networks; "
-               "in the simulation too");
+               "Put all devices on this machine's loopback, in place of the scenario's networks "
+               "(proxies as slow and narrow as they); in the simulation too");
   app.add_flag("--no-simulation", options.no_simulation, "Leave the simulation out");
   refuse_password(*app.add_option("--broker", flags.broker.broker,
                                   "Send the load to the fleet on this broker, instead of starting "

@@ -13,8 +13,6 @@ namespace juggler {
 namespace {
 
 constexpr const char* kLoopback = "local";
-// A network that twins on the loopback stand for as they are.
-constexpr Micros kLoopbackRttMax = Micros{100};
 
 Result<void> refuse(std::string message) {
   return fail(ErrorCode::Unsupported, std::move(message));
@@ -43,25 +41,6 @@ Result<void> check_faults(const Scenario& scenario) {
   return refuse(
       "a live run makes no faults happen, and this scenario has some: " + some_of(faults) +
       ". Take them out of the scenario, or run it with juggler simulate");
-}
-
-Result<void> check_networks(const Scenario& scenario) {
-  std::vector<std::string> devices;
-  for (const ScenarioDevice& device : scenario.devices) {
-    const NetworkProfile& network = device.network;
-    if (network.rtt > kLoopbackRttMax || network.bandwidth_kbits > 0 || network.loss_ppm > 0) {
-      devices.push_back(device.announced.id + " over " + network.name);
-    }
-  }
-  if (devices.empty()) {
-    return {};
-  }
-  return refuse(
-      "twins on this machine reach the broker over its loopback, and the scenario's devices do "
-      "not: " +
-      some_of(devices) +
-      ". With --loopback all of them do, in the simulation too; with --broker the run is on "
-      "devices that are up");
 }
 
 // The keys of [controller] that say something else than their defaults.
@@ -137,7 +116,7 @@ Result<void> check_live(const Scenario& scenario, LiveFleetKind fleet) {
         "it with juggler simulate",
         scenario.devices.size(), kLiveTwinsMax));
   }
-  return check_networks(scenario);
+  return {};
 }
 
 Result<void> put_on_loopback(Scenario& scenario, const std::string& home) {

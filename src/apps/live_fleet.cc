@@ -147,18 +147,29 @@ Result<void> LiveFleet::start_twin(const Scenario& scenario, std::size_t device)
   }
   const std::uint64_t seed =
       sim::seed_of(scenario.seed, sim::Stream::Device, device) * kProcessorsMax;
+  Result<std::string> broker = links_.through(id, broker_->url_for_device(id));
+  if (!broker) {
+    return broker.error();
+  }
   return supervisor_->start(
       {.name = id,
        .program = consumer_,
        .arguments = {"--id", id, "--home", folder_.string(), "--twin-facts", facts.string(),
                      "--seed", std::to_string(seed), "--log-level", "warn"},
-       .broker = broker_->url_for_device(id),
+       .broker = std::move(*broker),
        .log = log(id).string()},
       clock_.now());
 }
 
 Result<void> LiveFleet::begin(const Scenario& scenario) {
   supervisor_.reset();
+  const Result<amqp::BrokerUrl> broker = amqp::BrokerUrl::parse(address());
+  if (!broker) {
+    return broker.error();
+  }
+  if (Result<void> opened = links_.open(scenario, broker->port); !opened) {
+    return opened;
+  }
   supervisor_.emplace(static_cast<std::uint64_t>(getpid()));
   if (Result<void> started = start_controller(scenario); !started) {
     return started;

@@ -1,6 +1,7 @@
 #pragma once
 // A private fleet for live runs, as `juggler up` has one: RabbitMQ, the controller, and a twin for
-// each device of a scenario, as processes of the person who runs it, in a folder that is removed.
+// each device of a scenario, behind its network, as processes of the person who runs it, in a folder
+// that is removed.
 
 #include <filesystem>
 #include <functional>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "amqp/private_broker.h"
+#include "apps/live_links.h"
 #include "apps/supervisor.h"
 #include "core/result.h"
 #include "runtime/clock.h"
@@ -57,6 +59,7 @@ class LiveFleet {
   std::filesystem::path folder_;  // empty: not made yet
   bool kept_ = false;
   std::optional<amqp::PrivateBroker> broker_;  // outlives the children
+  LiveLinks links_;                            // outlive them too
   std::optional<Supervisor> supervisor_;
   std::string program_;
   std::string consumer_;

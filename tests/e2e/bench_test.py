@@ -28,6 +28,7 @@ network = "{network}"
 [[class]]
 name = "any"
 deadline_ms = 5000
+payload_bytes = {payload}
 [expect]
 answered = "all"
 """
@@ -56,10 +57,10 @@ class Bench(unittest.TestCase):
         self.environment = {**os.environ, "TMPDIR": self.runs, "XDG_STATE_HOME": self.folder.name}
         self.environment.pop("JUGGLER_BROKER", None)
 
-    def scenario(self, duration=2, network="local", more=""):
+    def scenario(self, duration=2, network="local", payload=15_000, more=""):
         path = os.path.join(self.folder.name, "tiny.toml")
         with open(path, "w", encoding="utf-8") as file:
-            file.write(SCENARIO.format(duration=duration, network=network) + more)
+            file.write(SCENARIO.format(duration=duration, network=network, payload=payload) + more)
         return path
 
     def bench(self, *arguments):
@@ -97,6 +98,20 @@ class Bench(unittest.TestCase):
         self.assertNotEqual(document["runs"][0]["live"]["offered"], 0)
         self.assertIn("Emulated: 2 twins", document["fleet"])
         self.assertIn("seed 2: 2 s of arrivals", done.stderr)
+        self.nothing_is_left()
+
+    def test_twins_are_behind_their_networks(self):
+        # A round trip of 5 ms, and 16 ms for a picture of 100 kB through 50 Mbit/s.
+        done = self.run_bench(self.scenario(network="wifi", payload=100_000), "--json")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        document = json.loads(done.stdout)
+        self.check_both_sides(document, 1)
+        self.assertIn("behind the scenario's networks", document["fleet"])
+        on_loopback = self.run_bench(self.scenario(network="wifi"), "--loopback", "--json")
+        self.assertEqual(on_loopback.returncode, 0, on_loopback.stdout + on_loopback.stderr)
+        slow, fast = (of["runs"][0]["live"]["latency_us"]["p50"]
+                      for of in (document, json.loads(on_loopback.stdout)))
+        self.assertGreater(slow, fast + 15_000)
         self.nothing_is_left()
 
     def test_ctrl_c_ends_the_run_and_everything_of_it(self):
@@ -137,8 +152,7 @@ class Bench(unittest.TestCase):
         fault = "[[fault]]\nkind = \"crash\"\ndevice = \"pi-2\"\nat_s = 1\nlasts_s = 1\n"
         for words, of_scenario, arguments in [
                 (["crash of pi-2", "juggler simulate"], {"more": fault}, []),
-                (["no-such-policy"], {}, ["--policy", "no-such-policy"]),
-                (["pi-1 over wifi", "--loopback"], {"network": "wifi"}, [])]:
+                (["no-such-policy"], {}, ["--policy", "no-such-policy"])]:
             done = self.run_bench(self.scenario(**of_scenario), *arguments)
             self.assertEqual(done.returncode, 2, done.stderr)
             for word in words:

@@ -1,0 +1,64 @@
+#include "apps/live_links.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "amqp/session.h"
+
+namespace juggler {
+namespace {
+
+// A network that the loopback stands for as it is.
+constexpr Micros kLoopbackRttMax = Micros{100};
+
+bool on_loopback(const NetworkProfile& network) {
+  return network.rtt <= kLoopbackRttMax && network.bandwidth_kbits == 0 && network.loss_ppm == 0;
+}
+
+}  // namespace
+
+WayProfile way_of(const NetworkProfile& network) {
+  // Two independent halves: the variance of a round trip is twice that of a way. A uniform
+  // distribution is the square root of 12 times as wide as its deviation.
+  const double wide = static_cast<double>(network.jitter.count) * std::sqrt(0.5) * std::sqrt(12.0);
+  const Micros jitter{std::min(std::llround(wide), static_cast<long long>(network.rtt.count))};
+  return {.latency = std::max(Micros{0}, (network.rtt - jitter) / 2),
+          .jitter = jitter,
+          .bits_per_second = network.bandwidth_kbits * 1000,
+          .loss_per_million = network.loss_ppm};
+}
+
+Result<void> LiveLinks::open(const Scenario& scenario, int broker_port) {
+  links_.clear();
+  for (std::size_t i = 0; i < scenario.devices.size(); ++i) {
+    const ScenarioDevice& device = scenario.devices[i];
+    if (on_loopback(device.network)) {
+      continue;
+    }
+    Result<std::unique_ptr<TcpProxy>> link =
+        TcpProxy::open({.target_port = broker_port, .seed = scenario.seed * 1000 + i + 1});
+    if (!link) {
+      return link.error();
+    }
+    (*link)->set(Direction::Up, way_of(device.network));
+    (*link)->set(Direction::Down, way_of(device.network));
+    links_[device.announced.id] = std::move(*link);
+  }
+  return {};
+}
+
+Result<std::string> LiveLinks::through(const std::string& device, const std::string& url) const {
+  const auto at = links_.find(device);
+  if (at == links_.end()) {
+    return url;
+  }
+  Result<amqp::BrokerUrl> broker = amqp::BrokerUrl::parse(url);
+  if (!broker) {
+    return broker.error();
+  }
+  broker->port = at->second->port();
+  return broker->text();
+}
+
+}  // namespace juggler
