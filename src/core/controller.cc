@@ -90,6 +90,7 @@ void Controller::on(const LeadBegun& event) {
   blocked_ = false;
   epoch_ = event.epoch;
   led_since_ = now_;
+  tasks_read_.reset();
   timers_.set(now_ + config_.warm_up, {.kind = ControllerTimer::Kind::Replan});
   timers_.set(now_ + config_.adopt_wait, {.kind = ControllerTimer::Kind::Replan});
   timers_.cancel(liveness_timer_);  // of an earlier lead
@@ -240,6 +241,23 @@ void Controller::on(const HeartbeatArrived& event) {
     set_liveness(*device, liveness_when_heard(*device, false));
   }
   hold_power_of_strangers(heartbeat);
+}
+
+// Nothing that is still in the broker belongs to what was kept for it.
+void Controller::on(const TasksRead& /*event*/) {
+  if (!leading_ || tasks_read_.has_value()) {
+    return;
+  }
+  tasks_read_ = now_;
+  for (auto& [key, orphan] : orphans_) {
+    wait_for_task(key, orphan);
+  }
+  for (const auto& [number, record] : tasks_.all()) {
+    if (record.phase == TaskPhase::Answering) {
+      timers_.set(now_ + config_.orphan_result_max,
+                  {.kind = ControllerTimer::Kind::Redelivery, .task = number});
+    }
+  }
 }
 
 void Controller::on(DecidedRead& event) {

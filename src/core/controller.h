@@ -65,7 +65,9 @@ struct ControllerConfig {
   Micros attempt_grace = seconds(2);         // beyond twice the prediction, then it counts as lost
   Micros resend_after = milliseconds(500);   // of an outcome that the broker refused
   int resends_max = 20;
-  Micros orphan_result_max = seconds(10);  // a result waits so long for its task to come again
+  // A result waits for its task to come again: until all that lay in the broker has come, and so long
+  // beyond that.
+  Micros orphan_result_max = seconds(10);
   Breaker::Rules breaker{};
   std::uint64_t seed = 1;
 };
@@ -141,7 +143,7 @@ class Controller {
   struct Orphan {
     AttemptResult result;
     std::vector<DeliveryId> deliveries;  // its own, then others that may stand as well as it
-    Time until;
+    Time until = Time::never();
   };
 
   // Events, in controller.cc; results in controller_results.cc.
@@ -156,6 +158,7 @@ class Controller {
   void on(const PublishSettled& event);
   void on(const Tick& event);
   void on(const PresenceTold& event);
+  void on(const TasksRead& event);
   void run_timer(const ControllerTimer& timer);
 
   void forget_live_tasks();
@@ -250,6 +253,7 @@ class Controller {
   void keep_orphan(const ResultArrived& event);
   bool stands(const AttemptResult& result);
   void release_orphan(const TaskKey& key);
+  void wait_for_task(const TaskKey& key, Orphan& orphan);
   bool outlives_its_task(const AttemptResult& result) const;
   void read_what_came_early();
 
@@ -307,6 +311,7 @@ class Controller {
   bool blocked_ = false;
   std::int64_t epoch_ = 0;
   Time led_since_;
+  std::optional<Time> tasks_read_;  // in this lead
   PublishId last_publish_ = 0;
   std::uint64_t last_batch_ = 0;
   std::uint64_t own_ids_ = 0;  // given to what came without an id, or malformed under a taken one

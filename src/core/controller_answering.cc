@@ -192,8 +192,8 @@ void Controller::all_settled(TaskRecord& record) {
   if (kept && std::all_of(requesters.begin(), requesters.end(), answered)) {
     if (!comes_again(record)) {
       close(record);
-    } else if (leading_) {
-      timers_.set(led_since_ + config_.orphan_result_max,
+    } else if (leading_ && tasks_read_.has_value()) {
+      timers_.set(*tasks_read_ + config_.orphan_result_max,
                   {.kind = ControllerTimer::Kind::Redelivery, .task = record.number});
     }
     return;
@@ -222,7 +222,7 @@ bool Controller::comes_again(const TaskRecord& record) const {
       std::all_of(requesters.begin(), requesters.end(),
                   [](const Requester& requester) { return requester.delivery.has_value(); });
   return !all_here && !record.dead_letter &&
-         (!leading_ || now_ < led_since_ + config_.orphan_result_max);
+         (!leading_ || !tasks_read_.has_value() || now_ < *tasks_read_ + config_.orphan_result_max);
 }
 
 // What was refused for so long is done without: the record, so that the outcome is sent at all;

@@ -87,9 +87,14 @@ struct PresenceTold {
   bool present = false;
 };
 
+// The tasks that lay in the broker when the lead began have all come: a message that was sent behind
+// them has.
+struct TasksRead {};
+
 using ControllerEvent =
     std::variant<LeadBegun, LeadEnded, BrokerBlocked, Submitted, ResultArrived, HelloArrived,
-                 HeartbeatArrived, DecidedRead, PublishSettled, Tick, PresenceTold>;
+                 HeartbeatArrived, DecidedRead, PublishSettled, Tick, PresenceTold,
+                 TasksRead>;
 
 struct SendDispatch {
   PublishId id = 0;
@@ -122,7 +127,7 @@ struct Enrol {
 struct AckDelivery {
   DeliveryId delivery;
   // Of a result that a task's answer stands on: the broker must not come to forget the task's ack,
-  // and remember this one (runtime/ack_marks.h).
+  // and remember this one (runtime/task_marks.h).
   bool after_tasks = false;
 };
 struct RejectDelivery {  // to the dead-letter exchange

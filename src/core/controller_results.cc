@@ -146,8 +146,8 @@ bool Controller::stands(const AttemptResult& result) {
          (known != nullptr && known->stands == result.attempt);
 }
 
-// The submission of this result has had its time, which begins with the lead: a broker that starts
-// slowly may give the results long before.
+// The submission of this result has had its time, which begins when all that lay in the broker has
+// been read: one that starts slowly, or hangs, may give the results long before.
 void Controller::release_orphan(const TaskKey& key) {
   const auto at = orphans_.find(key);
   if (!leading_ || at == orphans_.end() || at->second.until > now_) {
@@ -173,11 +173,9 @@ void Controller::release_orphan(const TaskKey& key) {
 // confirmed: both stay until the task is known to be gone, in case this controller goes first.
 void Controller::keep_orphan(const ResultArrived& event) {
   const TaskKey& key = event.result.attempt.task;
-  const Time until = now_ + config_.orphan_result_max;
-  const auto [at, added] = orphans_.try_emplace(key, Orphan{event.result, {event.delivery}, until});
+  const auto [at, added] = orphans_.try_emplace(key, Orphan{event.result, {event.delivery}});
+  Orphan& kept = at->second;
   if (!added) {
-    Orphan& kept = at->second;
-    kept.until = until;
     if (event.result.status != AttemptStatus::Ok) {
       act(AckDelivery{event.delivery});
     } else if (kept.result.status != AttemptStatus::Ok) {
@@ -191,10 +189,18 @@ void Controller::keep_orphan(const ResultArrived& event) {
       kept.deliveries.push_back(event.delivery);
     }
   }
+  wait_for_task(key, kept);
+}
+
+void Controller::wait_for_task(const TaskKey& key, Orphan& orphan) {
+  if (!leading_ || !tasks_read_.has_value()) {
+    return;  // for as long as tasks may lie in the broker
+  }
+  orphan.until = now_ + config_.orphan_result_max;
   ControllerTimer patience;
   patience.kind = ControllerTimer::Kind::OrphanResult;
   patience.key = key;
-  timers_.set(until, std::move(patience));
+  timers_.set(orphan.until, std::move(patience));
 }
 
 }  // namespace juggler

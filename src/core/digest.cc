@@ -64,6 +64,7 @@ class Writer {
     digest_.add(e.device);
     put(e.present ? 1 : 0);
   }
+  void operator()(const TasksRead& /*e*/) {}
   void operator()(const AskPresence& a) { digest_.add(a.device); }
   void operator()(const SetHeartbeat& a) {
     digest_.add(a.device);

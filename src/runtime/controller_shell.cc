@@ -50,7 +50,7 @@ void ControllerShell::turn(Micros wait_max) {
   }
   if (marks_.due() <= clock_.now()) {
     const PublishId id = ++last_aside_;
-    transport_.publish(id, marks_.next(id, options_.login));
+    transport_.publish(id, marks_.next(id, options_.login, clock_.now()));
   }
 }
 
@@ -73,6 +73,7 @@ void ControllerShell::handle(const TransportConnected& event) {
   spdlog::info("leading, epoch {}", event.epoch);
   no_broker_.forget();
   step(LeadBegun{event.epoch, event.previous_epoch});
+  marks_.begin(event.epoch, clock_.now());
 }
 
 void ControllerShell::handle(const TransportDisconnected& event) {
@@ -104,7 +105,7 @@ void ControllerShell::handle(const TransportPresence& event) {
 
 void ControllerShell::handle(const TransportDelivery& event) {
   if (event.queue == wire::kTasksQueue && wire::is_mark(event.envelope, options_.login)) {
-    ack(marks_.arrived(event));
+    mark(event);
   } else if (event.queue == wire::kTasksQueue) {
     submission(event);
   } else if (event.queue == wire::kResultsQueue) {
@@ -147,6 +148,15 @@ void ControllerShell::malformed(const TransportDelivery& delivery, const Error& 
   }
   send_aside(std::move(dead));
   transport_.ack(delivery.id);
+}
+
+void ControllerShell::mark(const TransportDelivery& delivery) {
+  std::vector<DeliveryId> acks;
+  const bool all_read = marks_.arrived(delivery, acks);
+  ack(acks);
+  if (all_read) {
+    step(TasksRead{});
+  }
 }
 
 void ControllerShell::submission(const TransportDelivery& delivery) {

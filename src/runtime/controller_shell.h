@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "core/controller.h"
-#include "runtime/ack_marks.h"
 #include "runtime/clock.h"
 #include "runtime/observer.h"
 #include "runtime/repeated_warning.h"
+#include "runtime/task_marks.h"
 #include "runtime/transport.h"
 
 namespace juggler {
@@ -58,6 +58,7 @@ class ControllerShell {
   void handle(const TransportDelivery& event);
   void handle(const TransportSettled& event);
   bool sender_is(const wire::Envelope& envelope, const std::string& device) const;
+  void mark(const TransportDelivery& delivery);
   void submission(const TransportDelivery& delivery);
   void result(const TransportDelivery& delivery);
   void from_device(const TransportDelivery& delivery);
@@ -74,7 +75,7 @@ class ControllerShell {
   Clock& clock_;
   ControllerShellOptions options_;
   RepeatedWarning no_broker_;
-  AckMarks marks_;
+  TaskMarks marks_;
   ShellStats stats_;
   std::unordered_map<std::uint64_t, wire::Body> payloads_;  // looked up, never iterated
   std::uint64_t last_payload_ = 0;

@@ -182,8 +182,11 @@ void InvariantChecker::see(const ControllerEvent& event, const Controller& contr
     // Nobody leads before the broker has closed the connection of who led, who may be frozen and
     // not know of it.
     go_back([this](std::size_t holder) { return holder != who_; });
-    book_->redelivered_by = now_ + controller.config().orphan_result_max;
+    book_->redelivered_by = Time::never();
     leader_ = who_;
+  }
+  if (std::holds_alternative<TasksRead>(event)) {
+    book_->redelivered_by = now_ + controller.config().orphan_result_max;
   }
   see_broker(event);
 }

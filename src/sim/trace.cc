@@ -59,6 +59,7 @@ struct EventText {
   std::string operator()(const PresenceTold& e) const {
     return fmt::format("presence of {}: {}", e.device, e.present);
   }
+  std::string operator()(const TasksRead& /*e*/) const { return "tasks read"; }
   std::string operator()(const LinkUp& /*e*/) const { return "link up"; }
   std::string operator()(const LinkDown& /*e*/) const { return "link down"; }
   std::string operator()(const DispatchArrived& e) const {

@@ -18,7 +18,7 @@ constexpr std::int64_t kTimeMax = INT64_MAX / 1024;  // times added to it stay t
 // In the order of the events' and ends' own numbers.
 constexpr std::array<std::string_view, std::variant_size_v<ControllerEvent>> kEvents{
     "lead-begun", "lead-ended", "broker-blocked", "submitted", "result",  "hello",
-    "heartbeat",  "decided",    "settled",        "tick",      "presence"};
+    "heartbeat",  "decided",    "settled",        "tick",      "presence", "tasks-read"};
 constexpr std::array<std::string_view, 4> kEnds{"confirmed", "returned", "refused", "unknown"};
 
 template <std::size_t N>
@@ -203,6 +203,7 @@ struct EventWriter {
     writer.text("device", e.device);
     writer.flag("present", e.present);
   }
+  void operator()(const TasksRead& /*e*/) const {}
 };
 
 ControllerEvent read_event(ObjectReader& reader) {
@@ -247,6 +248,8 @@ ControllerEvent read_event(ObjectReader& reader) {
       std::string device = reader.string("device", 63);
       return PresenceTold{std::move(device), reader.boolean_or("present", false)};
     }
+    case 11:
+      return TasksRead{};
     default:
       reader.complain("event", fmt::format("has the unknown value '{}'", name));
       return Tick{};

@@ -44,8 +44,8 @@ bool allowed_reply_to(std::string_view queue);
 DecodedSubmission decode_submission(const Envelope& envelope, bool redelivered);
 Envelope encode_submission(const Submission& submission, Body payload);
 
-// A message into the tasks' queue that is no task: runtime/ack_marks.h. `login`: the sender's user.
-Envelope encode_mark(const std::string& login, std::uint64_t number);
+// A message into the tasks' queue that is no task: runtime/task_marks.h. `login`: the sender's user.
+Envelope encode_mark(const std::string& login, std::string name);
 bool is_mark(const Envelope& envelope, const std::string& login);
 
 Envelope encode_dispatch(const Dispatch& dispatch, Body payload);

@@ -251,12 +251,12 @@ DecodedSubmission decode_submission(const Envelope& envelope, bool redelivered) 
   return decoded;
 }
 
-Envelope encode_mark(const std::string& login, std::uint64_t number) {
+Envelope encode_mark(const std::string& login, std::string name) {
   Envelope envelope;
   envelope.exchange = kSubmitExchange;
   envelope.routing_key = kTasksQueue;
   envelope.type = type_of("mark");
-  envelope.message_id = fmt::format("mark-{:x}", number);
+  envelope.message_id = std::move(name);
   envelope.user_id = login;
   envelope.body = make_body("");
   return envelope;

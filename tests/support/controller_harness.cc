@@ -91,6 +91,9 @@ void ControllerHarness::beat_all() {
 void ControllerHarness::begin_lead(std::int64_t epoch, std::int64_t predecessor) {
   incarnation_ += 1;
   step(LeadBegun{epoch, predecessor});
+  if (reads_tasks) {
+    step(TasksRead{});
+  }
 }
 
 void ControllerHarness::end_lead() {

@@ -85,6 +85,8 @@ class ControllerHarness {
   void expect_complaints() { complaints_expected_ = true; }
   const sim::InvariantChecker& checker() const { return checker_; }
 
+  bool reads_tasks = true;  // each lead begins with nothing left in the broker
+
  private:
   DeliveryId next_delivery() { return {incarnation_, ++last_tag_}; }
   void beat_all();

@@ -364,6 +364,24 @@ TEST(Controller, OrphanResultWhoseTaskNeverComes_IsAckedInTheEnd) {
   EXPECT_EQ(harness.controller().stats().results_orphaned, 1U);
 }
 
+// The broker hung before it gave the tasks that lay there.
+TEST(Controller, OrphanResult_StaysForAsLongAsTasksMayLieInTheBroker) {
+  ControllerHarness harness;
+  harness.reads_tasks = false;
+  harness.lead_with({board("a")});
+  Dispatch earlier;
+  earlier.attempt = {{"reply_to:replies", "gone"}, 0, 1};
+  earlier.device = "a";
+  const DeliveryId result = harness.result(result_of(earlier));
+  harness.advance(seconds(60));
+  EXPECT_FALSE(harness.acked(result));
+  harness.step(TasksRead{});
+  harness.advance(seconds(9));
+  EXPECT_FALSE(harness.acked(result));
+  harness.advance(seconds(1));
+  EXPECT_TRUE(harness.acked(result));
+}
+
 TEST(Controller, TwoOrphanResultsOfOneTask_NeitherStaysUnacked) {
   ControllerHarness harness;
   harness.lead_with({board("a")});

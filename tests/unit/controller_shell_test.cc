@@ -20,12 +20,21 @@ using wire::Envelope;
 class ControllerShellTest : public ::testing::Test {
  protected:
   ControllerShellTest() {
-    transport_.connect(1);
-    shell_.turn(Micros{0});
+    lead(1);
     join("pi-1");
     pass(milliseconds(2600));
   }
 
+  // The lead's first mark comes back.
+  void lead(std::int64_t epoch) {
+    transport_.connect(epoch);
+    shell_.turn(Micros{0});
+    for (Envelope& mark : transport_.take_published()) {
+      transport_.deliver("juggler.tasks", std::move(mark));
+    }
+    shell_.turn(Micros{0});
+    transport_.take_acked();
+  }
   void join(const std::string& id) {
     device("juggler.events",
            wire::encode_hello(test::device(id).serves(test::variant("n-fp32"), milliseconds(50))));
@@ -161,14 +170,43 @@ TEST_F(ControllerShellTest, ResultsAck_WaitsUntilAMarkBehindItsTasksAckIsConfirm
   EXPECT_EQ(of_type("juggler.mark.v1").size(), 2U) << "nothing waits for one";
 }
 
+// A broker that gives no tasks for long has not said that there are none.
+TEST_F(ControllerShellTest, LeadsFirstMark_ComesBackBehindTheTasksThatLayThere) {
+  AttemptResult early = test::result_of([this] {
+    submit(submission("t"));
+    return *wire::decode_dispatch(of_type("juggler.task.v1").back());
+  }());
+  early.attempt.task.id = "another";
+  transport_.disconnect("cut");
+  turn();
+  published_.clear();
+  acked_.clear();
+  transport_.connect(2);
+  turn();
+  const std::vector<Envelope> marks = of_type("juggler.mark.v1");
+  ASSERT_EQ(marks.size(), 1U);
+  device("juggler.results", wire::encode_result(early));
+  clock_.advance(seconds(60));
+  turn();
+  EXPECT_TRUE(acked_.empty());
+  EXPECT_EQ(of_type("juggler.mark.v1").size(), 2U) << "the first may have gone with its queue";
+  submit(marks[0]);
+  EXPECT_EQ(acked_.size(), 1U) << "the mark";
+  clock_.advance(seconds(10));
+  turn();
+  clock_.advance(milliseconds(200));
+  turn();
+  EXPECT_EQ(acked_.size(), 2U) << "and the result, which belongs to no task";
+}
+
 TEST_F(ControllerShellTest, MarkOfAnEarlierLead_IsAckedAtOnce) {
-  submit(wire::encode_mark("controller", 7), true);
+  submit(wire::encode_mark("controller", "7-1"), true);
   EXPECT_EQ(acked_.size(), 1U);
   EXPECT_TRUE(published_.empty());
 }
 
 TEST_F(ControllerShellTest, MarkOfSomebodyElse_IsASubmissionThatIsRefused) {
-  submit(wire::encode_mark("eve", 7));
+  submit(wire::encode_mark("eve", "1-7"));
   EXPECT_EQ(rejected_.size() + of_type("juggler.outcome.v1").size(), 1U);
   EXPECT_EQ(shell_.stats().malformed, 1U);
 }
@@ -178,7 +216,7 @@ TEST_F(ControllerShellTest, ConnectionLost_NoAckOfTheLastOneIsHeld) {
   answer_dispatch();
   transport_.disconnect("cut");
   turn();
-  transport_.connect(2);
+  lead(2);
   turn();
   clock_.advance(seconds(1));
   turn();

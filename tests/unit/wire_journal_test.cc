@@ -81,6 +81,7 @@ RC_GTEST_PROP(JournalLine, SmallEvents, ()) {
   RC_ASSERT(same_kind(begun).predecessor == 3);
   same_kind(LeadEnded{});
   same_kind(Tick{});
+  same_kind(TasksRead{});
   RC_ASSERT(same_kind(BrokerBlocked{true}).blocked);
   RC_ASSERT(same_kind(PresenceTold{"pi5", true}).device == "pi5");
   RC_ASSERT(same_kind(PresenceTold{"pi5", true}).present);
@@ -93,7 +94,7 @@ RC_GTEST_PROP(JournalLine, SmallEvents, ()) {
 }
 
 // Whoever adds one adds it to the journal, and to the tests above.
-static_assert(std::variant_size_v<ControllerEvent> == 11);
+static_assert(std::variant_size_v<ControllerEvent> == 12);
 
 // A refused submission may hold anything.
 TEST(JournalLine, BytesThatAreNoUtf8_ReadBackAsTheyWere) {
