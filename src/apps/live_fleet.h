@@ -1,7 +1,7 @@
 #pragma once
 // A private fleet for live runs, as `juggler up` has one: RabbitMQ, the controller, and a twin for
-// each device of a scenario, behind its network, as processes of the person who runs it, in a folder
-// that is removed.
+// each device of a scenario, behind its network, as processes of the person who runs it, in a
+// folder that is removed.
 
 #include <filesystem>
 #include <functional>

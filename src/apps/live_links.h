@@ -12,8 +12,8 @@
 
 namespace juggler {
 
-// One direction of a network as the proxy has it: half of the round trip. The simulator draws jitter
-// from a normal distribution, the proxy from a uniform one with the same mean and deviation.
+// One direction of a network as the proxy has it: half of the round trip. The simulator draws
+// jitter from a normal distribution, the proxy from a uniform one of the same mean and deviation.
 WayProfile way_of(const NetworkProfile& network);
 
 class LiveLinks {

@@ -65,8 +65,8 @@ struct ControllerConfig {
   Micros attempt_grace = seconds(2);         // beyond twice the prediction, then it counts as lost
   Micros resend_after = milliseconds(500);   // of an outcome that the broker refused
   int resends_max = 20;
-  // A result waits for its task to come again: until all that lay in the broker has come, and so long
-  // beyond that.
+  // A result waits for its task to come again: until all that lay in the broker has come, and so
+  // long beyond that.
   Micros orphan_result_max = seconds(10);
   Breaker::Rules breaker{};
   std::uint64_t seed = 1;

@@ -87,8 +87,8 @@ struct PresenceTold {
   bool present = false;
 };
 
-// The tasks that lay in the broker when the lead began have all come: a message that was sent behind
-// them has.
+// The tasks that lay in the broker when the lead began have all come: a message that was sent
+// behind them has.
 struct TasksRead {};
 
 using ControllerEvent =

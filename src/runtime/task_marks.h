@@ -3,10 +3,10 @@
 //
 // One that has come back says that all tasks before it have: those that lay in the broker when the
 // lead began. One that was confirmed says that the acks of tasks before it are on disk. Nobody
-// confirms an ack, and a broker that dies forgets those that were not on its disk yet, each queue for
-// itself: a result's ack may stay and that of its task be lost. Then the task would be delivered again
-// without its result, run again, and answered otherwise. So the ack of a result waits for a mark
-// (docs/protocol.md#durability-confirms-acks).
+// confirms an ack, and a broker that dies forgets those that were not on its disk yet, each queue
+// for itself: a result's ack may stay and that of its task be lost. Then the task would be
+// delivered again without its result, run again, and answered otherwise. So the ack of a result
+// waits for a mark (docs/protocol.md#durability-confirms-acks).
 
 #include <cstdint>
 #include <optional>
@@ -35,9 +35,9 @@ class TaskMarks {
   // The next mark, to be published under that id.
   wire::Envelope next(PublishId id, const std::string& login, Time now);
 
-  // A mark has come out of the queue. Returns whether it is the first of this lead. Appends to `acks`
-  // what is to be acked now: not the one under way (an acked message is confirmed before it is on
-  // disk).
+  // A mark has come out of the queue. Returns whether it is the first of this lead. Appends to
+  // `acks` what is to be acked now: not the one under way (an acked message is confirmed before it
+  // is on disk).
   bool arrived(const TransportDelivery& mark, std::vector<DeliveryId>& acks);
 
   // Whether that publish is the mark under way; then what is to be acked now.

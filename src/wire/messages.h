@@ -44,7 +44,7 @@ bool allowed_reply_to(std::string_view queue);
 DecodedSubmission decode_submission(const Envelope& envelope, bool redelivered);
 Envelope encode_submission(const Submission& submission, Body payload);
 
-// A message into the tasks' queue that is no task: runtime/task_marks.h. `login`: the sender's user.
+// A message into the tasks' queue that is no task: runtime/task_marks.h. `login`: the sender's.
 Envelope encode_mark(const std::string& login, std::string name);
 bool is_mark(const Envelope& envelope, const std::string& login);
 
