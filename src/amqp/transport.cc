@@ -118,6 +118,7 @@ void AmqpTransport::send_queued() {
       }
       --queued_publishes_;
       queued_bytes_ -= size_of(publish->message);
+      send_settlements();  // those that were queued before it
       send(*publish);
     } else {
       const auto& settle = std::get<Settle>(queued_.front());

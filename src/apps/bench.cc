@@ -13,6 +13,7 @@
 #include "apps/given_fleet.h"
 #include "apps/live_checks.h"
 #include "apps/live_fleet.h"
+#include "apps/live_links.h"
 #include "apps/progress_line.h"
 #include "apps/simulation_flags.h"
 #include "apps/stop_signals.h"
@@ -319,7 +320,8 @@ std::string Bench::fleet_text() const {
         "Emulated: {} twins on this machine, {}; controller, broker and messages are real; "
         "policy {}",
         scenario_.devices.size(),
-        options_.loopback ? "over its loopback" : "behind the scenario's networks", policy_);
+        LiveLinks::needed(scenario_) == 0 ? "over its loopback" : "behind the scenario's networks",
+        policy_);
   }
   const auto twins = std::count_if(given_.devices.begin(), given_.devices.end(),
                                    [](const DeviceFacts& device) { return device.twin; });

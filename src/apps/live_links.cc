@@ -1,7 +1,6 @@
 #include "apps/live_links.h"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 #include "amqp/session.h"
@@ -19,14 +18,17 @@ bool on_loopback(const NetworkProfile& network) {
 }  // namespace
 
 WayProfile way_of(const NetworkProfile& network) {
-  // Two independent halves: the variance of a round trip is twice that of a way. A uniform
-  // distribution is the square root of 12 times as wide as its deviation.
-  const double wide = static_cast<double>(network.jitter.count) * std::sqrt(0.5) * std::sqrt(12.0);
-  const Micros jitter{std::min(std::llround(wide), static_cast<long long>(network.rtt.count))};
-  return {.latency = std::max(Micros{0}, (network.rtt - jitter) / 2),
-          .jitter = jitter,
+  // Two independent halves: the variance of a round trip is twice that of a way.
+  return {.latency = network.rtt / 2,
+          .deviation = network.jitter * 707 / 1000,
           .bits_per_second = network.bandwidth_kbits * 1000,
           .loss_per_million = network.loss_ppm};
+}
+
+std::size_t LiveLinks::needed(const Scenario& scenario) {
+  return static_cast<std::size_t>(
+      std::count_if(scenario.devices.begin(), scenario.devices.end(),
+                    [](const ScenarioDevice& device) { return !on_loopback(device.network); }));
 }
 
 Result<void> LiveLinks::open(const Scenario& scenario, int broker_port) {

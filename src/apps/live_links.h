@@ -12,8 +12,7 @@
 
 namespace juggler {
 
-// One direction of a network as the proxy has it: half of the round trip. The simulator draws
-// jitter from a normal distribution, the proxy from a uniform one of the same mean and deviation.
+// One direction of a network, half of the round trip, as the simulator has it (sim::link_of).
 WayProfile way_of(const NetworkProfile& network);
 
 class LiveLinks {
@@ -24,7 +23,8 @@ class LiveLinks {
   // The broker's address for that device: its link's, where it has one.
   Result<std::string> through(const std::string& device, const std::string& url) const;
 
-  std::size_t size() const { return links_.size(); }
+  // Devices of a scenario that have a network other than the loopback.
+  static std::size_t needed(const Scenario& scenario);
 
  private:
   std::map<std::string, std::unique_ptr<TcpProxy>> links_;

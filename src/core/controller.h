@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "core/controller_messages.h"
@@ -142,7 +143,8 @@ class Controller {
   };
   struct Orphan {
     AttemptResult result;
-    std::vector<DeliveryId> deliveries;  // its own, then others that may stand as well as it
+    // Its own, then other attempts' that may stand as well as it.
+    std::vector<std::pair<AttemptId, DeliveryId>> deliveries;
     Time until = Time::never();
   };
 
@@ -225,6 +227,7 @@ class Controller {
   void follow(OpenAttempt& attempt, const AttemptId& id);
   void follow_anew();
   void attempt_timed_out(const ControllerTimer& timer);
+  void not_sent(TaskRecord& record, Attempt& attempt);
   void batch_overdue(const ControllerTimer& timer);
   void hedge(TaskRecord& record, const std::string& straggler);
   void learn_way(const AttemptResult& result);

@@ -178,13 +178,26 @@ void Controller::attempt_timed_out(const ControllerTimer& timer) {
         blame(device, record);
         end_attempt(*record, attempt, "no result in twice the predicted time", true);
       } else {
-        // A queue of the broker hangs, as in a cluster one of whose nodes does: elsewhere.
-        attempt.came_back = true;
-        end_attempt(*record, attempt, "the broker did not confirm its dispatch", true);
+        not_sent(*record, attempt);
       }
       try_again(*record);
       return;
     }
+  }
+}
+
+// The broker has not confirmed the dispatch: its queue hangs, as in a cluster one of whose nodes
+// does. The device is not to blame, and yet nothing reaches it. Where all queues hang, each try is
+// one more message for when they go on: the next ones come later and later.
+void Controller::not_sent(TaskRecord& record, Attempt& attempt) {
+  blame(attempt.device, nullptr);
+  attempt.came_back = true;
+  end_attempt(record, attempt, "the broker did not confirm its dispatch", true);
+  const auto unsent = std::count_if(record.attempts.begin(), record.attempts.end(),
+                                    [](const Attempt& one) { return !one.sent; });
+  if (unsent > 1) {
+    record.dispatch_from = now_ + config_.attempt_grace * (unsent - 1);
+    timers_.set(record.dispatch_from, {.kind = ControllerTimer::Kind::Replan});
   }
 }
 
@@ -283,7 +296,13 @@ void Controller::learn(const AttemptResult& result, const Attempt* attempt, bool
 void Controller::adopt(const Heartbeat& heartbeat) {
   for (const AttemptId& id : heartbeat.running) {
     TaskRecord* record = tasks_.find(id.task);
-    if (record == nullptr || record->phase != TaskPhase::Waiting || !record->attempts.empty()) {
+    if (record == nullptr) {
+      continue;
+    }
+    for (Attempt& attempt : record->attempts) {
+      attempt.sent = attempt.sent || attempt.id == id;
+    }
+    if (record->phase != TaskPhase::Waiting || !record->attempts.empty()) {
       continue;
     }
     unplace(*record);

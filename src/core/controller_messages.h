@@ -93,8 +93,7 @@ struct TasksRead {};
 
 using ControllerEvent =
     std::variant<LeadBegun, LeadEnded, BrokerBlocked, Submitted, ResultArrived, HelloArrived,
-                 HeartbeatArrived, DecidedRead, PublishSettled, Tick, PresenceTold,
-                 TasksRead>;
+                 HeartbeatArrived, DecidedRead, PublishSettled, Tick, PresenceTold, TasksRead>;
 
 struct SendDispatch {
   PublishId id = 0;

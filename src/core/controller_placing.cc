@@ -51,7 +51,7 @@ void Controller::plan(TaskRecord& record) {
     return;
   }
   if (now_ < record.dispatch_from) {
-    record.waiting_for = "word of an attempt that an earlier controller began";
+    record.waiting_for = "word of an attempt that may still run, or a broker that confirms";
     return;
   }
   const Decision decision = decide_for(record);

@@ -7,6 +7,12 @@
 // after its task's submission, or else a successor could find that one without it.
 
 namespace juggler {
+namespace {
+
+// No honest task has more attempts that succeed.
+constexpr std::size_t kOrphansOfTaskMax = 16;
+
+}  // namespace
 
 void Controller::on(ResultArrived& event) {
   if (!leading_) {
@@ -110,7 +116,7 @@ void Controller::completed(TaskRecord& record, AttemptResult& result) {
 void Controller::read_what_came_early() {
   const std::map<TaskKey, Orphan> early = std::exchange(orphans_, {});
   for (const auto& [key, orphan] : early) {
-    ResultArrived event{orphan.result, orphan.deliveries.front()};
+    ResultArrived event{orphan.result, orphan.deliveries.front().second};
     on(event);  // if its task is still to come, it waits from now
     const auto waits = orphans_.find(key);
     TaskRecord* record = tasks_.find(key);
@@ -118,9 +124,9 @@ void Controller::read_what_came_early() {
       if (waits != orphans_.end()) {
         waits->second.deliveries.push_back(orphan.deliveries[i]);
       } else if (record != nullptr) {
-        record->results.push_back(orphan.deliveries[i]);
+        record->results.push_back(orphan.deliveries[i].second);
       } else {
-        act(AckDelivery{orphan.deliveries[i], /*after_tasks=*/true});
+        act(AckDelivery{orphan.deliveries[i].second, /*after_tasks=*/true});
       }
     }
   }
@@ -157,13 +163,13 @@ void Controller::release_orphan(const TaskKey& key) {
   orphans_.erase(at);
   TaskRecord* record = tasks_.find(key);
   if (record != nullptr && record->stands == orphan.result.attempt) {
-    // Its submission is being answered again.
-    record->results.insert(record->results.end(), orphan.deliveries.begin(),
-                           orphan.deliveries.end());
+    for (const auto& [attempt, delivery] : orphan.deliveries) {
+      record->results.push_back(delivery);  // its submission is being answered again
+    }
     return;
   }
   (answered_.find(key) != nullptr ? stats_.results_late : stats_.results_orphaned) += 1;
-  for (const DeliveryId& delivery : orphan.deliveries) {
+  for (const auto& [attempt, delivery] : orphan.deliveries) {
     act(AckDelivery{delivery, /*after_tasks=*/true});
   }
 }
@@ -172,24 +178,29 @@ void Controller::release_orphan(const TaskKey& key) {
 // succeeded, an answer may have been given by either, and the client have it though nothing was
 // confirmed: both stay until the task is known to be gone, in case this controller goes first.
 void Controller::keep_orphan(const ResultArrived& event) {
-  const TaskKey& key = event.result.attempt.task;
-  const auto [at, added] = orphans_.try_emplace(key, Orphan{event.result, {event.delivery}});
+  const AttemptResult& result = event.result;
+  const TaskKey& key = result.attempt.task;
+  const auto [at, added] =
+      orphans_.try_emplace(key, Orphan{result, {{result.attempt, event.delivery}}});
   Orphan& kept = at->second;
-  if (!added) {
-    if (event.result.status != AttemptStatus::Ok) {
-      act(AckDelivery{event.delivery});
-    } else if (kept.result.status != AttemptStatus::Ok) {
-      act(AckDelivery{kept.deliveries.front()});
-      kept.result = event.result;
-      kept.deliveries = {event.delivery};
-    } else if (stands(event.result)) {
-      kept.result = event.result;
-      kept.deliveries.insert(kept.deliveries.begin(), event.delivery);
-    } else {
-      kept.deliveries.push_back(event.delivery);
-    }
+  if (added) {
+    wait_for_task(key, kept);
+    return;
   }
-  wait_for_task(key, kept);
+  const bool copy = std::any_of(kept.deliveries.begin(), kept.deliveries.end(),
+                                [&](const auto& one) { return one.first == result.attempt; });
+  if (copy || result.status != AttemptStatus::Ok || kept.deliveries.size() >= kOrphansOfTaskMax) {
+    act(AckDelivery{event.delivery});
+  } else if (kept.result.status != AttemptStatus::Ok) {
+    act(AckDelivery{kept.deliveries.front().second});
+    kept.result = result;
+    kept.deliveries = {{result.attempt, event.delivery}};
+  } else if (stands(result)) {
+    kept.result = result;
+    kept.deliveries.insert(kept.deliveries.begin(), {result.attempt, event.delivery});
+  } else {
+    kept.deliveries.emplace_back(result.attempt, event.delivery);
+  }
 }
 
 void Controller::wait_for_task(const TaskKey& key, Orphan& orphan) {

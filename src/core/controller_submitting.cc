@@ -102,7 +102,9 @@ void Controller::accept(Submitted& task) {
   if (orphan != orphans_.end() && orphan->second.result.status == AttemptStatus::Ok) {
     Orphan found = std::move(orphan->second);
     orphans_.erase(orphan);
-    live.results = std::move(found.deliveries);
+    for (const auto& [attempt, delivery] : found.deliveries) {
+      live.results.push_back(delivery);
+    }
     completed(live, found.result);
     return;
   }

@@ -56,7 +56,10 @@ class Writer {
   }
   void operator()(const AskHello& a) { digest_.add(a.device); }
   void operator()(const Enrol& a) { digest_.add(a.device); }
-  void operator()(const AckDelivery& a) { put(a.delivery); }
+  void operator()(const AckDelivery& a) {
+    put(a.delivery);
+    put(a.after_tasks ? 1 : 0);
+  }
   void operator()(const RejectDelivery& a) { put(a.delivery); }
   void operator()(const DropPayload& a) { digest_.add(a.handle); }
   void operator()(const TaskAnswered& a) { put(a.outcome); }

@@ -48,4 +48,17 @@ class Rng {
   std::array<std::uint64_t, 4> state_{};
 };
 
+// About normal: twelve uniform numbers have a variance of one. In integers, so that every machine
+// draws the same.
+inline std::int64_t about_normal(Rng& rng, std::int64_t deviation) {
+  std::int64_t sum = 0;
+  for (int i = 0; i < 3; ++i) {
+    const std::uint64_t bits = rng.next();
+    for (unsigned part = 0; part < 4; ++part) {
+      sum += static_cast<std::int64_t>((bits >> (part * 16U)) & 0xffffU);
+    }
+  }
+  return (sum - std::int64_t{12} * 32'767) * deviation / 65'536;
+}
+
 }  // namespace juggler

@@ -79,7 +79,9 @@ struct TaskRecord {
   std::vector<Requester> requesters;
   Time received;
   Time deadline;
-  Time dispatch_from;  // a redelivered task waits for word of attempts that may still run
+  // A redelivered task waits for word of attempts that may still run; one whose dispatches the
+  // broker does not confirm, for the broker.
+  Time dispatch_from;
   TaskPhase phase = TaskPhase::Waiting;
   std::string waiting_for;  // why it waits, for people
 

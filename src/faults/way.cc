@@ -64,6 +64,10 @@ void Way::put(Time now, std::string bytes) {
     delay += Micros{static_cast<std::int64_t>(
         rng_.below(static_cast<std::uint64_t>(profile_.jitter.count) + 1))};
   }
+  if (profile_.deviation > Micros{0}) {
+    // Light has its speed: no packet is faster than half the usual time.
+    delay = std::max(delay / 2, delay + Micros{about_normal(rng_, profile_.deviation.count)});
+  }
   if (profile_.loss_per_million > 0) {
     delay += lost_for(bytes.size());
   }

@@ -14,8 +14,9 @@ namespace juggler {
 
 // As the simulator's networks have it (sim/network.h). Zeros: a wire that takes no time.
 struct WayProfile {
-  Micros latency;
-  Micros jitter;                     // up to so much more, each as likely
+  Micros latency{};
+  Micros jitter{};                   // up to so much more, each as likely
+  Micros deviation{};                // about normal, of this standard deviation; at least half
   std::int64_t bits_per_second = 0;  // 0: no limit
   std::int64_t loss_per_million =
       0;  // of packets; each costs a retransmission, since TCP carries it

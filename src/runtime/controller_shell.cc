@@ -42,15 +42,16 @@ void ControllerShell::turn(Micros wait_max) {
   const Micros until_due = due == Time::never() ? wait_max : std::max(Micros{0}, due - now);
   events_.clear();
   transport_.poll(std::min(wait_max, until_due), events_);
+  if (marks_.due() <= clock_.now()) {
+    // Here, where poll() has just sent every ack: the mark must not overtake those of tasks.
+    const PublishId id = ++last_aside_;
+    transport_.publish(id, marks_.next(id, options_.login, clock_.now()));
+  }
   for (const TransportEvent& event : events_) {
     std::visit([this](const auto& e) { handle(e); }, event);
   }
   if (controller_.next_timer() <= clock_.now()) {
     step(Tick{});
-  }
-  if (marks_.due() <= clock_.now()) {
-    const PublishId id = ++last_aside_;
-    transport_.publish(id, marks_.next(id, options_.login, clock_.now()));
   }
 }
 
@@ -72,8 +73,8 @@ void ControllerShell::step(ControllerEvent event) {
 void ControllerShell::handle(const TransportConnected& event) {
   spdlog::info("leading, epoch {}", event.epoch);
   no_broker_.forget();
-  step(LeadBegun{event.epoch, event.previous_epoch});
   marks_.begin(event.epoch, clock_.now());
+  step(LeadBegun{event.epoch, event.previous_epoch});
 }
 
 void ControllerShell::handle(const TransportDisconnected& event) {
@@ -104,7 +105,7 @@ void ControllerShell::handle(const TransportPresence& event) {
 }
 
 void ControllerShell::handle(const TransportDelivery& event) {
-  if (event.queue == wire::kTasksQueue && wire::is_mark(event.envelope, options_.login)) {
+  if (event.queue == wire::kTasksQueue && wire::is_mark(event.envelope)) {
     mark(event);
   } else if (event.queue == wire::kTasksQueue) {
     submission(event);
@@ -151,6 +152,10 @@ void ControllerShell::malformed(const TransportDelivery& delivery, const Error& 
 }
 
 void ControllerShell::mark(const TransportDelivery& delivery) {
+  if (delivery.envelope.user_id != options_.login) {
+    transport_.ack(delivery.id);  // nobody else's says anything
+    return;
+  }
   std::vector<DeliveryId> acks;
   const bool all_read = marks_.arrived(delivery, acks);
   ack(acks);
@@ -272,9 +277,7 @@ void ControllerShell::perform(ControllerAction& action) {
     send_aside(wire::encode_control(beat->device,
                                     {.kind = wire::ControlKind::Heartbeat, .every = beat->every}));
   } else if (auto* ack = std::get_if<AckDelivery>(&action)) {
-    if (ack->after_tasks) {
-      marks_.hold(ack->delivery, clock_.now());
-    } else {
+    if (!ack->after_tasks || !marks_.hold(ack->delivery, clock_.now())) {
       transport_.ack(ack->delivery);
     }
   } else if (auto* reject = std::get_if<RejectDelivery>(&action)) {

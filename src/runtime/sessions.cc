@@ -62,8 +62,8 @@ SessionPlan controller_plan(std::string instance, bool standby) {
   tasks.prefetch = kTasksPrefetch;
 
   spec.subscriptions = {events, results, decided, queries, tasks};
-  // A lead begins when nothing is left to read but tasks: how long results wait for theirs counts
-  // from then, however slow the broker was before.
+  // A lead begins when nothing is left to read but tasks. Results wait for theirs until these have
+  // come, too (task_marks.h).
   spec.announce_after = 4;
   return spec;
 }

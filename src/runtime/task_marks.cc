@@ -12,6 +12,8 @@ namespace {
 
 // Many results share a mark: so often it goes out at most, and again where it was refused.
 constexpr Micros kEvery = milliseconds(200);
+// So many acks wait at most: a minute's worth of a fast fleet.
+constexpr std::size_t kHeldMax = 32'768;
 // One that has not come back may have been deleted with its queue.
 constexpr Micros kAgain = seconds(10);
 
@@ -25,9 +27,13 @@ void TaskMarks::begin(std::int64_t epoch, Time now) {
   due_ = now;
 }
 
-void TaskMarks::hold(DeliveryId delivery, Time now) {
+bool TaskMarks::hold(DeliveryId delivery, Time now) {
+  if (waiting_.size() >= kHeldMax) {
+    return false;
+  }
   due_ = std::min(due_, now + kEvery);
   waiting_.push_back(delivery);
+  return true;
 }
 
 wire::Envelope TaskMarks::next(PublishId id, const std::string& login, Time now) {

@@ -27,8 +27,9 @@ class TaskMarks {
   // The connection is gone, and every delivery void.
   void lost() { *this = {}; }
 
-  // An ack that is to follow those of tasks so far.
-  void hold(DeliveryId delivery, Time now);
+  // An ack that is to follow those of tasks so far. False where too many wait: then it goes at
+  // once.
+  bool hold(DeliveryId delivery, Time now);
 
   // When the next mark wants to be sent; never while nothing waits for one, or one is under way.
   Time due() const { return open_.has_value() ? Time::never() : due_; }

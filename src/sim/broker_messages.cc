@@ -126,7 +126,7 @@ bool Broker::put(QueueIndex index, Content content, Time on_disk) {
   message.position = ++queue.last_position;
   if (message.on_disk != Time::never()) {
     forget_written(queue);
-    queue.written.push_back(message.on_disk);
+    queue.written.push_back({now, message.on_disk});
   }
   queue.ready_bytes += wire_size(envelope);
   message.content = std::move(content);
@@ -163,8 +163,8 @@ void Broker::put_back(QueueIndex index, StoredMessage message) {
 void Broker::forget_written(Queue& queue) {
   const Time now = agenda_.now();
   Time written = now - kRest;
-  while (!queue.written.empty() && queue.written.front() <= now) {
-    written = std::max(written, queue.written.front());
+  while (!queue.written.empty() && queue.written.front().on_disk <= now) {
+    written = std::max(written, queue.written.front().put);
     queue.written.pop_front();
   }
   while (!queue.settled.empty() && queue.settled.front().at <= written) {

@@ -63,7 +63,11 @@ struct Queue {
     Time at;
   };
   std::deque<Settled> settled;
-  std::deque<Time> written;  // when what was there before is on disk
+  struct Written {
+    Time put;  // what was there before
+    Time on_disk;
+  };
+  std::deque<Written> written;
   std::uint64_t last_position = 0;
   std::vector<QueueConsumer> consumers;  // by priority, then as they came
   std::size_t next_consumer = 0;         // whose turn it is among equals

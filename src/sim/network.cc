@@ -17,19 +17,6 @@ constexpr std::uint32_t kPacketBytes = 1'448;
 constexpr std::uint32_t kPacketsForFastRetransmission = 4;
 constexpr Micros kRetransmission = milliseconds(200);
 
-// About normal: twelve uniform numbers have a variance of one. In integers, so that every machine
-// draws the same.
-std::int64_t about_normal(Rng& rng, std::int64_t deviation) {
-  std::int64_t sum = 0;
-  for (int i = 0; i < 3; ++i) {
-    const std::uint64_t bits = rng.next();
-    for (unsigned part = 0; part < 4; ++part) {
-      sum += static_cast<std::int64_t>((bits >> (part * 16U)) & 0xffffU);
-    }
-  }
-  return (sum - std::int64_t{12} * 32'767) * deviation / 65'536;
-}
-
 }  // namespace
 
 Micros Pipe::delay_of(std::uint32_t bytes) {

@@ -178,6 +178,10 @@ void SimTransport::flush() {
   if (phase_ == Phase::Up) {
     send_queued();
   }
+  send_acks();
+}
+
+void SimTransport::send_acks() {
   for (const std::uint64_t tag : acks_) {
     send({.kind = FrameKind::Settle, .number = tag});
   }
@@ -190,6 +194,7 @@ void SimTransport::send_queued() {
       if (!may_publish()) {
         return;
       }
+      send_acks();  // those that were queued before it
       send_publish(publish->id, std::move(publish->message));
     } else {
       const Settle& settle = std::get<Settle>(queued_.front());

@@ -92,6 +92,7 @@ class SimTransport final : public Transport, public FrameSink, public Sleeper {
   void send(Frame frame);
   void send_publish(PublishId id, wire::Envelope message);
   void send_queued();
+  void send_acks();
   void settle(DeliveryId delivery, Settling how);
   void gather(std::uint64_t tag, Settling how);
   bool may_publish() const { return phase_ == Phase::Up && !blocked_; }

@@ -17,7 +17,7 @@ constexpr std::int64_t kTimeMax = INT64_MAX / 1024;  // times added to it stay t
 
 // In the order of the events' and ends' own numbers.
 constexpr std::array<std::string_view, std::variant_size_v<ControllerEvent>> kEvents{
-    "lead-begun", "lead-ended", "broker-blocked", "submitted", "result",  "hello",
+    "lead-begun", "lead-ended", "broker-blocked", "submitted", "result",   "hello",
     "heartbeat",  "decided",    "settled",        "tick",      "presence", "tasks-read"};
 constexpr std::array<std::string_view, 4> kEnds{"confirmed", "returned", "refused", "unknown"};
 

@@ -14,7 +14,7 @@
 
 namespace juggler::wire {
 
-inline constexpr int kJournalVersion = 1;
+inline constexpr int kJournalVersion = 2;
 inline constexpr std::size_t kJournalLineMax = std::size_t{8} << 20U;  // a hello has at most 4 MiB
 
 // The first line of every segment: what a controller must be started with to do the same again.

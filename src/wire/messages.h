@@ -46,7 +46,7 @@ Envelope encode_submission(const Submission& submission, Body payload);
 
 // A message into the tasks' queue that is no task: runtime/task_marks.h. `login`: the sender's.
 Envelope encode_mark(const std::string& login, std::string name);
-bool is_mark(const Envelope& envelope, const std::string& login);
+bool is_mark(const Envelope& envelope);
 
 Envelope encode_dispatch(const Dispatch& dispatch, Body payload);
 Result<Dispatch> decode_dispatch(const Envelope& envelope);

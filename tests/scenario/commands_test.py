@@ -64,7 +64,7 @@ DEVICE = {
 
 def journal_lines(tasks, deadlines=(200000,)):
     """A run with one device and so many tasks, 50 ms apart. Its digests are made up."""
-    yield {"journal": 1, "config": {}, "juggler": "0.0", "policy": "juggler", "run": "r", "segment": 1,
+    yield {"journal": 2, "config": {}, "juggler": "0.0", "policy": "juggler", "run": "r", "segment": 1,
            "unix_s": 1767225600}
 
     def step(at, event, **fields):

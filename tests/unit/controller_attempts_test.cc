@@ -87,14 +87,13 @@ TEST(Controller, DispatchesThatTheBrokerDoesNotConfirm_AreNoAttempts) {
   ControllerHarness harness(test::without_hedges());
   harness.lead_with({board("a"), board("b")});
   harness.submit(submission("t").deadline(seconds(60)));
-  for (int i = 0; i < 14; ++i) {
+  for (int i = 0; i < 30; ++i) {
     harness.advance(milliseconds(900));
     harness.heartbeat("a");
     harness.heartbeat("b");
   }
   EXPECT_GT(harness.controller().stats().attempts_timed_out, 3U);
   EXPECT_TRUE(harness.outcomes().empty());
-  EXPECT_EQ(harness.controller().stats().put_aside, 0U);
   harness.confirm_all();
   harness.result(result_of(harness.last_dispatch()));
   EXPECT_EQ(harness.last_outcome().kind, OutcomeKind::Completed);

@@ -170,6 +170,24 @@ TEST_F(ControllerShellTest, ResultsAck_WaitsUntilAMarkBehindItsTasksAckIsConfirm
   EXPECT_EQ(of_type("juggler.mark.v1").size(), 2U) << "nothing waits for one";
 }
 
+// The transport sends acks with the next poll, and publishes at once.
+TEST_F(ControllerShellTest, ResultOfTheTurnInWhichAMarkGoes_WaitsForTheNextMark) {
+  join("pi-2");
+  submit(submission("t"));
+  submit(submission("u"));
+  const std::vector<Envelope> sent = of_type("juggler.task.v1");
+  ASSERT_EQ(sent.size(), 2U);
+  device("juggler.results", wire::encode_result(test::result_of(*wire::decode_dispatch(sent[0]))));
+  clock_.advance(milliseconds(200));
+  device("juggler.results", wire::encode_result(test::result_of(*wire::decode_dispatch(sent[1]))));
+  EXPECT_EQ(of_type("juggler.mark.v1").size(), 1U);
+  EXPECT_EQ(acked_.size(), 3U) << "two tasks and the first result";
+  clock_.advance(milliseconds(200));
+  turn();
+  EXPECT_EQ(of_type("juggler.mark.v1").size(), 2U);
+  EXPECT_EQ(acked_.size(), 4U);
+}
+
 // A broker that gives no tasks for long has not said that there are none.
 TEST_F(ControllerShellTest, LeadsFirstMark_ComesBackBehindTheTasksThatLayThere) {
   AttemptResult early = test::result_of([this] {
@@ -205,10 +223,25 @@ TEST_F(ControllerShellTest, MarkOfAnEarlierLead_IsAckedAtOnce) {
   EXPECT_TRUE(published_.empty());
 }
 
-TEST_F(ControllerShellTest, MarkOfSomebodyElse_IsASubmissionThatIsRefused) {
-  submit(wire::encode_mark("eve", "1-7"));
-  EXPECT_EQ(rejected_.size() + of_type("juggler.outcome.v1").size(), 1U);
-  EXPECT_EQ(shell_.stats().malformed, 1U);
+TEST_F(ControllerShellTest, MarkOfSomebodyElse_SaysNothing) {
+  transport_.disconnect("cut");
+  turn();
+  transport_.connect(2);
+  turn();
+  acked_.clear();
+  submit(wire::encode_mark("eve", of_type("juggler.mark.v1").back().message_id));
+  EXPECT_EQ(acked_.size(), 1U);
+  AttemptResult stray;
+  stray.attempt = {{"user:a", "gone"}, 1, 1};
+  stray.device = "pi-1";
+  stray.processor = "cpu0";
+  stray.variant = "n-fp32";
+  device("juggler.results", wire::encode_result(stray));
+  clock_.advance(seconds(30));
+  turn();
+  clock_.advance(seconds(1));
+  turn();
+  EXPECT_EQ(acked_.size(), 1U) << "no mark of ours has come back";
 }
 
 TEST_F(ControllerShellTest, ConnectionLost_NoAckOfTheLastOneIsHeld) {

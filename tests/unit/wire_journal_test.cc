@@ -145,8 +145,8 @@ TEST(JournalLine, GapAndKnownDevice_ReadBack) {
 }
 
 TEST(JournalLine, AnotherVersion_SaysWhatToDo) {
-  const std::string error = error_of(R"x({"journal":2,"juggler":"9.0 (f00)"})x");
-  EXPECT_NE(error.find("version 2"), std::string::npos) << error;
+  const std::string error = error_of(R"x({"journal":3,"juggler":"9.0 (f00)"})x");
+  EXPECT_NE(error.find("version 3"), std::string::npos) << error;
   EXPECT_NE(error.find("9.0 (f00)"), std::string::npos) << error;
 }
 
@@ -162,7 +162,7 @@ TEST(JournalLine, Junk_IsRefusedWithTheField) {
             std::string::npos);
   EXPECT_NE(error_of(R"({"at_us":1,"digest":"00","event":"hello"})").find("device"),
             std::string::npos);
-  EXPECT_NE(error_of(R"({"journal":1,"policy":"juggler"})").find("config"), std::string::npos);
+  EXPECT_NE(error_of(R"({"journal":2,"policy":"juggler"})").find("config"), std::string::npos);
 }
 
 }  // namespace

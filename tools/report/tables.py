@@ -52,6 +52,7 @@ def read(files):
                 place = (row["scenario"], row["load"])
                 if int(row["lost"]) or int(row["broken"]):
                     unusable.append(f"{name}: {row['scenario']} {row['policy']} seed {row['seed']}")
+                    table.get(place, {}).get(row["policy"], {}).pop(row["seed"], None)
                     continue
                 table.setdefault(place, collections.OrderedDict()).setdefault(row["policy"], {})[row["seed"]] = row
     return table, unusable
@@ -87,11 +88,15 @@ def relative(table, reference):
             if policy == reference or not both:
                 continue
 
-            def points(column, digits, seeds=seeds, both=both):
-                return estimate([float(seeds[s][column]) - float(base[s][column]) for s in both], digits)
+            def pairs(column, seeds=seeds, both=both):
+                of = [(seeds[s][column], base[s][column]) for s in both]
+                return [(float(a), float(b)) for a, b in of if a != "" and b not in ("", "0")]
 
-            def percent(column, seeds=seeds, both=both):
-                return estimate([100 * (float(seeds[s][column]) / float(base[s][column]) - 1) for s in both], 1)
+            def points(column, digits, pairs=pairs):
+                return estimate([a - b for a, b in pairs(column)], digits)
+
+            def percent(column, pairs=pairs):
+                return estimate([100 * (a / b - 1) for a, b in pairs(column)], 1)
 
             print(f"| {first} | {policy} | {points('on_time_percent', 2)} | {percent('energy_mj_per_task')} | "
                   f"{percent('latency_ms_p50')} | {points('accuracy_percent', 2)} |")
