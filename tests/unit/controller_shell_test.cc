@@ -29,6 +29,7 @@ class ControllerShellTest : public ::testing::Test {
   void lead(std::int64_t epoch) {
     transport_.connect(epoch);
     shell_.turn(Micros{0});
+    shell_.turn(Micros{0});
     for (Envelope& mark : transport_.take_published()) {
       transport_.deliver("juggler.tasks", std::move(mark));
     }
@@ -173,6 +174,7 @@ TEST_F(ControllerShellTest, ResultsAck_WaitsUntilAMarkBehindItsTasksAckIsConfirm
 // The transport sends acks with the next poll, and publishes at once.
 TEST_F(ControllerShellTest, ResultOfTheTurnInWhichAMarkGoes_WaitsForTheNextMark) {
   join("pi-2");
+  acked_.clear();
   submit(submission("t"));
   submit(submission("u"));
   const std::vector<Envelope> sent = of_type("juggler.task.v1");
