@@ -7,7 +7,9 @@
 #include "apps/bench_run.h"
 #include "apps/given_fleet.h"
 #include "apps/live_checks.h"
+#include "apps/live_links.h"
 #include "sim/scenario_file.h"
+#include "sim/world.h"
 
 namespace juggler {
 namespace {
@@ -56,13 +58,36 @@ TEST(LiveChecks, Faults_AreRefusedByKindAndDevice) {
   EXPECT_NE(refusal(faulty, LiveFleetKind::Given).find("throttle"), std::string::npos);
 }
 
-TEST(LiveChecks, NetworksOfTwins_AreRefusedUnlessPutOnTheLoopback) {
+TEST(LiveLinks, TwinsNotOnTheLoopback_EachNeedALink) {
   Scenario wireless = scenario("", "wifi");
-  EXPECT_NE(refusal(wireless).find("pi-1 over wifi"), std::string::npos);
-  EXPECT_NE(refusal(wireless).find("--loopback"), std::string::npos);
-  EXPECT_EQ(refusal(wireless, LiveFleetKind::Given), "");
-  ASSERT_TRUE(put_on_loopback(wireless, "").has_value());
   EXPECT_EQ(refusal(wireless), "");
+  EXPECT_EQ(refusal(wireless, LiveFleetKind::Given), "");
+  EXPECT_EQ(LiveLinks::needed(wireless), wireless.devices.size());
+  ASSERT_TRUE(put_on_loopback(wireless, "").has_value());
+  EXPECT_EQ(LiveLinks::needed(wireless), 0U);
+}
+
+// As the simulator's: half of the round trip, and the deviation that makes the trip's with another.
+TEST(LiveLinks, Way_IsTheSimulatorsPipe) {
+  const NetworkProfile network = scenario("", "wifi").devices[0].network;
+  const WayProfile way = way_of(network);
+  const sim::PipeProfile pipe = sim::link_of(network).up;
+  EXPECT_EQ(way.latency, pipe.latency);
+  EXPECT_EQ(way.deviation, pipe.jitter);
+  EXPECT_EQ(way.bits_per_second, pipe.bits_per_second);
+  EXPECT_EQ(way.loss_per_million, pipe.loss_per_million);
+}
+
+TEST(LiveLinks, Address_IsTheLinksWhereThereIsOne) {
+  LiveLinks links;
+  Scenario mixed = scenario("", "wifi");
+  mixed.devices.resize(1);
+  ASSERT_TRUE(links.open(mixed, 5672).has_value());
+  const std::string url = "amqp://u:p@127.0.0.1:5672/v";
+  const Result<std::string> through = links.through(mixed.devices[0].announced.id, url);
+  ASSERT_TRUE(through.has_value());
+  EXPECT_NE(*through, url);
+  EXPECT_EQ(*links.through("another", url), url);
 }
 
 TEST(LiveChecks, FleetBeyondThisMachine_IsRefusedWithTheLimit) {
