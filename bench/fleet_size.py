@@ -6,6 +6,7 @@ asked and while tasks come, how long a task waits in the controller (its decisio
 The twins sleep where a board would compute. Client, broker, controller and twins share this machine's processors."""
 
 import argparse
+import collections
 import json
 import os
 import resource
@@ -163,7 +164,10 @@ class Bench:
         connection.close()
         ends = {outcome["outcome"] for _, outcome in outcomes}
         if open_tasks or ends != {"completed"}:
-            sys.exit(f"{len(open_tasks)} tasks without an outcome, ends {ends}: no figure")
+            why = collections.Counter(outcome.get("reason", "") for _, outcome in outcomes
+                                      if outcome["outcome"] != "completed")
+            sys.exit(f"{len(open_tasks)} of {len(outcomes) + len(open_tasks)} tasks without an outcome, ends {ends}, "
+                     f"{dict(why.most_common(3))}: no figure")
         in_time = [outcome for at, outcome in outcomes if at <= until]
         waits = sorted(outcome["latency_us"]["waiting"] / 1000 for outcome in in_time)
         used = {outcome["device"] for outcome in in_time}

@@ -228,6 +228,7 @@ class Controller {
   void follow_anew();
   void attempt_timed_out(const ControllerTimer& timer);
   void not_sent(TaskRecord& record, Attempt& attempt);
+  void back_off(TaskRecord& record, Micros step);
   void batch_overdue(const ControllerTimer& timer);
   void hedge(TaskRecord& record, const std::string& straggler);
   void learn_way(const AttemptResult& result);

@@ -8,6 +8,12 @@
 // result's; each only after the one before it was confirmed.
 
 namespace juggler {
+namespace {
+
+// For the queue of a device that has just come to be made, with those of many others before it.
+constexpr Micros kQueueTakes = milliseconds(200);
+
+}  // namespace
 
 PublishId Controller::open(OpenPublish publish) {
   const PublishId id = ++last_publish_;
@@ -138,6 +144,7 @@ void Controller::dispatch_settled(TaskRecord& record, const AttemptId& id, Publi
       } else {
         attempt.came_back = true;
         end_attempt(record, attempt, "the device's queue is missing", false);
+        back_off(record, kQueueTakes);  // a large fleet that has just joined: its queues come
         act(Enrol{device});
         const DeviceState* state = fleet_.find(device);
         if (state != nullptr && state->liveness == Liveness::Live) {

@@ -193,10 +193,15 @@ void Controller::not_sent(TaskRecord& record, Attempt& attempt) {
   blame(attempt.device, nullptr);
   attempt.came_back = true;
   end_attempt(record, attempt, "the broker did not confirm its dispatch", true);
-  const auto unsent = std::count_if(record.attempts.begin(), record.attempts.end(),
-                                    [](const Attempt& one) { return !one.sent; });
-  if (unsent > 1) {
-    record.dispatch_from = now_ + config_.attempt_grace * (unsent - 1);
+  back_off(record, config_.attempt_grace);
+}
+
+// After dispatches that no device ever had: the second and each further one waits for longer.
+void Controller::back_off(TaskRecord& record, Micros step) {
+  const auto came_back = std::count_if(record.attempts.begin(), record.attempts.end(),
+                                       [](const Attempt& attempt) { return attempt.came_back; });
+  if (came_back > 1) {
+    record.dispatch_from = now_ + step * (came_back - 1);
     timers_.set(record.dispatch_from, {.kind = ControllerTimer::Kind::Replan});
   }
 }

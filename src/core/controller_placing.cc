@@ -51,7 +51,8 @@ void Controller::plan(TaskRecord& record) {
     return;
   }
   if (now_ < record.dispatch_from) {
-    record.waiting_for = "word of an attempt that may still run, or a broker that confirms";
+    record.waiting_for =
+        "word of an attempt that may still run, or a queue that takes its dispatch";
     return;
   }
   const Decision decision = decide_for(record);
