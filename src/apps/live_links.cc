@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "amqp/session.h"
+#include "sim/world.h"
 
 namespace juggler {
 namespace {
@@ -18,11 +19,11 @@ bool on_loopback(const NetworkProfile& network) {
 }  // namespace
 
 WayProfile way_of(const NetworkProfile& network) {
-  // Two independent halves: the variance of a round trip is twice that of a way.
-  return {.latency = network.rtt / 2,
-          .deviation = network.jitter * 707 / 1000,
-          .bits_per_second = network.bandwidth_kbits * 1000,
-          .loss_per_million = network.loss_ppm};
+  const sim::PipeProfile pipe = sim::link_of(network).up;
+  return {.latency = pipe.latency,
+          .deviation = pipe.jitter,
+          .bits_per_second = pipe.bits_per_second,
+          .loss_per_million = pipe.loss_per_million};
 }
 
 std::size_t LiveLinks::needed(const Scenario& scenario) {

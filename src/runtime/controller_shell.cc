@@ -277,7 +277,17 @@ void ControllerShell::perform(ControllerAction& action) {
     send_aside(wire::encode_control(beat->device,
                                     {.kind = wire::ControlKind::Heartbeat, .every = beat->every}));
   } else if (auto* ack = std::get_if<AckDelivery>(&action)) {
-    if (!ack->after_tasks || !marks_.hold(ack->delivery, clock_.now())) {
+    const bool held = ack->after_tasks && marks_.hold(ack->delivery, clock_.now());
+    if (ack->after_tasks && !held) {
+      const std::uint64_t times = marks_full_.to_say("full");
+      if (times > 0) {
+        spdlog::warn(
+            "the broker confirms no marks in {}: results are acknowledged without them, and a "
+            "broker that dies now may have their tasks run again{}",
+            wire::kTasksQueue, times_text(times));
+      }
+    }
+    if (!held) {
       transport_.ack(ack->delivery);
     }
   } else if (auto* reject = std::get_if<RejectDelivery>(&action)) {

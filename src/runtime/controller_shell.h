@@ -76,6 +76,7 @@ class ControllerShell {
   ControllerShellOptions options_;
   RepeatedWarning no_broker_;
   TaskMarks marks_;
+  RepeatedWarning marks_full_;
   ShellStats stats_;
   std::unordered_map<std::uint64_t, wire::Body> payloads_;  // looked up, never iterated
   std::uint64_t last_payload_ = 0;

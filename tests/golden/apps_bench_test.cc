@@ -9,7 +9,6 @@
 #include "apps/live_checks.h"
 #include "apps/live_links.h"
 #include "sim/scenario_file.h"
-#include "sim/world.h"
 
 namespace juggler {
 namespace {
@@ -65,17 +64,6 @@ TEST(LiveLinks, TwinsNotOnTheLoopback_EachNeedALink) {
   EXPECT_EQ(LiveLinks::needed(wireless), wireless.devices.size());
   ASSERT_TRUE(put_on_loopback(wireless, "").has_value());
   EXPECT_EQ(LiveLinks::needed(wireless), 0U);
-}
-
-// As the simulator's: half of the round trip, and the deviation that makes the trip's with another.
-TEST(LiveLinks, Way_IsTheSimulatorsPipe) {
-  const NetworkProfile network = scenario("", "wifi").devices[0].network;
-  const WayProfile way = way_of(network);
-  const sim::PipeProfile pipe = sim::link_of(network).up;
-  EXPECT_EQ(way.latency, pipe.latency);
-  EXPECT_EQ(way.deviation, pipe.jitter);
-  EXPECT_EQ(way.bits_per_second, pipe.bits_per_second);
-  EXPECT_EQ(way.loss_per_million, pipe.loss_per_million);
 }
 
 TEST(LiveLinks, Address_IsTheLinksWhereThereIsOne) {

@@ -1,118 +1,63 @@
 #!/usr/bin/env python3
 """The tables of docs/evaluation.md out of what `juggler evaluate` wrote.
 
-    tables.py RESULTS.csv...              a row per scenario, load and policy
-    tables.py --against POLICY RESULTS.csv...   differences from that policy, paired by seed
+    tables.py RESULTS.json...                a row per scenario, load and policy
+    tables.py --differences RESULTS.json...  from each case's reference, paired by seed
 
-Means with 95 % intervals by Student's t. A run that lost a task or broke a promise has no figures: it is named
-on standard error, and the exit status is 1.
+Means and 95 % intervals are `juggler evaluate`'s own. A row in which a task was lost or a promise broken has no
+figures: it is named on standard error, and the exit status is 1.
 """
 
 import argparse
-import collections
-import csv
-import math
+import json
 import sys
 
-# Two-sided 95 % quantiles of Student's t, by degrees of freedom.
-T95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
+ABSOLUTE = (("on time %", "mean", "on_time_percent", 2, True), ("mJ per task", "mean", "energy_mj_per_task", 1, True),
+            ("x bound", "mean", "energy_over_bound", 3, True), ("x fluid", "mean", "energy_over_fluid_bound", 3, True),
+            ("p50 ms", "mean", "latency_ms_p50", 1, False), ("p99 ms", "mean", "latency_ms_p99", 0, False),
+            ("top-1 %", "mean", "accuracy_percent", 2, False))
+DIFFERENCES = (("on time, points", "difference", "on_time_percent", 2, True),
+               ("energy %", "difference_percent", "energy_mj_per_task", 1, True),
+               ("p50 %", "difference_percent", "latency_ms_p50", 1, True),
+               ("top-1, points", "difference", "accuracy_percent", 2, True))
 
 
-def quantile(degrees):
-    return T95[degrees - 1] if degrees <= len(T95) else 1.96 + 2.4 / degrees
-
-
-def mean(values):
-    return sum(values) / len(values)
-
-
-def half_width(values):
-    if len(values) < 2:
-        return None
-    middle = mean(values)
-    variance = sum((value - middle) ** 2 for value in values) / (len(values) - 1)
-    return quantile(len(values) - 1) * math.sqrt(variance / len(values))
-
-
-def estimate(values, digits):
-    values = [float(value) for value in values if value != ""]
-    if not values:
+def cell(row, of, name, digits, interval):
+    entry = row[of].get(name)
+    if entry is None:
         return "-"
-    half = half_width(values)
-    text = f"{mean(values):.{digits}f}"
-    return text if half is None else f"{text} ± {half:.{digits}f}"
+    text = f"{entry['mean']:.{digits}f}"
+    return f"{text} ± {entry['half_width']:.{digits}f}" if interval and entry["count"] > 1 else text
 
 
-def read(files):
-    """Rows by (scenario, load), then policy, then seed; a later file's row takes the place of an earlier one's."""
-    table, unusable = collections.OrderedDict(), []
-    for name in files:
-        with open(name, newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                place = (row["scenario"], row["load"])
-                if int(row["lost"]) or int(row["broken"]):
-                    unusable.append(f"{name}: {row['scenario']} {row['policy']} seed {row['seed']}")
-                    table.get(place, {}).get(row["policy"], {}).pop(row["seed"], None)
-                    continue
-                table.setdefault(place, collections.OrderedDict()).setdefault(row["policy"], {})[row["seed"]] = row
-    return table, unusable
-
-
-def title(place):
-    return f"{place[0]} at {float(place[1]):.0%}" if place[1] else place[0]
-
-
-def absolute(table):
-    print("| scenario | policy | on time % | mJ per task | x bound | x fluid | p50 ms | p99 ms | top-1 % |")
-    print("|---|---|--:|--:|--:|--:|--:|--:|--:|")
-    for place, policies in table.items():
-        first = title(place)
-        for policy, seeds in policies.items():
-            def of(column, digits, rows=tuple(seeds.values())):
-                return estimate([row[column] for row in rows], digits)
-            name = f"**{policy}**" if policy == "juggler" else policy
-            print(f"| {first} | {name} | {of('on_time_percent', 2)} | {of('energy_mj_per_task', 1)} | "
-                  f"{of('energy_over_bound', 3)} | {of('energy_over_fluid_bound', 3)} | "
-                  f"{of('latency_ms_p50', 1).split(' ')[0]} | {of('latency_ms_p99', 0).split(' ')[0]} | "
-                  f"{of('accuracy_percent', 2).split(' ')[0]} |")
-            first = ""
-
-
-def relative(table, reference):
-    print("| scenario | policy | on time, points | energy % | p50 % | top-1, points |")
-    print("|---|---|--:|--:|--:|--:|")
-    for place, policies in table.items():
-        first, base = title(place), policies.get(reference)
-        for policy, seeds in policies.items():
-            both = sorted(set(seeds) & set(base or {}))
-            if policy == reference or not both:
-                continue
-
-            def pairs(column, seeds=seeds, both=both):
-                of = [(seeds[s][column], base[s][column]) for s in both]
-                return [(float(a), float(b)) for a, b in of if a != "" and b not in ("", "0")]
-
-            def points(column, digits, pairs=pairs):
-                return estimate([a - b for a, b in pairs(column)], digits)
-
-            def percent(column, pairs=pairs):
-                return estimate([100 * (a / b - 1) for a, b in pairs(column)], 1)
-
-            print(f"| {first} | {policy} | {points('on_time_percent', 2)} | {percent('energy_mj_per_task')} | "
-                  f"{percent('latency_ms_p50')} | {points('accuracy_percent', 2)} |")
-            first = ""
+def table(case, columns, differences):
+    """Prints it; returns the rows that have no figures."""
+    unusable = []
+    print("| scenario | policy | " + " | ".join(column[0] for column in columns) + " |")
+    print("|---|---|" + "--:|" * len(columns))
+    for group in case["groups"]:
+        title = group["scenario"] + (f" at {group['load']:.0%}" if group.get("load") else "")
+        for row in group["rows"]:
+            if row["broken"]:
+                unusable.append(f"{title}, {row['policy']}: {'; '.join(row['problems'])}")
+            elif not (differences and row["policy"] == case["reference"]):
+                name = f"**{row['policy']}**" if row["policy"] == "juggler" else row["policy"]
+                print(f"| {title} | {name} | " + " | ".join(cell(row, *column[1:]) for column in columns) + " |")
+                title = ""
+    return unusable
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("results", nargs="+", metavar="RESULTS.csv")
-    parser.add_argument("--against", metavar="POLICY", help="differences from this policy, paired by seed")
+    parser.add_argument("results", nargs="+", metavar="RESULTS.json")
+    parser.add_argument("--differences", action="store_true", help="from each case's reference, paired by seed")
     options = parser.parse_args()
-    table, unusable = read(options.results)
-    if options.against:
-        relative(table, options.against)
-    else:
-        absolute(table)
+    unusable = []
+    for name in options.results:
+        with open(name, encoding="utf-8") as file:
+            for case in json.load(file)["cases"]:
+                columns = DIFFERENCES if options.differences else ABSOLUTE
+                unusable += table(case, columns, options.differences)
     for row in unusable:
         print(f"no figures: {row}", file=sys.stderr)
     return 1 if unusable else 0
