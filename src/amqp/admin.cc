@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "amqp/topology.h"
 #include "core/device.h"
 #include "spdlog/spdlog.h"
 
@@ -68,6 +67,7 @@ void Admin::take_answers(std::vector<TransportEvent>& events) {
 
 void Admin::run(const std::stop_token& stop) {
   std::unique_ptr<Connection> connection;
+  kind_.reset();
   Job job;
   while (take(job)) {
     if (stop.stop_requested()) {
@@ -106,9 +106,14 @@ Result<void> Admin::connect(std::unique_ptr<Connection>& connection) {
 
 tl::expected<void, CallFailure> Admin::declare_device(Connection& connection,
                                                       const std::string& device) {
-  const auto kind = find_queue_kind(connection, kSideChannel);
-  return kind ? declare(connection, kChannel, device_topology(device, *kind))
-              : tl::unexpected(kind.error());
+  if (!kind_) {
+    const auto kind = find_queue_kind(connection, kSideChannel);
+    if (!kind) {
+      return tl::unexpected(kind.error());
+    }
+    kind_ = *kind;
+  }
+  return declare(connection, kChannel, device_topology(device, *kind_));
 }
 
 void Admin::enrol(std::unique_ptr<Connection>& connection, const std::string& device) {

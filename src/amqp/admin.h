@@ -6,6 +6,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "amqp/connection.h"
 #include "amqp/mutex.h"
 #include "amqp/session.h"
+#include "amqp/topology.h"
 #include "runtime/transport.h"
 
 namespace juggler::amqp {
@@ -60,6 +62,7 @@ class Admin {
   std::deque<Job> waiting_ GUARDED_BY(mutex_);
   std::vector<TransportEvent> answers_ GUARDED_BY(mutex_);
   bool running_ GUARDED_BY(mutex_) = false;
+  std::optional<QueueKind> kind_;  // the worker's; asked for again by the next one
   std::jthread worker_;  // ends when nothing waits; the next job starts another
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <functional>
 
 #include "amqp/epoch.h"
 #include "amqp/leader_queue.h"
@@ -15,7 +16,10 @@ namespace juggler::amqp {
 namespace {
 
 constexpr Micros kLockRetry = milliseconds(200);
-constexpr Micros kQueueRetry = seconds(1);
+// Each look at a queue that is not there costs the broker a channel. A device that joins alone is
+// there after the first; of a thousand the last waits for ten seconds.
+constexpr Micros kQueueRetryFirst = milliseconds(250);
+constexpr Micros kQueueRetryMax = seconds(8);
 constexpr Micros kDrainRecheck = milliseconds(20);
 constexpr const char* kReplyConsumer = "reply";
 constexpr int kMost = 65'535;  // of AMQP
@@ -68,7 +72,11 @@ tl::expected<Reply, CallFailure> start_consumer(Connection& connection, std::uin
 }  // namespace
 
 SessionSetup::SessionSetup(const SessionSpec& spec, ConnectionNames& names)
-    : spec_(spec), names_(names), states_(spec.subscriptions.size()) {
+    : spec_(spec),
+      names_(names),
+      states_(spec.subscriptions.size()),
+      queue_retry_(kQueueRetryFirst),
+      rng_(std::hash<std::string>{}(spec.connection_name)) {
   for (std::size_t i = 0; i < states_.size(); ++i) {
     states_[i].actual = spec.subscriptions[i].queue;
   }
@@ -201,9 +209,13 @@ tl::expected<bool, CallFailure> SessionSetup::start(Connection& connection, std:
         waiting_logged_ = true;
       }
       wait_ = Wait::Queue;
-      wake_at_ = now + kQueueRetry;
+      wake_at_ = now + queue_retry_ / 2 +
+                 Micros{static_cast<std::int64_t>(
+                     rng_.below(static_cast<std::uint64_t>(queue_retry_.count / 2)))};
+      queue_retry_ = std::min(queue_retry_ * 2, kQueueRetryMax);
       return false;
     }
+    queue_retry_ = kQueueRetryFirst;
   }
   bool drained = false;
   if (subscription.exclusive || subscription.drain_first || subscription.browse) {

@@ -8,6 +8,7 @@
 #include "amqp/connection.h"
 #include "amqp/epoch.h"
 #include "amqp/session.h"
+#include "core/rng.h"
 #include "runtime/topology.h"
 
 namespace juggler::amqp {
@@ -84,6 +85,8 @@ class SessionSetup {
   Wait wait_ = Wait::None;
   bool waiting_logged_ = false;
   Time wake_at_;
+  Micros queue_retry_;  // at most so long until the next look at a queue that is missing
+  Rng rng_;             // spreads these looks: a fleet may join in one moment
   std::optional<Time> free_since_;  // nobody led at the first look
   bool leader_seen_ = false;
   bool side_open_ = false;
