@@ -33,6 +33,7 @@ class SessionSetup {
   tl::expected<void, CallFailure> open(Connection& connection);
   // Goes on as far as possible. Returns true once: when the session is to be announced.
   tl::expected<bool, CallFailure> advance(Connection& connection, Time now);
+  bool serving() const { return next_ >= spec_.subscriptions.size(); }
   // When advance() is worth calling again although nothing has arrived.
   Time next_wake() const { return done() ? Time::never() : wake_at_; }
 

@@ -179,14 +179,22 @@ void AmqpTransport::advance_session(Time now) {
     }
     return;
   }
-  if (!*announce) {
-    return;
+  if (*announce) {
+    announced_ = true;
+    serving_ = false;
+    ladder_.succeeded(now);
+    confirms_.restart(session_->first_publish());
+    events_.push_back(TransportConnected{incarnation_, session_->epoch().epoch,
+                                         session_->reply_queue(), session_->epoch().previous});
   }
-  announced_ = true;
-  ladder_.succeeded(now);
-  confirms_.restart(session_->first_publish());
-  events_.push_back(TransportConnected{incarnation_, session_->epoch().epoch,
-                                       session_->reply_queue(), session_->epoch().previous});
+  tell_serving();
+}
+
+void AmqpTransport::tell_serving() {
+  if (announced_ && serving_ != session_->serving()) {
+    serving_ = session_->serving();
+    events_.push_back(TransportServing{serving_});
+  }
 }
 
 void AmqpTransport::receive(Time now) {
@@ -217,6 +225,8 @@ void AmqpTransport::take(Incoming& incoming, Time now) {
   } else if (const auto* cancelled = std::get_if<Cancelled>(&incoming)) {
     if (!session_->cancelled(cancelled->consumer)) {
       lose_connection("a queue of this session was deleted", now);
+    } else {
+      tell_serving();
     }
   } else if (const auto* closed = std::get_if<ChannelClosed>(&incoming)) {
     if (closed->channel == SessionSetup::kSideChannel) {

@@ -55,6 +55,7 @@ class AmqpTransport final : public Transport {
   void connect(Time now);
   void open_session(Time now);
   void advance_session(Time now);
+  void tell_serving();
   void receive(Time now);
   void take(Incoming& incoming, Time now);
   void take_delivery(Delivery& delivery);
@@ -85,7 +86,8 @@ class AmqpTransport final : public Transport {
   ConnectionNames names_;
   std::optional<SessionSetup> session_;  // of the channel that is open
   bool announced_ = false;
-  Time takes_since_;  // the end of its last alarm
+  bool serving_ = false;  // as was told last
+  Time takes_since_;      // the end of its last alarm
   bool blocked_ = false;
   bool closed_ = false;
   std::uint64_t incarnation_ = 0;

@@ -95,6 +95,7 @@ class Client {
   void handle(const TransportDisconnected& event);
   void handle(const TransportBlocked& event);
   void handle(const TransportPresence& /*event*/) {}  // a controller's question
+  void handle(const TransportServing& /*event*/) {}
   void handle(const TransportDelivery& event);
   void handle(const TransportSettled& event);
   void poll(Micros wait_max);

@@ -91,6 +91,7 @@ class LiveLoad {
   void handle(const TransportBlocked& event);
   void handle(const TransportDelivery& event);
   void handle(const TransportPresence& /*event*/) {}  // a controller's question
+  void handle(const TransportServing& /*event*/) {}
   void handle(const TransportSettled& event);
 
   void send_due();

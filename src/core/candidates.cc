@@ -23,6 +23,8 @@ std::optional<Verdict> device_unfit(const TaskView& task, const LaneState& lane)
   switch (lane.liveness) {
     case Liveness::Live:
       break;
+    case Liveness::Joining:
+      return Verdict::DeviceJoining;
     case Liveness::Suspect:
       return Verdict::DeviceSuspect;
     case Liveness::Lost:

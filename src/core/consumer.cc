@@ -72,6 +72,7 @@ std::size_t Consumer::jobs() const {
 
 void Consumer::on(const LinkUp& /*event*/) {
   linked_ = true;
+  facts_.serving = false;  // until it is said
   say_hello();
   // What was computed meanwhile, or sent and not confirmed.
   for (auto& [attempt, sent] : results_) {

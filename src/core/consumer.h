@@ -87,6 +87,7 @@ class Consumer {
 
   void on(const LinkUp& event);
   void on(const LinkDown& event);
+  void on(const ServingChanged& event);
   void on(DispatchArrived& event);
   void on(BatchFinished& event);
   void on(const VariantUnloaded& event);

@@ -40,6 +40,11 @@ struct BatchReport {
 
 struct LinkUp {};
 struct LinkDown {};
+// Whether this device consumes its queues. They are made for it once it has said hello, and may be
+// deleted under it; after LinkUp it serves when this says so.
+struct ServingChanged {
+  bool serving = false;
+};
 struct DispatchArrived {
   Dispatch dispatch;
   DeliveryId delivery;
@@ -66,7 +71,7 @@ struct BeatAsked {
 
 using ConsumerEvent =
     std::variant<LinkUp, LinkDown, DispatchArrived, BatchFinished, HelloAsked, HostSampled,
-                 DrainAsked, PublishSettled, Tick, BeatAsked, VariantUnloaded>;
+                 DrainAsked, PublishSettled, Tick, BeatAsked, VariantUnloaded, ServingChanged>;
 
 struct BatchItem {
   PayloadRef payload;

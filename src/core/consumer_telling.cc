@@ -12,6 +12,15 @@ void Consumer::on(const HelloAsked& /*event*/) {
   }
 }
 
+void Consumer::on(const ServingChanged& event) {
+  if (facts_.serving != event.serving) {
+    facts_.serving = event.serving;
+    if (linked_) {
+      beat();  // at once: nothing comes before
+    }
+  }
+}
+
 // A hello says what is loaded now: who reads it may know nothing of what was said before.
 void Consumer::say_hello() {
   for (std::size_t l = 0; l < lanes_.size(); ++l) {
@@ -74,6 +83,7 @@ void Consumer::beat() {
   heartbeat.incarnation = facts_.incarnation;
   heartbeat.draining = draining_;
   heartbeat.leaving = left_;
+  heartbeat.serving = facts_.serving;
   heartbeat.every = every_;
   heartbeat.host = host_;
   heartbeat.host.memory_free = memory_free();

@@ -13,7 +13,8 @@ namespace {
 
 // A connection, two declarations and a good-bye: milliseconds, on a busy broker more. Less than a
 // heartbeat's period.
-constexpr Micros kEnrolmentTakes = milliseconds(500);
+// A device whose queues are still missing is enrolled anew: the broker may have refused.
+constexpr Micros kEnrolAgain = seconds(15);
 
 // Carries what is in flight and what was learned over to the processors of new facts, by processor
 // id, but for what a new process has to load again. The lines are empty by then: positions may have
@@ -195,7 +196,8 @@ void Controller::on(const HelloArrived& event) {
   device.facts = std::make_shared<const DeviceFacts>(event.facts);
   device.last_heard = now_;
   device.pulse.leaving = false;
-  device.liveness = liveness_when_heard(device, drains);
+  device.liveness = liveness_when_heard(device, drains, event.facts.serving);
+  device.enrol_asked = now_;
   act(Enrol{event.facts.id});
   keep_power_limit();
   replan(tasks_.waiting_size());
@@ -216,9 +218,6 @@ void Controller::on(const HeartbeatArrived& event) {
     }
     return;
   }
-  // The first heartbeat follows its hello at once: too soon for a queue that was missing.
-  const bool too_soon =
-      device->liveness == Liveness::Suspect && now_ - device->last_heard < kEnrolmentTakes;
   feel_pulse(*device, heartbeat);
   fleet_.heard(*device, now_);
   adopt(heartbeat);
@@ -227,7 +226,13 @@ void Controller::on(const HeartbeatArrived& event) {
     fleet_.pulse(*device).leaving = true;
     set_liveness(*device, Liveness::Lost);
   } else if (heartbeat.draining) {
-    set_liveness(*device, liveness_when_heard(*device, true));
+    set_liveness(*device, Liveness::Draining);
+  } else if (!heartbeat.serving) {
+    set_liveness(*device, Liveness::Joining);
+    if (now_ - device->enrol_asked >= kEnrolAgain) {
+      fleet_.find_to_change(heartbeat.device)->enrol_asked = now_;
+      act(Enrol{heartbeat.device});
+    }
   }
   if (held_down(heartbeat.host) && !held_down(device->host)) {
     expect_slower(heartbeat.device);
@@ -237,8 +242,8 @@ void Controller::on(const HeartbeatArrived& event) {
     fleet_.find_to_change(heartbeat.device)->memory_free = heartbeat.host.memory_free;
   }
   take_word(heartbeat);
-  if (!heartbeat.leaving && !heartbeat.draining && !too_soon) {
-    set_liveness(*device, liveness_when_heard(*device, false));
+  if (!heartbeat.leaving && !heartbeat.draining && heartbeat.serving) {
+    set_liveness(*device, liveness_when_heard(*device, false, true));
   }
   hold_power_of_strangers(heartbeat);
 }

@@ -241,7 +241,7 @@ class Controller {
 
   // Who is there, in controller_liveness.cc.
   Micros beat_wanted() const;
-  Liveness liveness_when_heard(const DeviceState& device, bool draining) const;
+  Liveness liveness_when_heard(const DeviceState& device, bool draining, bool serving) const;
   void blame(const std::string& device, TaskRecord* record);
   void praise(const std::string& device);
   void probe_went_out(const DeviceState& device);

@@ -158,9 +158,10 @@ void Controller::on(const PresenceTold& event) {
   }
 }
 
-Liveness Controller::liveness_when_heard(const DeviceState& device, bool draining) const {
-  if (draining) {
-    return Liveness::Draining;
+Liveness Controller::liveness_when_heard(const DeviceState& device, bool draining,
+                                         bool serving) const {
+  if (draining || !serving) {
+    return draining ? Liveness::Draining : Liveness::Joining;
   }
   return device.breaker.aside() ? Liveness::Aside : Liveness::Live;
 }

@@ -34,6 +34,7 @@ struct Heartbeat {
   std::int64_t incarnation = 0;
   bool draining = false;  // finishes what it has, takes nothing new
   bool leaving = false;   // its last one
+  bool serving = true;    // it consumes its queues: what is sent there arrives
   HostSample host;
   Micros every = seconds(1);          // until the next one
   std::vector<AttemptId> running;     // started attempts: a new leader adopts them

@@ -73,6 +73,7 @@ struct DeviceFacts {
   std::string title;
   bool twin = false;             // takes its times and power from a profile
   std::int64_t incarnation = 0;  // grows with each start of the consumer
+  bool serving = true;           // consumed its queues as it said this
   Bytes memory;                  // usable for inference
   std::optional<Milliwatts> idle;
   ScopeConversion to_board_input;

@@ -27,6 +27,7 @@ class Writer {
   void operator()(const HelloArrived& e) {
     digest_.add(e.facts.id);
     put(e.facts.incarnation);
+    put(e.facts.serving ? 1 : 0);
   }
   void operator()(const HeartbeatArrived& e) { put(e.heartbeat); }
   void operator()(const DecidedRead& e) { put(e.outcome); }
@@ -76,6 +77,7 @@ class Writer {
 
   void operator()(const LinkUp& /*e*/) {}
   void operator()(const LinkDown& /*e*/) {}
+  void operator()(const ServingChanged& e) { put(e.serving ? 1 : 0); }
   void operator()(const DispatchArrived& e) {
     put(e.dispatch);
     put(e.delivery);
@@ -153,7 +155,7 @@ class Writer {
   void put(const Heartbeat& heartbeat) {
     digest_.add(heartbeat.device);
     put(heartbeat.incarnation);
-    put((heartbeat.draining ? 1 : 0) + (heartbeat.leaving ? 2 : 0));
+    put((heartbeat.draining ? 1 : 0) + (heartbeat.leaving ? 2 : 0) + (heartbeat.serving ? 0 : 4));
     put(heartbeat.every.count);
     for (const AttemptId& id : heartbeat.running) {
       put(id);

@@ -9,7 +9,8 @@
 namespace juggler {
 namespace {
 
-constexpr std::array<Named<Liveness>, 6> kLiveness{{{Liveness::Live, "live"},
+constexpr std::array<Named<Liveness>, 7> kLiveness{{{Liveness::Live, "live"},
+                                                    {Liveness::Joining, "joining"},
                                                     {Liveness::Suspect, "suspect"},
                                                     {Liveness::Lost, "lost"},
                                                     {Liveness::Gone, "gone"},

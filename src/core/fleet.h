@@ -24,6 +24,7 @@ namespace juggler {
 
 enum class Liveness {
   Live,
+  Joining,   // its queues are not there yet: nothing would arrive
   Suspect,   // silent for longer than a few heartbeats: nothing new goes there
   Lost,      // silent for so long that its tasks go elsewhere; may be restarting
   Gone,      // silent for so long that nobody waits for its return
@@ -37,6 +38,7 @@ struct DeviceState {
   std::shared_ptr<const DeviceFacts> facts;
   Liveness liveness = Liveness::Live;
   Time last_heard;
+  Time enrol_asked;  // when its queues were last asked for
   Pulse pulse;
   Breaker breaker;
   std::optional<Bytes> memory_free;  // as of the last heartbeat

@@ -14,7 +14,7 @@ struct VerdictText {
   std::string_view text;
 };
 
-constexpr std::array<VerdictText, 24> kVerdicts{{
+constexpr std::array<VerdictText, 25> kVerdicts{{
     {Verdict::Meets, true, "meets", "meets every requirement now"},
     {Verdict::WindowFull, true, "window-full",
      "its window is full; it would be in time after that"},
@@ -40,6 +40,7 @@ constexpr std::array<VerdictText, 24> kVerdicts{{
     {Verdict::LaneStopped, true, "lane-stopped",
      "it failed on this processor: it is tried again there after a pause"},
     {Verdict::AlreadyTried, false, "already-tried", "an attempt has failed on this device"},
+    {Verdict::DeviceJoining, true, "device-joining", "the device's queues are not there yet"},
     {Verdict::DeviceSuspect, true, "device-suspect", "nothing reaches the device, or it is silent"},
     {Verdict::DeviceLost, true, "device-lost", "the device is lost"},
     {Verdict::DeviceGone, false, "device-gone", "the device was lost and did not come back"},

@@ -25,6 +25,7 @@ enum class Verdict {
   PowerShort,      // not now: what runs leaves it too little of a watt limit
   LaneStopped,     // not now: it failed on this processor, which pauses with it
   AlreadyTried,    // never: an attempt of this task has failed on this device
+  DeviceJoining,   // not now
   DeviceSuspect,   // not now
   DeviceLost,      // not now
   DeviceGone,      // never, as far as we know

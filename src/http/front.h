@@ -99,6 +99,7 @@ class Front {
   void handle(const TransportDisconnected& /*event*/);
   void handle(const TransportBlocked& /*event*/) {}  // publishes are held, and go out afterwards
   void handle(const TransportPresence& /*event*/) {}
+  void handle(const TransportServing& /*event*/) {}
   void handle(const TransportDelivery& event);
   void handle(const TransportSettled& event);
 

@@ -94,6 +94,8 @@ void ConsumerShell::handle(const TransportDisconnected& event) {
   step(LinkDown{});
 }
 
+void ConsumerShell::handle(const TransportServing& event) { step(ServingChanged{event.serving}); }
+
 void ConsumerShell::handle(const TransportBlocked& /*event*/) {}  // the transport holds back
 
 void ConsumerShell::handle(const TransportSettled& event) {

@@ -49,6 +49,7 @@ class ConsumerShell {
   void handle(const TransportDisconnected& event);
   void handle(const TransportBlocked& event);
   void handle(const TransportPresence& /*event*/) {}  // a controller's question
+  void handle(const TransportServing& event);
   void handle(const TransportDelivery& event);
   void handle(const TransportSettled& event);
   void step(ConsumerEvent event);

@@ -55,6 +55,7 @@ class ControllerShell {
   void handle(const TransportDisconnected& event);
   void handle(const TransportBlocked& event);
   void handle(const TransportPresence& event);
+  void handle(const TransportServing& /*event*/) {}  // a device's matter
   void handle(const TransportDelivery& event);
   void handle(const TransportSettled& event);
   bool sender_is(const wire::Envelope& envelope, const std::string& device) const;

@@ -12,6 +12,7 @@ void LoopbackTransport::deliver(std::string queue, wire::Envelope envelope, bool
 
 void LoopbackTransport::connect(std::int64_t epoch) {
   events_.push_back(TransportConnected{++incarnation_, epoch, "loopback-replies", 0});
+  events_.push_back(TransportServing{true});
 }
 
 void LoopbackTransport::tell_presence(std::string device, bool present) {

@@ -21,6 +21,12 @@ struct TransportConnected {
   std::int64_t previous_epoch = 0;  // the last leader's; 0 where there was none, or none is taken
 };
 
+// Whether everything that the session consumes is consumed. After TransportConnected it is not
+// until this says so: a device's queues are made while it is connected, and may be deleted.
+struct TransportServing {
+  bool serving = false;
+};
+
 struct TransportDisconnected {
   std::string reason;
 };
@@ -49,8 +55,9 @@ struct TransportSettled {
   PublishEnd end = PublishEnd::Unknown;
 };
 
-using TransportEvent = std::variant<TransportConnected, TransportDisconnected, TransportBlocked,
-                                    TransportDelivery, TransportSettled, TransportPresence>;
+using TransportEvent =
+    std::variant<TransportConnected, TransportDisconnected, TransportBlocked, TransportDelivery,
+                 TransportSettled, TransportPresence, TransportServing>;
 
 class Transport {
  public:

@@ -62,6 +62,9 @@ struct EventText {
   std::string operator()(const TasksRead& /*e*/) const { return "tasks read"; }
   std::string operator()(const LinkUp& /*e*/) const { return "link up"; }
   std::string operator()(const LinkDown& /*e*/) const { return "link down"; }
+  std::string operator()(const ServingChanged& e) const {
+    return e.serving ? "serves" : "has no queues";
+  }
   std::string operator()(const DispatchArrived& e) const {
     return fmt::format("dispatch {} by {}{}", text(e.dispatch), text(e.delivery),
                        e.redelivered ? " again" : "");

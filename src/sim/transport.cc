@@ -22,6 +22,7 @@ constexpr unsigned kWakeBits = 3;
 // heartbeats.
 constexpr Micros kHandshakeMax = seconds(10);
 constexpr Micros kSilenceMax = seconds(10);
+constexpr Micros kQueueRetryFirst = milliseconds(250);
 // Login, tuning, opening of vhost and channel: round trips before the session begins; the short
 // connection that enrols a device needs as many, and its declarations.
 constexpr int kHandshakeTrips = 5;
@@ -103,6 +104,8 @@ void SimTransport::connect() {
   next_ = 0;
   started_ = false;
   announcing_ = false;
+  serving_ = false;
+  queue_retry_ = kQueueRetryFirst;
   active_.assign(plan_->subscriptions.size(), false);
   deliveries_.clear();
   first_delivery_ = 1;

@@ -131,6 +131,8 @@ class SimTransport final : public Transport, public FrameSink, public Sleeper {
   std::size_t next_ = 0;
   bool started_ = false;  // the next one is consumed, and being drained
   bool announcing_ = false;
+  bool serving_ = false;  // told that all are consumed
+  Micros queue_retry_;
   std::vector<bool> active_;
   std::vector<bool> needs_ack_;
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <charconv>
 
 #include "sim/transport.h"
@@ -9,7 +10,7 @@ namespace {
 
 constexpr std::uint64_t kWakeStep = 1;  // as in transport.cc
 constexpr Micros kLockRetry = milliseconds(500);
-constexpr Micros kQueueRetry = seconds(1);
+constexpr Micros kQueueRetryMax = seconds(8);
 constexpr Micros kDrainRecheck = milliseconds(20);
 
 }  // namespace
@@ -32,6 +33,9 @@ void SimTransport::advance() {
   }
   if (next_ < plan_->subscriptions.size()) {
     ask(started_ ? StepKind::Drained : StepKind::Start, static_cast<std::uint16_t>(next_));
+  } else if (phase_ == Phase::Up && !serving_) {
+    serving_ = true;
+    events_.emplace_back(TransportServing{true});
   }
 }
 
@@ -75,7 +79,8 @@ void SimTransport::answered(const Frame& frame) {
       wake_later(kWakeStep, agenda_.now() + kLockRetry);
       return;
     case StepAnswer::WaitQueue:
-      wake_later(kWakeStep, agenda_.now() + kQueueRetry);
+      wake_later(kWakeStep, agenda_.now() + queue_retry_);
+      queue_retry_ = std::min(queue_retry_ * 2, kQueueRetryMax);
       return;
     case StepAnswer::NotDry:
       wake_later(kWakeStep, agenda_.now() + kDrainRecheck);

@@ -89,6 +89,9 @@ void write_fields(JsonWriter& writer, const Heartbeat& heartbeat) {
     write_attempt(writer, id);
   }
   writer.end_array();
+  if (!heartbeat.serving) {
+    writer.flag("serving", false);
+  }
   write_lane_variants(writer, "stopped", heartbeat.stopped);
   if (heartbeat.host.temperature_millicelsius.has_value()) {
     writer.integer("temperature_millicelsius", *heartbeat.host.temperature_millicelsius);
@@ -102,6 +105,7 @@ Heartbeat read_heartbeat(ObjectReader& reader) {
   heartbeat.incarnation = reader.integer("incarnation", 0, INT64_MAX);
   heartbeat.draining = reader.boolean_or("draining", false);
   heartbeat.leaving = reader.boolean_or("leaving", false);
+  heartbeat.serving = reader.boolean_or("serving", true);
   // Left out by a device that cannot be told another: once a second.
   heartbeat.every = Micros{
       reader.optional_integer("every_us", 1'000, 600'000'000).value_or(heartbeat.every.count)};

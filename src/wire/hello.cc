@@ -158,6 +158,9 @@ void write_fields(JsonWriter& writer, const DeviceFacts& facts) {
     write(writer, processor);
   }
   writer.end_array();
+  if (!facts.serving) {
+    writer.flag("serving", false);
+  }
   writer.text("title", facts.title);
   writer.integer("to_board_input_permille", facts.to_board_input.factor_permille);
   if (facts.to_board_input.from.has_value()) {
@@ -177,6 +180,7 @@ DeviceFacts read_facts(ObjectReader& reader) {
   facts.board = reader.string_or("board", "unknown", 128);
   facts.title = reader.string_or("title", "", 512);
   facts.twin = reader.boolean_or("twin", false);
+  facts.serving = reader.boolean_or("serving", true);
   facts.incarnation = reader.integer("incarnation", 0, INT64_MAX);
   facts.memory = {reader.integer_or("memory_bytes", 0, 0, kBytesMax)};
   facts.to_board_input.factor_permille =

@@ -191,6 +191,7 @@ rc::Gen<Heartbeat> any_heartbeat() {
     beat.incarnation = any_count(INT64_MAX);
     beat.draining = *rc::gen::arbitrary<bool>();
     beat.leaving = *rc::gen::arbitrary<bool>();
+    beat.serving = *rc::gen::arbitrary<bool>();
     beat.host.memory_free = maybe(rc::gen::map(rc::gen::inRange<std::int64_t>(0, INT64_MAX),
                                                [](std::int64_t n) { return Bytes{n}; }));
     beat.host.cpu_load_permille = maybe(rc::gen::inRange<std::int64_t>(0, 1001));

@@ -24,6 +24,23 @@ TEST(Consumer, LinkUp_SaysHelloThenBeats) {
   EXPECT_EQ(harness.all<SendHeartbeat>()[0].heartbeat.device, "d");
 }
 
+TEST(Consumer, ServingChanged_IsToldAtOnceAndByTheNextHello) {
+  ConsumerHarness harness(board());
+  harness.link_up();
+  EXPECT_FALSE(harness.all<SendHeartbeat>().back().heartbeat.serving);
+  EXPECT_FALSE(harness.consumer().facts().serving);
+  harness.step(ServingChanged{true});
+  ASSERT_EQ(harness.all<SendHeartbeat>().size(), 2U);
+  EXPECT_TRUE(harness.all<SendHeartbeat>().back().heartbeat.serving);
+  harness.step(ServingChanged{true});  // nothing new
+  EXPECT_EQ(harness.all<SendHeartbeat>().size(), 2U);
+  harness.step(HelloAsked{});
+  EXPECT_TRUE(harness.consumer().facts().serving);
+  harness.step(LinkDown{});
+  harness.link_up();
+  EXPECT_FALSE(harness.consumer().facts().serving);
+}
+
 TEST(Consumer, Heartbeat_ComesEachSecond) {
   ConsumerHarness harness(board());
   harness.link_up();

@@ -253,18 +253,6 @@ TEST(Controller, OnlyDevicesQueueIsMissing_TheTaskIsSentAgainWhenTheDeviceIsHear
   EXPECT_TRUE(harness.outcomes().empty());
 }
 
-TEST(Controller, NewDevicesQueueIsMissing_TheHeartbeatBesideItsHelloIsTooSoon) {
-  ControllerHarness harness;
-  harness.lead_with({board("a")});
-  harness.hello(board("a"));
-  harness.submit(submission("t"));
-  harness.settle(last_sent(harness).id, PublishEnd::Returned);
-  harness.heartbeat("a");
-  EXPECT_EQ(harness.dispatches().size(), 1U);
-  harness.advance(seconds(2));
-  EXPECT_EQ(harness.dispatches().size(), 2U);
-}
-
 TEST(Controller, DeviceQueueIsFull_TheTaskGoesElsewhere) {
   ControllerHarness harness(ControllerConfig{}, "fastest-finish");
   harness.lead_with({board("a"), board("b")});

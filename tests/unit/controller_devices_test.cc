@@ -187,6 +187,55 @@ TEST(Controller, DrainingDevice_FinishesWhatItHasAndGetsNothingNew) {
   EXPECT_EQ(harness.outcomes().back().kind, OutcomeKind::Completed);
 }
 
+TEST(Controller, DeviceWithoutQueues_GetsNothingUntilItServes) {
+  ControllerHarness harness;
+  DeviceFacts joining = board("a");
+  joining.serving = false;
+  harness.silence("a");
+  harness.begin_lead(1);
+  harness.hello(joining);
+  EXPECT_EQ(harness.liveness("a"), Liveness::Joining);
+  Heartbeat beat;
+  beat.serving = false;
+  harness.heartbeat("a", beat);
+  harness.submit(submission("t"));
+  EXPECT_TRUE(harness.dispatches().empty());
+  harness.heartbeat("a");
+  EXPECT_EQ(harness.liveness("a"), Liveness::Live);
+  EXPECT_EQ(harness.dispatches().size(), 1U);
+}
+
+TEST(Controller, DeviceThatStillHasNoQueues_IsEnrolledAnew) {
+  ControllerHarness harness;
+  DeviceFacts joining = board("a");
+  joining.serving = false;
+  harness.silence("a");
+  harness.begin_lead(1);
+  harness.hello(joining);
+  const std::size_t once = harness.all<Enrol>().size();
+  Heartbeat beat;
+  beat.serving = false;
+  for (int s = 0; s < 14; ++s) {
+    harness.advance(seconds(1));
+    harness.heartbeat("a", beat);
+  }
+  EXPECT_EQ(harness.all<Enrol>().size(), once);
+  harness.advance(seconds(1));
+  harness.heartbeat("a", beat);
+  EXPECT_EQ(harness.all<Enrol>().size(), once + 1);
+}
+
+TEST(Controller, QueueDeletedUnderADevice_ItsWaitingTasksGoElsewhere) {
+  ControllerHarness harness(ControllerConfig{}, "fastest-finish");
+  harness.lead_with({board("a"), board("b", milliseconds(60))});
+  Heartbeat beat;
+  beat.serving = false;
+  harness.heartbeat("a", beat);
+  EXPECT_EQ(harness.liveness("a"), Liveness::Joining);
+  harness.submit(submission("t"));
+  EXPECT_EQ(harness.last_dispatch().device, "b");
+}
+
 TEST(Controller, HelloOfADrainingDevice_DoesNotMakeItLive) {
   ControllerHarness harness;
   harness.lead_with({board("a")});
