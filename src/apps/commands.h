@@ -27,7 +27,9 @@ void add_keeper_command(CLI::App& app, Action& action);
 void add_invite_command(CLI::App& devices, Action& action);  // under `devices`
 void add_broker_command(CLI::App& app, Action& action);
 void add_explain_command(CLI::App& app, Action& action);
-void add_doctor_command(CLI::App& app, Action& action);
+// Whose doctor: a machine's that runs a fleet, or a board's.
+enum class DoctorOf { Fleet, Board };
+void add_doctor_command(CLI::App& app, Action& action, DoctorOf of);
 void add_simulate_command(CLI::App& app, Action& action);
 void add_bench_command(CLI::App& app, Action& action);
 void add_replay_command(CLI::App& app, Action& action);

@@ -6,10 +6,12 @@
 
 #include "amqp/session.h"
 #include "amqp/users.h"
+#include "apps/commands.h"
 #include "apps/consumer_flags.h"
 #include "apps/consumer_run.h"
 #include "apps/join_command.h"
 #include "apps/label_command.h"
+#include "apps/own_login.h"
 #include "apps/version.h"
 #include "core/device.h"
 #include "telemetry/log.h"
@@ -25,8 +27,8 @@ int run(CLI::App& app, ConsumerFlags& flags, std::string login_file) {
   if (Result<void> checked = check_engine(app, flags); !checked) {
     return complain(checked.error().message, kExitUsage);
   }
-  if (use_stored_login(flags.broker)) {
-    login_file = flags.broker.broker_file;
+  if (login_file.empty()) {
+    login_file = own_login(flags.broker);
   }
   const Result<std::string> address = find_broker(flags.broker);
   if (!address) {
@@ -69,6 +71,7 @@ int main(int argc, char** argv) {
   Action action = [&] { return run(app, flags, ""); };
   declare_consumer_flags(app, flags);
   add_label_command(app, action);
+  add_doctor_command(app, action, DoctorOf::Board);
   add_join_command(app, action, {.broker = flags.broker, .id = flags.id, .serve = [&] {
                                    return run(app, flags, flags.broker.broker_file);
                                  }});

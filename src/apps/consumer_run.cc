@@ -285,8 +285,10 @@ class DeviceRun {
     const Result<void> kept = amqp::write_private_file(login_file_, login.text() + "\n", 0600);
     if (!kept) {
       spdlog::warn("asked to be called {}, and refused: {}", control.device, kept.error().message);
+      return false;
     }
-    return kept.has_value();
+    flags_.broker.broker_file = login_file_;  // not the credential that it came instead of
+    return true;
   }
 
   void take_name(const wire::Control& control) {

@@ -1,4 +1,5 @@
-// `juggler doctor`: what works here, what does not, and what to do about it.
+// `juggler doctor` and `juggler-consumer doctor`: what works here, what does not, and what to do
+// about it.
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@
 #include "apps/finding.h"
 #include "apps/host_findings.h"
 #include "apps/json_fields.h"
+#include "apps/own_login.h"
 #include "apps/pictures.h"
 #include "apps/quantities.h"
 #include "apps/table.h"
@@ -64,8 +66,11 @@ std::string why_not_writable(const fs::path& folder) {
   return "";
 }
 
-Finding check_home(const fs::path& home) {
+Finding check_home(const fs::path& home, DoctorOf of) {
   std::error_code failed;
+  if (!fs::is_directory(home, failed) && of == DoctorOf::Board) {
+    return {"home", State::Note, home.string() + " is not there yet: joining makes it"};
+  }
   if (!fs::is_directory(home, failed)) {
     return {"home", State::Missing, "there is no folder " + home.string(),
             "make models in a checkout makes its var; or --home DIR of one that is there"};
@@ -115,15 +120,32 @@ Finding check_runtime(const fs::path& home) {
   }
   const Result<OnnxRuntime> runtime = load_onnx_runtime(home);
   if (!runtime) {
-    return {"ONNX Runtime", State::Missing, runtime.error().message,
-            "make onnxruntime, or set ORT_LIBRARY to libonnxruntime.so.1"};
+    return {
+        "ONNX Runtime", State::Missing, runtime.error().message,
+        "make onnxruntime in a checkout; on a board as its page in docs/boards says, with "
+        "ORT_LIBRARY=/.../libonnxruntime.so.1 (for the service in /etc/default/juggler-consumer)"};
   }
   return {"ONNX Runtime", State::Works,
           fmt::format("{}, {}", runtime->version, runtime->library.string())};
 }
 
-std::vector<Finding> check_models(const fs::path& home, bool verify) {
+// A device's login, or what says where it is. That it is valid is known by using it.
+Finding check_login(BrokerChoice broker) {
+  (void)own_login(broker);
+  const Result<amqp::BrokerUrl> login = read_broker(broker);
+  if (!login) {
+    return {"login", State::Missing, login.error().message,
+            "juggler-consumer join 'LINE', with the line of juggler devices invite"};
+  }
+  return {"login", State::Works, fmt::format("{} at {}:{}", login->user, login->host, login->port)};
+}
+
+std::vector<Finding> check_models(const fs::path& home, bool verify, DoctorOf of) {
   const Result<Catalogue> catalogue = Catalogue::load(home);
+  if (!catalogue && of == DoctorOf::Board) {
+    return {{"models", State::Note,
+             "none yet: it fetches those that are wanted there when it has joined"}};
+  }
   if (!catalogue) {
     return {{"models", State::Missing, catalogue.error().message,
              "make models in a checkout (into its var), or --home DIR of one that has them"}};
@@ -211,6 +233,8 @@ std::vector<Finding> check_profiles(const fs::path& home) {
 }
 
 struct DoctorFlags {
+  DoctorOf of = DoctorOf::Fleet;
+  std::string id = "this-machine";
   BrokerChoice broker;
   std::string host_root = "/";
   bool verify = false;
@@ -221,18 +245,26 @@ int examine(const DoctorFlags& flags) {
   (void)set_up_log("juggler", "off");
   const fs::path home = home_folder(flags.broker.home);
   std::vector<Finding> findings;
-  findings.push_back({"juggler", State::Works, version_short()});
-  findings.push_back(check_home(home));
-  findings.push_back(check_server());
+  const bool board = flags.of == DoctorOf::Board;
+  findings.push_back(
+      {board ? "juggler-consumer" : "juggler", State::Works, std::string(version_short())});
+  findings.push_back(check_home(home, flags.of));
   const auto add = [&findings](std::vector<Finding> more) {
     findings.insert(findings.end(), more.begin(), more.end());
   };
-  add(check_running(flags.broker));
+  if (board) {
+    findings.push_back(check_login(flags.broker));
+  } else {
+    findings.push_back(check_server());
+    add(check_running(flags.broker));
+  }
   findings.push_back(check_runtime(home));
-  add(check_models(home, flags.verify));
+  add(check_models(home, flags.verify, flags.of));
   findings.push_back(check_decoders());
-  add(check_profiles(home));
-  add(check_machine(home, "this-machine", flags.host_root));
+  if (!board) {
+    add(check_profiles(home));
+  }
+  add(check_machine(home, flags.id, flags.host_root));
   DiskFiles host(flags.host_root);
   DiskFiles own;
   const Discovery found = discover(host, own);
@@ -272,15 +304,22 @@ int examine(const DoctorFlags& flags) {
 
 }  // namespace
 
-void add_doctor_command(CLI::App& app, Action& action) {
+void add_doctor_command(CLI::App& app, Action& action, DoctorOf of) {
   CLI::App* command =
       app.add_subcommand("doctor", "What works here, what does not, and what to do about it");
   const auto flags = std::make_shared<DoctorFlags>();
+  flags->of = of;
+  const std::string program = of == DoctorOf::Board ? "juggler-consumer" : "juggler";
+  if (of == DoctorOf::Board) {
+    flags->broker.use = BrokerUse::Daemon;
+    command->add_option("--id", flags->id, "The device's name, whose measurements are looked for")
+        ->type_name("ID");
+  }
   add_broker_flags(*command, flags->broker);
   add_host_root(*command, flags->host_root);
   command->add_flag("--verify", flags->verify, "Read every model file and check its SHA-256");
   command->add_flag("--json", flags->json, "One JSON document instead of the table");
-  command->footer(examples({"juggler doctor --home var", "juggler doctor --verify --json"}) +
+  command->footer(examples({program + " doctor --home var", program + " doctor --verify --json"}) +
                   "\nExit status: 0 if everything that is needed is here, 1 if not.");
   command->callback([flags, &action] { action = [flags] { return examine(*flags); }; });
 }

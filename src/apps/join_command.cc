@@ -4,13 +4,13 @@
 #include <unistd.h>
 
 #include <array>
-#include <cstdlib>
 #include <iostream>
 #include <memory>
 
 #include "amqp/join_line.h"
 #include "amqp/node_files.h"
 #include "amqp/session.h"
+#include "apps/own_login.h"
 #include "apps/version.h"
 #include "core/device.h"
 #include "runtime/clock.h"
@@ -30,8 +30,6 @@ struct JoinFlags {
   std::string out;
   bool enrol_only = false;
 };
-
-fs::path stored_login(const BrokerChoice& broker) { return home_folder(broker.home) / "login"; }
 
 // This machine's name, as far as it can name a device.
 std::string own_name() {
@@ -189,19 +187,6 @@ void add_join_command(CLI::App& app, Action& action, JoinHooks hooks) {
   command->callback([flags, hooks = std::move(hooks), &action] {
     action = [flags, hooks] { return join(*flags, hooks); };
   });
-}
-
-bool use_stored_login(BrokerChoice& broker) {
-  std::error_code failed;
-  const fs::path file = stored_login(broker);
-  const bool said = !broker.broker.empty() || !broker.broker_file.empty() ||
-                    std::getenv("JUGGLER_BROKER") != nullptr ||
-                    std::getenv("CREDENTIALS_DIRECTORY") != nullptr;
-  const bool used = !said && fs::exists(file, failed);
-  if (used) {
-    broker.broker_file = file.string();
-  }
-  return used;
 }
 
 }  // namespace juggler

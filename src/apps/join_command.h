@@ -15,8 +15,4 @@ struct JoinHooks {
 
 void add_join_command(CLI::App& app, Action& action, JoinHooks hooks);
 
-// The login that an earlier join has stored in the home, where nothing else is said. Whether it is
-// used.
-bool use_stored_login(BrokerChoice& broker);
-
 }  // namespace juggler

@@ -23,7 +23,7 @@ int main(int argc, char** argv) {
   add_query_commands(app, action);
   add_explain_command(app, action);
   add_dead_command(app, action);
-  add_doctor_command(app, action);
+  add_doctor_command(app, action, DoctorOf::Fleet);
   add_simulate_command(app, action);
   add_bench_command(app, action);
   add_replay_command(app, action);

@@ -101,7 +101,8 @@ def check_program(image):
         raise SystemExit(f"{image.entry} --version: {done.returncode}\n{done.stdout}{done.stderr}")
     print(f"[containers]   entry point, as {image.user}: {done.stdout.splitlines()[0]}")
     name = ["--id", "board"] if image.entry[0].endswith("juggler-consumer") else []  # else of consumer.toml
-    image.must_stop_at("/run/secrets/broker", name)
+    # A consumer has no login before it has joined, and says how to get one; the others' is a file that is mounted.
+    image.must_stop_at("no broker was named" if name else "/run/secrets/broker", name)
     library = image.environment.get("ORT_LIBRARY")
     if library:
         loads = image.run(["python3", "-c", f"import ctypes; ctypes.CDLL('{library}').OrtGetApiBase"], image.user)
@@ -128,6 +129,13 @@ def check_what_is_hidden(image):
     if "Orin Nano" not in found["found"]:
         raise SystemExit(f"below /host the board is not found: {found}")
     print(f"[containers]   with the mounts of docs/containers.md: {found['found'][:90]}")
+    # Since 24.0.7 Docker hides powercap too: a PC's meter is found below /host alone.
+    unpack_tree("tests/fixtures/x86-rapl.tree", image.root / "pc")
+    seen = {root: findings(image, *more)["power meter"]["found"] for root, more in
+            (("hidden", ()), ("mounted", ("--host-root", "/pc")))}
+    if "RAPL" in seen["hidden"] or "RAPL" not in seen["mounted"]:
+        raise SystemExit(f"powercap, hidden and mounted: {seen}")
+    print(f"[containers]   powercap hidden: {seen['hidden'][:50]}; mounted: {seen['mounted'][:50]}")
 
 
 def unpack_tree(tree, folder):

@@ -86,7 +86,7 @@ std::vector<GoldenCase> help_cases(const std::string& programs) {
     std::replace(file.begin(), file.end(), ' ', '_');
     cases.push_back({file, output_of("'" + programs + "/juggler' " + name + " --help")});
   }
-  for (const char* command : {"", "join", "label-pictures"}) {
+  for (const char* command : {"", "doctor", "join", "label-pictures"}) {
     const std::string name = command;
     cases.push_back({name.empty() ? "help-consumer" : "help-consumer-" + name,
                      output_of("'" + programs + "/juggler-consumer' " + name + " --help")});
