@@ -180,6 +180,9 @@ tl::expected<void, CallFailure> SessionSetup::declare_own(Connection& connection
   if (own.length_max > 0) {
     queue.arguments.push_back({"x-max-length", std::int64_t{own.length_max}});
   }
+  if (own.bytes_max > Bytes{0}) {
+    queue.arguments.push_back({"x-max-length-bytes", own.bytes_max.count});
+  }
   Topology topology;
   topology.queues.push_back(queue);
   for (const OwnQueue::Binding& binding : own.bindings) {

@@ -32,6 +32,7 @@ SessionPlan join_desk_plan() {
   joins.own = {.wanted = true,
                .message_ttl_ms = 60'000,
                .length_max = 100,
+               .bytes_max = mebibytes(4),
                .bindings = {{wire::kJoinExchange, wire::kJoinsQueue}}};
   plan.subscriptions = {joins};
   return plan;

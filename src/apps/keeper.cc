@@ -36,6 +36,7 @@ SessionPlan keeper_plan() {
   fetches.own = {.wanted = true,
                  .message_ttl_ms = 30'000,
                  .length_max = 20'000,
+                 .bytes_max = mebibytes(64),
                  .bindings = {{wire::kModelsExchange, wire::kFetchesQueue}}};
   Subscription questions;
   questions.queue = kKeeperQueue;
@@ -44,6 +45,7 @@ SessionPlan keeper_plan() {
   questions.own = {.wanted = true,
                    .message_ttl_ms = 30'000,
                    .length_max = 1'000,
+                   .bytes_max = mebibytes(16),
                    .bindings = {{wire::kSubmitExchange, kKeeperQueue}}};
   plan.subscriptions = {fetches, questions};
   return plan;

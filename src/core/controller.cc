@@ -153,6 +153,7 @@ void Controller::forget_live_tasks() {
 void Controller::on(const LeadEnded& /*event*/) {
   leading_ = false;
   orphans_.clear();
+  orphan_shares_.clear();
   early_decided_.clear();
   for (const auto& [number, record] : tasks_.all()) {
     TaskRecord& mutable_record = *tasks_.find(number);

@@ -88,6 +88,7 @@ struct ControllerStats {
   std::uint64_t loaded_ahead = 0;      // copies of tasks that had a variant loaded
   std::uint64_t results_late = 0;      // for tasks that were answered
   std::uint64_t results_orphaned = 0;  // for tasks that never came
+  std::uint64_t results_surplus = 0;   // more of one device than may wait for their tasks
   std::uint64_t found_absent = 0;      // devices whose consumer the broker had lost
   std::uint64_t put_aside = 0;         // devices that failed again and again
   std::uint64_t false_alarms = 0;      // devices lost by silence that had been there
@@ -145,7 +146,14 @@ class Controller {
     AttemptResult result;
     // Its own, then other attempts' that may stand as well as it.
     std::vector<std::pair<AttemptId, DeliveryId>> deliveries;
+    std::pair<std::string, Bytes> counted;  // for which device, and as how much
     Time until = Time::never();
+  };
+
+  using Orphans = std::map<TaskKey, Orphan>;
+  struct OrphanShare {
+    std::size_t results = 0;
+    Bytes bytes;
   };
 
   // Events, in controller.cc; results in controller_results.cc.
@@ -258,12 +266,14 @@ class Controller {
   bool stands(const AttemptResult& result);
   void release_orphan(const TaskKey& key);
   void wait_for_task(const TaskKey& key, Orphan& orphan);
+  Orphan take_orphan(Orphans::iterator at);
   bool outlives_its_task(const AttemptResult& result) const;
   void read_what_came_early();
 
   // Tasks that come, in controller_submitting.cc.
   void submit(Submitted& task);
   std::string refusal_of(const Submission& task, Micros deadline) const;
+  bool make_room(const Submission& task);
   void accept(Submitted& task);
   void attach(TaskRecord& record, const Submitted& event);
   void refuse(const Submitted& event, const std::string& reason, bool dead_letter);
@@ -302,7 +312,8 @@ class Controller {
 
   std::unordered_map<PublishId, OpenPublish> publishes_;  // looked up, never iterated
   std::map<AttemptId, OpenAttempt> open_attempts_;  // until their result or their own deadline
-  std::map<TaskKey, Orphan> orphans_;
+  Orphans orphans_;
+  std::map<std::string, OrphanShare> orphan_shares_;  // of these, by device
   std::vector<DecidedRead> early_decided_;  // before the lead; no more than the broker keeps
   ControllerTimers::Id liveness_timer_;
   ControllerTimers::Id silence_timer_;

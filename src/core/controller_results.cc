@@ -11,6 +11,18 @@ namespace {
 
 // No honest task has more attempts that succeed.
 constexpr std::size_t kOrphansOfTaskMax = 16;
+// Of one device, results that wait for their tasks. One that is honest has no more than its queue
+// holds (256) and its lanes have under way; a label takes some 50 bytes.
+constexpr std::size_t kOrphansOfDeviceMax = 2048;
+constexpr Bytes kOrphanBytesOfDeviceMax = mebibytes(16);
+
+Bytes size_of(const AttemptResult& result) {
+  std::size_t size = sizeof(AttemptResult) + result.reason.size() + result.fell_back.size();
+  for (const Label& label : result.labels) {
+    size += sizeof(Label) + label.name.size();
+  }
+  return Bytes{static_cast<std::int64_t>(size)};
+}
 
 }  // namespace
 
@@ -115,6 +127,7 @@ void Controller::completed(TaskRecord& record, AttemptResult& result) {
 // Results and decisions that came over the new connection before the lead began.
 void Controller::read_what_came_early() {
   const std::map<TaskKey, Orphan> early = std::exchange(orphans_, {});
+  orphan_shares_.clear();
   for (const auto& [key, orphan] : early) {
     ResultArrived event{orphan.result, orphan.deliveries.front().second};
     on(event);  // if its task is still to come, it waits from now
@@ -159,8 +172,7 @@ void Controller::release_orphan(const TaskKey& key) {
   if (!leading_ || at == orphans_.end() || at->second.until > now_) {
     return;
   }
-  const Orphan orphan = std::move(at->second);
-  orphans_.erase(at);
+  const Orphan orphan = take_orphan(at);
   TaskRecord* record = tasks_.find(key);
   if (record != nullptr && record->stands == orphan.result.attempt) {
     for (const auto& [attempt, delivery] : orphan.deliveries) {
@@ -180,13 +192,24 @@ void Controller::release_orphan(const TaskKey& key) {
 void Controller::keep_orphan(const ResultArrived& event) {
   const AttemptResult& result = event.result;
   const TaskKey& key = result.attempt.task;
-  const auto [at, added] =
-      orphans_.try_emplace(key, Orphan{result, {{result.attempt, event.delivery}}});
-  Orphan& kept = at->second;
-  if (added) {
-    wait_for_task(key, kept);
+  const auto at = orphans_.find(key);
+  if (at == orphans_.end()) {
+    OrphanShare& share = orphan_shares_[result.device];
+    if (share.results >= kOrphansOfDeviceMax || share.bytes >= kOrphanBytesOfDeviceMax) {
+      stats_.results_surplus += 1;
+      act(AckDelivery{event.delivery});
+      return;
+    }
+    share.results += 1;
+    share.bytes += size_of(result);
+    Orphan orphan{result,
+                  {{result.attempt, event.delivery}},
+                  {result.device, size_of(result)},
+                  Time::never()};
+    wait_for_task(key, orphans_.emplace(key, std::move(orphan)).first->second);
     return;
   }
+  Orphan& kept = at->second;
   const bool copy = std::any_of(kept.deliveries.begin(), kept.deliveries.end(),
                                 [&](const auto& one) { return one.first == result.attempt; });
   if (copy || result.status != AttemptStatus::Ok || kept.deliveries.size() >= kOrphansOfTaskMax) {
@@ -201,6 +224,18 @@ void Controller::keep_orphan(const ResultArrived& event) {
   } else {
     kept.deliveries.emplace_back(result.attempt, event.delivery);
   }
+}
+
+Controller::Orphan Controller::take_orphan(Orphans::iterator at) {
+  Orphan orphan = std::move(at->second);
+  orphans_.erase(at);
+  const auto share = orphan_shares_.find(orphan.counted.first);
+  share->second.results -= 1;
+  share->second.bytes -= orphan.counted.second;
+  if (share->second.results == 0) {
+    orphan_shares_.erase(share);
+  }
+  return orphan;
 }
 
 void Controller::wait_for_task(const TaskKey& key, Orphan& orphan) {

@@ -62,13 +62,31 @@ std::string Controller::refusal_of(const Submission& task, Micros deadline) cons
     return fmt::format("a deadline of {} ms is longer than the {} ms this controller allows",
                        deadline.count / 1000, config_.deadline_max.count / 1000);
   }
-  if (tasks_.size() >= config_.tasks_max ||
-      tasks_.payload_bytes() + task.payload.size > config_.tasks_bytes_max) {
-    // The bounds and not the counts: whoever is refused in a flood gets one text, not a thousand.
-    return fmt::format("overload: at most {} tasks with {} MiB are served at once; try again later",
-                       config_.tasks_max, config_.tasks_bytes_max.count >> 20U);
-  }
   return {};
+}
+
+// In a flood: first goes what is hopeless by now, then what whoever has most here waits with, as
+// long as the newcomer's submitter has less. So one that sends too much takes nothing from others.
+bool Controller::make_room(const Submission& task) {
+  constexpr int kMadeWayMax = 16;  // small pictures for a large one
+  for (int made_way = -1; made_way < kMadeWayMax; ++made_way) {
+    const bool many = tasks_.held() >= config_.tasks_max;
+    if (!many && tasks_.payload_bytes() + task.payload.size <= config_.tasks_bytes_max) {
+      return true;
+    }
+    if (made_way < 0) {
+      replan(1);
+      continue;
+    }
+    const std::optional<TaskNumber> victim =
+        tasks_.to_make_way(task, many ? TaskTable::Scarce::Room : TaskTable::Scarce::Memory);
+    if (!victim.has_value()) {
+      return false;
+    }
+    answer(*tasks_.find(*victim), OutcomeKind::Rejected,
+           "overload: it made way for a task of a submitter that has fewer here; try again later");
+  }
+  return false;
 }
 
 // A task that is new here. What it leaves out takes the defaults.
@@ -87,6 +105,17 @@ void Controller::accept(Submitted& task) {
     refuse(task, reason, false);
     return;
   }
+  const auto orphan = orphans_.find(task.submission.key);
+  const bool done = orphan != orphans_.end() && orphan->second.result.status == AttemptStatus::Ok;
+  // One that is done needs no room, and must not be told otherwise.
+  if (!done && !make_room(task.submission)) {
+    // The bounds and not the counts: whoever is refused in a flood gets one text, not a thousand.
+    refuse(task,
+           fmt::format("overload: at most {} tasks with {} MiB are served at once; try again later",
+                       config_.tasks_max, config_.tasks_bytes_max.count >> 20U),
+           false);
+    return;
+  }
 
   TaskRecord record = record_of(task.delivery, std::move(task.submission), now_);
   record.deadline = now_ + deadline;
@@ -98,10 +127,8 @@ void Controller::accept(Submitted& task) {
   tasks_.wait(live);
   fleet_.arrivals.arrived(now_.us);
 
-  const auto orphan = orphans_.find(live.submission.key);
-  if (orphan != orphans_.end() && orphan->second.result.status == AttemptStatus::Ok) {
-    Orphan found = std::move(orphan->second);
-    orphans_.erase(orphan);
+  if (done) {
+    Orphan found = take_orphan(orphan);
     for (const auto& [attempt, delivery] : found.deliveries) {
       live.results.push_back(delivery);
     }

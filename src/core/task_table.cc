@@ -1,5 +1,6 @@
 #include "core/task_table.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/check.h"
@@ -9,6 +10,10 @@ namespace juggler {
 TaskRecord& TaskTable::insert(TaskRecord record) {
   record.number = ++last_;
   payload_bytes_ += record.submission.payload.size;
+  held_ += 1;
+  Share& share = shares_[record.submission.key.submitter];
+  share.tasks += 1;
+  share.payloads += record.submission.payload.size;
   by_key_[record.submission.key] = record.number;
   const auto [at, added] = records_.emplace(record.number, std::move(record));
   JUGGLER_CHECK(added, "task numbers only grow");
@@ -52,7 +57,45 @@ void TaskTable::drop_payload(TaskRecord& record) {
   if (record.payload_kept) {
     payload_bytes_ -= record.submission.payload.size;
     record.payload_kept = false;
+    held_ -= 1;
+    const auto share = shares_.find(record.submission.key.submitter);
+    share->second.tasks -= 1;
+    share->second.payloads -= record.submission.payload.size;
+    if (share->second.tasks == 0) {
+      shares_.erase(share);
+    }
   }
+}
+
+std::optional<TaskNumber> TaskTable::to_make_way(const Submission& task, Scarce scarce) const {
+  const auto amount = [scarce](const Share& share) {
+    return scarce == Scarce::Room ? static_cast<std::int64_t>(share.tasks) : share.payloads.count;
+  };
+  const auto most = std::max_element(
+      shares_.begin(), shares_.end(),
+      [&](const auto& a, const auto& b) { return amount(a.second) < amount(b.second); });
+  const auto own = shares_.find(task.key.submitter);
+  const std::int64_t wanted = scarce == Scarce::Room ? 1 : task.payload.size.count;
+  const std::int64_t had = own == shares_.end() ? 0 : amount(own->second);
+  if (most == shares_.end() || amount(most->second) <= had + wanted) {
+    return std::nullopt;
+  }
+  // One that comes again may have an answer that is not known here yet.
+  const auto may_go = [&](const TaskRecord& record) {
+    return record.phase == TaskPhase::Waiting && !record.submission.redelivered &&
+           record.submission.key.submitter == most->first;
+  };
+  for (auto rank = in_no_line_.rbegin(); rank != in_no_line_.rend(); ++rank) {
+    if (may_go(records_.at(rank->number))) {
+      return rank->number;
+    }
+  }
+  for (auto record = records_.rbegin(); record != records_.rend(); ++record) {
+    if (may_go(record->second)) {
+      return record->first;
+    }
+  }
+  return std::nullopt;
 }
 
 TaskTable::Rank TaskTable::rank_of(const TaskRecord& record) {

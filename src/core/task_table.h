@@ -122,8 +122,14 @@ class TaskTable {
   TaskRecord* find(const TaskKey& key);
   const TaskRecord* find(const TaskKey& key) const;
   void erase(TaskNumber number);
-  // Its bytes are no longer kept.
+  // Its bytes are no longer kept, and it no longer counts as held.
   void drop_payload(TaskRecord& record);
+  // Tasks that are not answered yet.
+  std::size_t held() const { return held_; }
+  // A task of whoever has most here, for one of a submitter that would still have less with it: the
+  // least urgent that nobody works at. None where the submitter has its share.
+  enum class Scarce { Room, Memory };
+  std::optional<TaskNumber> to_make_way(const Submission& task, Scarce scarce) const;
 
   // A task waits, first in no processor's line; or waits no longer.
   void wait(const TaskRecord& record);
@@ -151,12 +157,18 @@ class TaskTable {
     friend auto operator<=>(const Rank&, const Rank&) = default;
   };
   static Rank rank_of(const TaskRecord& record);
+  struct Share {
+    std::size_t tasks = 0;
+    Bytes payloads;
+  };
 
   std::map<TaskNumber, TaskRecord> records_;
   std::map<TaskKey, TaskNumber> by_key_;
   std::set<Rank> in_no_line_;
   std::size_t in_line_ = 0;
   Bytes payload_bytes_;
+  std::size_t held_ = 0;
+  std::map<std::string, Share> shares_;  // of these, by submitter
   TaskNumber last_ = 0;
 };
 

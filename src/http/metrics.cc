@@ -20,7 +20,7 @@ struct Metric {
   const char* help;
 };
 
-constexpr std::array<Metric, 12> kOfStatus{{
+constexpr std::array<Metric, 13> kOfStatus{{
     {"devices", "juggler_devices", "gauge",
      "Devices that the controller knows, of whatever state."},
     {"live", "juggler_tasks_live", "gauge", "Tasks without an outcome yet."},
@@ -33,6 +33,8 @@ constexpr std::array<Metric, 12> kOfStatus{{
     {"dispatched", "juggler_dispatches_total", "counter", "Attempts sent to devices."},
     {"attempts_failed", "juggler_attempts_failed_total", "counter", "Attempts that failed."},
     {"results_late", "juggler_results_late_total", "counter", "Results nobody waited for."},
+    {"results_surplus", "juggler_results_surplus_total", "counter",
+     "Results beyond what one device may have waiting for their tasks."},
     {"malformed", "juggler_messages_malformed_total", "counter", "Messages nobody could read."},
 }};
 

@@ -19,6 +19,8 @@ namespace {
 
 // More scans than this only serve to keep a decoder busy; encoders write about ten.
 constexpr int kScansMax = 100;
+// Ten scans, as many as an encoder makes, of the largest picture that is taken.
+constexpr std::int64_t kScannedPixelsMax = 640'000'000;
 
 // The library's error record and ours, in that order, so that one pointer is both.
 struct Failure {
@@ -64,10 +66,18 @@ void refuse_damage(j_common_ptr codec, int level) {
 
 void say_nothing(j_common_ptr /*codec*/) {}
 
+// Each scan of a progressive picture is a pass over all of its pixels, however few bytes it has.
 void limit_scans(j_common_ptr codec) {
-  if (codec->is_decompressor != 0 &&
-      reinterpret_cast<j_decompress_ptr>(codec)->input_scan_number > kScansMax) {
+  if (codec->is_decompressor == 0) {
+    return;
+  }
+  const auto* picture = reinterpret_cast<j_decompress_ptr>(codec);
+  const std::int64_t scans = picture->input_scan_number;
+  if (scans > kScansMax) {
     give_up_with(codec, "more than 100 scans");
+  }
+  if (scans * picture->image_width * picture->image_height > kScannedPixelsMax) {
+    give_up_with(codec, "too many scans for a picture of its size");
   }
 }
 

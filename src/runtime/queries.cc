@@ -300,6 +300,7 @@ json status(const Controller& controller, const ShellStats& shell, const std::st
               {"dispatched", stats.dispatched},
               {"attempts_failed", stats.attempts_failed},
               {"results_late", stats.results_late},
+              {"results_surplus", stats.results_surplus},
               {"hedged", stats.hedged},
               {"loaded_ahead", stats.loaded_ahead},
               {"found_absent", stats.found_absent},

@@ -20,6 +20,7 @@ struct OwnQueue {
   bool unique_name = false;         // `<queue>.<something unique>`; deliveries still say `<queue>`
   std::int64_t message_ttl_ms = 0;  // 0: none
   int length_max = 0;               // 0: none; beyond it the oldest message goes
+  Bytes bytes_max = Bytes{0};       // likewise, of what waits there
   std::vector<Binding> bindings = {};
 };
 

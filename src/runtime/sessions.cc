@@ -33,6 +33,7 @@ SessionPlan controller_plan(std::string instance, bool standby) {
                 .unique_name = true,
                 .message_ttl_ms = 5'000,
                 .length_max = 10'000,
+                .bytes_max = mebibytes(64),
                 .bindings = {{wire::kUpExchange, "heartbeat.*"}, {wire::kUpExchange, "hello.*"}}};
 
   // The lock. No bound: results wait unacknowledged for tasks that come only after them.
@@ -55,6 +56,7 @@ SessionPlan controller_plan(std::string instance, bool standby) {
   queries.own = {.wanted = true,
                  .message_ttl_ms = 30'000,
                  .length_max = 1'000,
+                 .bytes_max = mebibytes(16),
                  .bindings = {{wire::kSubmitExchange, wire::kQueriesQueue}}};
 
   Subscription tasks;

@@ -81,6 +81,9 @@ StepAnswer Broker::start_subscription(BrokerConnection& connection, std::uint16_
     if (wanted.own.length_max > 0) {
       spec.arguments.push_back({"x-max-length", std::int64_t{wanted.own.length_max}});
     }
+    if (wanted.own.bytes_max > Bytes{0}) {
+      spec.arguments.push_back({"x-max-length-bytes", wanted.own.bytes_max.count});
+    }
     at = exchanges_.find_queue(spec.name);
     if (at != kNoQueue && queues_[at].owner != connection.number) {
       return StepAnswer::Refused;  // 405: somebody else's exclusive queue

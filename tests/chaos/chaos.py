@@ -28,7 +28,9 @@ REAL = "here"
 
 
 class Fleet:
-    """Broker, two controllers, twins and one real device, each process on its own link."""
+    """Broker, two controllers, twins and one real device, each process on its own link, as the clients are."""
+
+    CLIENTS = ("submitter", "collector")
 
     def __init__(self, build, home, folder, real):
         self.build = build
@@ -62,10 +64,13 @@ class Fleet:
                               "--calibrate-max", "5s"]
         return program + ["--twin", TWINS[name]]
 
-    def start(self, name, user, arguments):
+    def linked(self, name, user):
+        """The broker's address for one part, by a link of its own."""
         port = self.links.open(name)
-        url = self.broker.url(user, "juggler").replace(f":{self.broker.port}/", f":{port}/")
-        self.processes[name] = Process(name, arguments, url, self.folder)
+        return self.broker.url(user, "juggler").replace(f":{self.broker.port}/", f":{port}/")
+
+    def start(self, name, user, arguments):
+        self.processes[name] = Process(name, arguments, self.linked(name, user), self.folder)
 
     def __exit__(self, *_):
         for process in self.processes.values():
@@ -185,8 +190,8 @@ def run(options, folder):
         f"{' and this machine' if real else ''}; {options.rate} tasks/s")
     with Fleet(options.build, options.home, folder, real) as fleet:
         watcher = Watcher(fleet.broker.url("submitter", "juggler"))
-        collector = Collector(fleet.broker.url("submitter", "juggler"))
-        submitter = Submitter(fleet.broker.url("submitter", "juggler"), options.rate, picture,
+        collector = Collector(fleet.linked("collector", "submitter"))
+        submitter = Submitter(fleet.linked("submitter", "submitter"), options.rate, picture,
                               options.seed)
         watcher.start()
         collector.start()

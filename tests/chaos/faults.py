@@ -29,6 +29,7 @@ class Faults:
               "drain")
     CONTROLLER = ("kill-leader", "freeze-leader", "cut-leader", "hold-leader", "half-open-leader",
                   "bad-network-leader", "stop-leader")
+    CLIENT = ("cut-client", "hold-client", "half-open-client", "bad-network-client")
     BROKER = ("restart-broker", "kill-broker", "freeze-broker")
 
     def __init__(self, fleet, random):
@@ -36,7 +37,7 @@ class Faults:
         self.random = random
 
     def draw(self):
-        kinds = self.random.choices([self.DEVICE, self.CONTROLLER, self.BROKER], [6, 3, 1.5])[0]
+        kinds = self.random.choices([self.DEVICE, self.CONTROLLER, self.BROKER, self.CLIENT], [6, 3, 1.5, 1])[0]
         return self.make(self.random.choice(kinds))
 
     def make(self, kind, seconds=None):
@@ -46,13 +47,15 @@ class Faults:
             target = self.random.choice(sorted(self.fleet.devices))
         elif kind in self.CONTROLLER:
             target = "leader"
+        elif kind in self.CLIENT:
+            target = self.random.choice(self.fleet.CLIENTS)
         return Fault(kind, target, seconds or self.random.uniform(low, high))
 
     def hurt(self, fault):
         fault.target = self.fleet.leader() if fault.target == "leader" else fault.target
         fault.begun = time.monotonic()
-        kind = fault.kind.removesuffix("-leader").removesuffix("-broker")
-        part = self.fleet.broker if fault.target == "broker" else self.fleet.processes[fault.target]
+        kind = fault.kind.removesuffix("-leader").removesuffix("-broker").removesuffix("-client")
+        part = self.fleet.broker if fault.target == "broker" else self.fleet.processes.get(fault.target)
         link = fault.target
         if kind == "kill":
             part.kill()
@@ -80,6 +83,8 @@ class Faults:
                 self.fleet.broker.signal(signal.SIGCONT)
             else:
                 self.fleet.broker.again()
+        elif fault.target in self.fleet.CLIENTS:
+            self.fleet.links.heal(fault.target)
         else:
             part = self.fleet.processes[fault.target]
             self.fleet.links.heal(fault.target)

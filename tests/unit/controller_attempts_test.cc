@@ -354,6 +354,28 @@ TEST(Controller, OrphanResultWhoseTaskNeverComes_IsAckedInTheEnd) {
   EXPECT_EQ(harness.controller().stats().results_orphaned, 1U);
 }
 
+TEST(Controller, ResultsThatADeviceInvents_AreBoundedAndTakeNothingFromOthers) {
+  ControllerHarness harness;
+  harness.lead_with({board("a"), board("b")});
+  Dispatch invented;
+  invented.device = "a";
+  std::vector<DeliveryId> results;
+  for (int i = 0; i < 2049; ++i) {
+    invented.attempt = {{"user:nobody", std::to_string(i)}, 0, 1};
+    results.push_back(harness.result(result_of(invented)));
+  }
+  EXPECT_FALSE(harness.acked(results.front()));  // it may be all that there is of an answer
+  EXPECT_TRUE(harness.acked(results.back()));
+  EXPECT_EQ(harness.controller().stats().results_surplus, 1U);
+  invented.device = "b";
+  invented.attempt = {{"user:nobody", "b"}, 0, 1};
+  EXPECT_FALSE(harness.acked(harness.result(result_of(invented))));
+  harness.advance(seconds(11));
+  invented.device = "a";
+  invented.attempt = {{"user:nobody", "later"}, 0, 1};
+  EXPECT_FALSE(harness.acked(harness.result(result_of(invented))));
+}
+
 // The broker hung before it gave the tasks that lay there.
 TEST(Controller, OrphanResult_StaysForAsLongAsTasksMayLieInTheBroker) {
   ControllerHarness harness;

@@ -151,6 +151,78 @@ TEST(Controller, TooManyBytes_AreRejectedAsOverload) {
   EXPECT_NE(harness.last_outcome().reason.find("overload"), std::string::npos);
 }
 
+ControllerConfig room_for_four() {
+  ControllerConfig config;
+  config.tasks_max = 4;
+  return config;
+}
+
+// Four of one submitter; the board takes two at once, so that two wait.
+void flood(ControllerHarness& harness) {
+  for (const char* id : {"f1", "f2", "f3", "f4"}) {
+    harness.submit(submission(id).submitter("user:flood").deadline(seconds(30)));
+  }
+}
+
+TEST(Controller, WhoFloods_MakesWayForOthersUntilTheyHaveAsMuch) {
+  ControllerHarness harness(room_for_four());
+  harness.lead_with({board()});
+  flood(harness);
+  ASSERT_TRUE(harness.outcomes().empty());
+  harness.submit(submission("a1").submitter("user:calm").deadline(seconds(30)));
+  ASSERT_EQ(harness.outcomes().size(), 1U);
+  EXPECT_EQ(harness.last_outcome().key, (TaskKey{"user:flood", "f4"}));
+  EXPECT_EQ(harness.last_outcome().kind, OutcomeKind::Rejected);
+  EXPECT_NE(harness.last_outcome().reason.find("made way"), std::string::npos);
+  harness.submit(submission("a2").submitter("user:calm").deadline(seconds(30)));
+  EXPECT_EQ(harness.last_outcome().key, (TaskKey{"user:flood", "f3"}));
+  // Two each now: the next is refused, whoever's it is.
+  harness.submit(submission("a3").submitter("user:calm").deadline(seconds(30)));
+  EXPECT_EQ(harness.last_outcome().key, (TaskKey{"user:calm", "a3"}));
+  harness.submit(submission("f5").submitter("user:flood").deadline(seconds(30)));
+  EXPECT_EQ(harness.last_outcome().key, (TaskKey{"user:flood", "f5"}));
+  EXPECT_EQ(harness.controller().tasks().held(), 4U);
+}
+
+TEST(Controller, WhatRunsOrComesAgain_DoesNotMakeWay) {
+  ControllerConfig config;
+  config.tasks_max = 3;
+  ControllerHarness harness(config);
+  harness.lead_with({board()});
+  for (const char* id : {"f1", "f2", "f3"}) {
+    harness.submit(submission(id).submitter("user:flood").deadline(seconds(30)).redelivered());
+  }
+  harness.submit(submission("a").submitter("user:calm").deadline(seconds(30)));
+  ASSERT_EQ(harness.outcomes().size(), 1U);
+  EXPECT_EQ(harness.last_outcome().key, (TaskKey{"user:calm", "a"}));
+}
+
+TEST(Controller, LargePicturesOfOne_MakeWayForASmallOneOfAnother) {
+  ControllerConfig config;
+  config.tasks_bytes_max = {4000};
+  ControllerHarness harness(config);
+  harness.lead_with({board()});
+  flood(harness);
+  harness.submit(submission("a").submitter("user:calm").deadline(seconds(30)));
+  ASSERT_EQ(harness.outcomes().size(), 1U);
+  EXPECT_EQ(harness.last_outcome().key, (TaskKey{"user:flood", "f4"}));
+}
+
+TEST(Controller, FullOfWhatIsHopelessByNow_ThatGoesFirst) {
+  ControllerHarness harness(room_for_four());
+  harness.lead_with({board()});
+  for (const char* id : {"f1", "f2", "f3"}) {
+    harness.submit(submission(id).deadline(seconds(30)));
+  }
+  // Too late for it while the lane is taken, though its deadline has not passed.
+  harness.submit(submission("late").deadline(milliseconds(300)));
+  ASSERT_TRUE(harness.outcomes().empty());
+  harness.advance(milliseconds(270));
+  harness.submit(submission("f5").deadline(seconds(30)));
+  ASSERT_EQ(harness.outcomes().size(), 1U);
+  EXPECT_EQ(harness.last_outcome().key.id, "late");
+}
+
 TEST(Controller, Overload_HasOneReasonWhateverIsBeingServed) {
   ControllerConfig config;
   config.tasks_max = 3;
