@@ -10,7 +10,8 @@ import uuid
 import pika
 
 QUEUE = "chaos.replies"  # durable: an outcome must outlive the broker as a task does
-ERRORS = (pika.exceptions.AMQPConnectionError, pika.exceptions.AMQPChannelError, OSError, AssertionError)
+# ValueError: pika, where a proxy has taken the connection and the broker behind it has not.
+ERRORS = (pika.exceptions.AMQPConnectionError, pika.exceptions.AMQPChannelError, OSError, AssertionError, ValueError)
 
 
 def connect(url):

@@ -166,6 +166,8 @@ TEST_F(AmqpSession, UnenrolledDevice_SaysHelloAndWorksOnceEnrolled) {
   ASSERT_TRUE(leader.await_deliveries(1));
   EXPECT_EQ(leader.deliveries[0].envelope.routing_key, "hello.edge01");
   EXPECT_EQ(leader.publish(to("juggler.dispatch", kDevice, "early")), PublishEnd::Returned);
+  edge.poll();
+  EXPECT_TRUE(edge.serving.empty());
 
   ASSERT_TRUE(enrolled(leader, kDevice));
   ASSERT_TRUE(leader.await([&] {
@@ -173,6 +175,7 @@ TEST_F(AmqpSession, UnenrolledDevice_SaysHelloAndWorksOnceEnrolled) {
   }));
   ASSERT_TRUE(edge.await_deliveries(1));
   EXPECT_EQ(edge.deliveries[0].queue, "juggler.device.edge01");
+  EXPECT_TRUE(edge.await([&] { return edge.serving == std::vector<bool>{true}; }));
   EXPECT_EQ(edge.connected.size(), 1U);  // one session all along: nothing it sent was lost
   EXPECT_TRUE(edge.disconnected.empty());
 
@@ -204,6 +207,8 @@ TEST_F(AmqpSession, DeletedDeviceQueue_IsWaitedFor) {
   ASSERT_TRUE(enrolled(leader, kDevice));
   const std::size_t before = edge.deliveries.size();
   EXPECT_TRUE(work_arrives(before + 1));
+  EXPECT_TRUE(edge.await([&] { return edge.serving.size() >= 3; }));
+  EXPECT_EQ(edge.serving, (std::vector<bool>{true, false, true}));
   EXPECT_TRUE(edge.disconnected.empty());
 }
 

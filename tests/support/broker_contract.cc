@@ -24,6 +24,8 @@ void Peer::poll_for(Micros wait_max) {
       deliveries.push_back(std::move(*delivery));
     } else if (auto* presence = std::get_if<TransportPresence>(&event)) {
       presences.push_back(std::move(*presence));
+    } else if (auto* now = std::get_if<TransportServing>(&event)) {
+      serving.push_back(now->serving);
     } else {
       settlements.push_back(std::get<TransportSettled>(event));
     }

@@ -58,6 +58,7 @@ class Peer {
   std::vector<TransportDelivery> deliveries;
   std::vector<TransportSettled> settlements;
   std::vector<TransportPresence> presences;
+  std::vector<bool> serving;
 
  private:
   void poll_for(Micros wait_max);

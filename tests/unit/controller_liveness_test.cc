@@ -192,5 +192,40 @@ TEST(Liveness, LargeFleet_KeepsWithinItsBudgetOfHeartbeats) {
   EXPECT_EQ(harness.all<SetHeartbeat>()[0].every, milliseconds(800));
 }
 
+// The promise: 2 s in fleets of up to 200. Its last heartbeat may have been just before.
+TEST(Liveness, TwoHundredDevices_AFrozenOneIsLostWithin2sAndNobodyElse) {
+  ControllerHarness harness;
+  harness.begin_lead(1);
+  for (int i = 0; i < 200; ++i) {
+    harness.hello(board("d" + std::to_string(i)));
+    harness.silence("d" + std::to_string(i));
+  }
+  const auto beat_all_but = [&](int frozen) {
+    for (int i = 0; i < 200; ++i) {
+      if (i != frozen) {
+        beat_fast(harness, "d" + std::to_string(i));
+      }
+    }
+  };
+  for (int i = 0; i < 25; ++i) {
+    beat_all_but(-1);
+    harness.advance(milliseconds(400));
+  }
+  beat_all_but(-1);
+  for (int i = 0; i < 4; ++i) {
+    harness.advance(milliseconds(400));
+    beat_all_but(117);
+  }
+  EXPECT_NE(harness.liveness("d117"), Liveness::Lost);
+  harness.advance(milliseconds(400));
+  EXPECT_EQ(harness.liveness("d117"), Liveness::Lost);
+  for (int i = 0; i < 200; ++i) {
+    if (i != 117) {
+      EXPECT_EQ(harness.liveness("d" + std::to_string(i)), Liveness::Live) << i;
+    }
+  }
+  EXPECT_EQ(harness.controller().stats().false_alarms, 0U);
+}
+
 }  // namespace
 }  // namespace juggler
