@@ -95,7 +95,7 @@ def trade_off(group, look):
         x, y = mean(row, "energy_mj_per_task"), mean(row, "latency_ms_p50")
         ours = row["policy"].startswith("juggler")
         axes.errorbar(x, y, xerr=half(row, "energy_mj_per_task"), yerr=half(row, "latency_ms_p50"),
-                      fmt=look.marker(row["policy"]), color=look.colour(row["policy"]),
+                      linestyle="none", marker=look.marker(row["policy"]), color=look.colour(row["policy"]),
                       markersize=8 if ours else 6, elinewidth=0.8, capsize=2,
                       label=f'{row["policy"]}  ({mean(row, "accuracy_percent"):.1f} %)',
                       markeredgecolor="white", markeredgewidth=0.6, zorder=3 if ours else 2)

@@ -4,12 +4,14 @@
     make_report.py results.json report.html
 
 The figures, intervals and differences come from results.json as they are; nothing is computed here
-but what is best. `juggler evaluate` calls it.
+but what to use and what other choices cost (choice.py). `juggler evaluate` calls it.
 """
 
 import html
 import json
 import sys
+
+import choice
 
 try:
     import charts
@@ -118,41 +120,27 @@ def figure(svg, caption):
     return f"<figure>{svg}<figcaption>{text(caption)}</figcaption></figure>" if svg else ""
 
 
-def value(row, name):
-    entry = row["mean"].get(name)
-    return None if entry is None else entry["mean"]
+COSTS = (("energy_percent", 1, " %"), ("on_time_points", 2, ""), ("p50_ms", 1, " ms"), ("accuracy_points", 2, ""))
 
 
-def configuration(row):
-    name, _, goal = row["policy"].partition("@")
-    command = f"juggler controller --policy {name}"
-    return command + (f" --goal {goal}" if goal else "")
-
-
-def use_this(group):
-    """The row to take: of those nearly as often on time as the best, the one with the least energy."""
-    rows = [r for r in group["rows"] if not r["broken"] and value(r, "energy_mj_per_task") is not None
-            and "-no-" not in r["policy"]]
-    if len(rows) < 3:
+def use_this(results, case, group):
+    """The policy to take, and what the others cost instead (choice.py)."""
+    pick = choice.choose(group)
+    if pick is None:
         return ""
-    best = max(value(r, "on_time_percent") for r in rows)
-    pick = min((r for r in rows if value(r, "on_time_percent") >= best - 0.5),
-               key=lambda r: value(r, "energy_mj_per_task"))
-    others = sorted((r for r in rows if r is not pick), key=lambda r: value(r, "energy_mj_per_task"))
     lines = []
-    for row in others:
-        energy = 100.0 * (value(row, "energy_mj_per_task") / value(pick, "energy_mj_per_task") - 1.0)
-        cells = (text(row["policy"]), f"{energy:+.0f} %",
-                 f'{value(row, "on_time_percent") - value(pick, "on_time_percent"):+.2f}',
-                 f'{value(row, "latency_ms_p50") - value(pick, "latency_ms_p50"):+.1f} ms',
-                 f'{value(row, "accuracy_percent") - value(pick, "accuracy_percent"):+.2f}')
+    for row, costs in choice.deviations(results, case, group, pick):
+        cells = [text(row["policy"])]
+        cells += [number(costs[name], digits, True) + unit if costs[name] else "–" for name, digits, unit in COSTS]
         lines.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
-    about = (f'{value(pick, "energy_mj_per_task"):.1f} mJ per task, {value(pick, "on_time_percent"):.2f} % on time, '
-             f'median {value(pick, "latency_ms_p50"):.1f} ms, mean top-1 {value(pick, "accuracy_percent"):.2f} %')
-    return (f'<div class="use"><div class="pick">Use {text(pick["policy"])}: <code>{text(configuration(pick))}</code>'
+    mean = {name: choice.mean_of(pick, name) for name in
+            ("energy_mj_per_task", "on_time_percent", "latency_ms_p50", "accuracy_percent")}
+    about = (f'{mean["energy_mj_per_task"]:.1f} mJ per task, {mean["on_time_percent"]:.2f} % on time, '
+             f'median {mean["latency_ms_p50"]:.1f} ms, mean top-1 {mean["accuracy_percent"]:.2f} %')
+    return (f'<div class="use"><div class="pick">Use {text(pick["policy"])}: <code>{text(choice.command(pick))}</code>'
             f'</div><p>{about}. The least energy among those within half a point of the best on-time share '
-            f'({best:.2f} %).</p><table><thead><tr><th>what it costs to deviate</th><th>energy</th>'
-            "<th>on time, points</th><th>p50</th><th>top-1, points</th></tr></thead><tbody>"
+            f"({choice.best_on_time(group):.2f} %).</p><table><thead><tr><th>what it costs to deviate</th>"
+            "<th>energy</th><th>on time, points</th><th>p50</th><th>top-1, points</th></tr></thead><tbody>"
             + "".join(lines) + "</tbody></table></div>")
 
 
@@ -164,11 +152,11 @@ def loads_of(case):
     return {name: groups for name, groups in by_scenario.items() if len(groups) > 2 and groups[0]["load"]}
 
 
-def section(case, at, look):
+def section(results, case, at, look):
     parts = [f'<h2 id="case{at}">{text(case["name"])} <span class="simulated">simulated</span></h2>',
              f'<p class="about">{text(case["about"])}</p>']
     ablation = any("-no-" in r["policy"] for g in case["groups"] for r in g["rows"])
-    small = all(len(g["rows"]) < 8 and not g.get("timelines") for g in case["groups"])
+    small = all(len(g["rows"]) < choice.POLICIES_MIN and not g.get("timelines") for g in case["groups"])
     if case["bound"] != "none" and small and not ablation:
         kind = case["bound"]
         only = (" Only where at least 99 % were on time." if kind == "hindsight" else
@@ -180,13 +168,13 @@ def section(case, at, look):
     if ablation:
         parts.append(figure(charts.bars(case["groups"], "energy_mj_per_task", "energy, mJ per completed task"),
                             "What each part of the policy earns: without it, this much energy."))
-    plain = [g for g in case["groups"] if len(g["rows"]) < 8 and not g.get("timelines")]
+    plain = [g for g in case["groups"] if len(g["rows"]) < choice.POLICIES_MIN and not g.get("timelines")]
     if plain:
         parts.append(table(case, plain))
     for group in (g for g in case["groups"] if g not in plain):
         parts.append(f"<h3>{text(title_of(group))}</h3>")
-        if len(group["rows"]) >= 8:
-            parts.append(use_this(group))
+        if len(group["rows"]) >= choice.POLICIES_MIN:
+            parts.append(use_this(results, case, group))
             parts.append(figure(charts.trade_off(group, look), "Energy, latency and accuracy: left and low is better."))
             parts.append(figure(charts.latencies(group, look), "Latency of completed tasks."))
         if group.get("timelines"):
@@ -210,7 +198,7 @@ def page(results):
     details = "".join(f"<b>{name}</b><span>{body}</span>" for name, body in rows)
     links = "".join(f'<a href="#case{at}">{text(case["name"])}</a>' for at, case in enumerate(results["cases"]))
     quick = ("<p><b>A quick look: short runs and few seeds. The figures are noisy.</b></p>" if meta["quick"] else "")
-    sections = "\n".join(section(case, at, look) for at, case in enumerate(results["cases"]))
+    sections = "\n".join(section(results, case, at, look) for at, case in enumerate(results["cases"]))
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Juggler, simulated: {text(results["evaluation"])}</title><style>{STYLE}</style></head><body>
