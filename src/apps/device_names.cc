@@ -130,11 +130,12 @@ int give_up(const Admins& admins, const NameFlags& flags) {
   const Result<bool> still = amqp::device_is_there(admins.broker, flags.device);
   // The new login stays: a device that is slow may have written it down as its only one.
   if (still && *still) {
-    return complain(fmt::format("{0} is still there by its name. Its log says why: it may not keep "
-                                "its login itself (only one that joined by a line does), or be "
-                                "older. If it says that it refused: juggler devices revoke {1}",
-                                flags.device, flags.name),
-                    kExitFailed);
+    return complain(
+        fmt::format("{0} is still there by its name. Its log says why: it may not keep "
+                    "its login itself (one that was given it by --broker-file does not), or be "
+                    "older. If it says that it refused: juggler devices revoke {1}",
+                    flags.device, flags.name),
+        kExitFailed);
   }
   return complain(fmt::format("{0} has left and is not there as {1} yet; if it does not come, look "
                               "at its log. Then: juggler devices remove {0}",

@@ -2,6 +2,7 @@
 // about it.
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -136,6 +137,12 @@ Finding check_login(BrokerChoice broker) {
   if (!login) {
     return {"login", State::Missing, login.error().message,
             "juggler-consumer join 'LINE', with the line of juggler devices invite"};
+  }
+  struct stat about {};
+  if (!broker.broker_file.empty() && stat(broker.broker_file.c_str(), &about) == 0 &&
+      (about.st_mode & (S_IRGRP | S_IROTH)) != 0) {
+    return {"login", State::Missing, broker.broker_file + " can be read by others on this machine",
+            "chmod 600 " + broker.broker_file};
   }
   return {"login", State::Works, fmt::format("{} at {}:{}", login->user, login->host, login->port)};
 }

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <pwd.h>
-#include <spdlog/spdlog.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -183,12 +182,6 @@ Result<std::string> address_in(const std::string& file) {
   const Result<std::string> text = read_file(file, kSmallFileMax);
   if (!text) {
     return text.error();
-  }
-  // Files that systemd or a container's engine hands in have rights of their own.
-  struct stat about {};
-  const bool ours = !file.starts_with("/run/") && stat(file.c_str(), &about) == 0;
-  if (ours && (about.st_mode & (S_IRGRP | S_IROTH)) != 0) {
-    spdlog::warn("{} can be read by others, and may hold a password: chmod 600 {}", file, file);
   }
   std::string line = first_line(*text);
   if (line.empty()) {

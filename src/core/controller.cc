@@ -11,8 +11,6 @@
 namespace juggler {
 namespace {
 
-// A connection, two declarations and a good-bye: milliseconds, on a busy broker more. Less than a
-// heartbeat's period.
 // A device whose queues are still missing is enrolled anew: the broker may have refused.
 constexpr Micros kEnrolAgain = seconds(15);
 

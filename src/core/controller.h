@@ -258,7 +258,7 @@ class Controller {
   void check_silence();
   void check_liveness();
   void set_liveness(const DeviceState& device, Liveness liveness);
-  void device_lost(const DeviceState& device);
+  void device_lost(const DeviceState& device, bool blamed);
 
   // Results, in controller_results.cc.
   void completed(TaskRecord& record, AttemptResult& result);  // takes its labels
@@ -267,13 +267,16 @@ class Controller {
   void release_orphan(const TaskKey& key);
   void wait_for_task(const TaskKey& key, Orphan& orphan);
   Orphan take_orphan(Orphans::iterator at);
+  void discount(const Orphan& orphan);
+  void recount(Orphan& orphan, const AttemptResult& result);
   bool outlives_its_task(const AttemptResult& result) const;
   void read_what_came_early();
 
   // Tasks that come, in controller_submitting.cc.
   void submit(Submitted& task);
   std::string refusal_of(const Submission& task, Micros deadline) const;
-  bool make_room(const Submission& task);
+  std::optional<std::vector<TaskNumber>> room_for(const Submission& task);
+  void make_way(const std::vector<TaskNumber>& tasks);
   void accept(Submitted& task);
   void attach(TaskRecord& record, const Submitted& event);
   void refuse(const Submitted& event, const std::string& reason, bool dead_letter);
@@ -330,6 +333,8 @@ class Controller {
   PublishId last_publish_ = 0;
   std::uint64_t last_batch_ = 0;
   std::uint64_t own_ids_ = 0;  // given to what came without an id, or malformed under a taken one
+
+  Time hopeless_sought_;
 
   Timeline timeline_;
 

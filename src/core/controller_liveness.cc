@@ -39,12 +39,13 @@ void Controller::set_liveness(const DeviceState& device, Liveness liveness) {
   }
   const bool was_lost = device.liveness == Liveness::Lost;
   const bool was_gone = device.liveness == Liveness::Gone;
+  const bool served = device.liveness != Liveness::Joining;
   fleet_.find_to_change(device.facts->id)->liveness = liveness;
   if (was_gone) {
     keep_power_limit();  // its rest counts again
   }
   if (liveness == Liveness::Lost || (liveness == Liveness::Gone && !was_lost)) {
-    device_lost(device);
+    device_lost(device, served);
   } else if (liveness == Liveness::Live) {
     replan(tasks_.waiting_size());
     reconsider_lines();
@@ -148,8 +149,8 @@ void Controller::feel_pulse(const DeviceState& device, const Heartbeat& heartbea
 
 void Controller::on(const PresenceTold& event) {
   const DeviceState* device = fleet_.find(event.device);
-  if (device == nullptr || event.present || !leading_ || blocked_ ||
-      device->last_heard >= device->pulse.asked) {
+  if (device == nullptr || event.present || device->liveness == Liveness::Joining || !leading_ ||
+      blocked_ || device->last_heard >= device->pulse.asked) {
     return;
   }
   if (device->liveness != Liveness::Lost && device->liveness != Liveness::Gone) {
@@ -234,6 +235,10 @@ Time Controller::judge_silence(const DeviceState& device) {
   if (suspect <= now_ && device.liveness == Liveness::Live) {
     set_liveness(device, Liveness::Suspect);
   }
+  if (device.liveness == Liveness::Joining) {
+    return std::min(lost,
+                    suspect > now_ ? suspect : lost);  // nobody consumes its queue, as it says
+  }
   if (ask <= now_) {
     pulse.asked = now_;
     act(AskPresence{device.facts->id});
@@ -294,10 +299,10 @@ void Controller::check_liveness() {
   replan(tasks_.waiting_size());
 }
 
-void Controller::device_lost(const DeviceState& device) {
+void Controller::device_lost(const DeviceState& device, bool blamed) {
   const std::string id = device.facts->id;
   const bool left = device.liveness == Liveness::Lost && device.pulse.leaving;
-  if (!left) {
+  if (blamed && !left) {
     blame(id, nullptr);
   }
   const std::vector<TaskNumber> in_line = unplace_all(device);

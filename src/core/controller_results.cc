@@ -12,9 +12,9 @@ namespace {
 // No honest task has more attempts that succeed.
 constexpr std::size_t kOrphansOfTaskMax = 16;
 // Of one device, results that wait for their tasks. One that is honest has no more than its queue
-// holds (256) and its lanes have under way; a label takes some 50 bytes.
+// holds (256) and its lanes have under way, of 70 KB each with a thousand labels.
 constexpr std::size_t kOrphansOfDeviceMax = 2048;
-constexpr Bytes kOrphanBytesOfDeviceMax = mebibytes(16);
+constexpr Bytes kOrphanBytesOfDeviceMax = mebibytes(64);
 
 Bytes size_of(const AttemptResult& result) {
   std::size_t size = sizeof(AttemptResult) + result.reason.size() + result.fell_back.size();
@@ -195,7 +195,10 @@ void Controller::keep_orphan(const ResultArrived& event) {
   const auto at = orphans_.find(key);
   if (at == orphans_.end()) {
     OrphanShare& share = orphan_shares_[result.device];
-    if (share.results >= kOrphansOfDeviceMax || share.bytes >= kOrphanBytesOfDeviceMax) {
+    // Before the lead nothing is known of what was answered; the broker bounds what comes then.
+    const bool surplus =
+        share.results >= kOrphansOfDeviceMax || share.bytes >= kOrphanBytesOfDeviceMax;
+    if (surplus && leading_ && !stands(result)) {
       stats_.results_surplus += 1;
       act(AckDelivery{event.delivery});
       return;
@@ -216,9 +219,11 @@ void Controller::keep_orphan(const ResultArrived& event) {
     act(AckDelivery{event.delivery});
   } else if (kept.result.status != AttemptStatus::Ok) {
     act(AckDelivery{kept.deliveries.front().second});
+    recount(kept, result);
     kept.result = result;
     kept.deliveries = {{result.attempt, event.delivery}};
   } else if (stands(result)) {
+    recount(kept, result);
     kept.result = result;
     kept.deliveries.insert(kept.deliveries.begin(), {result.attempt, event.delivery});
   } else {
@@ -229,13 +234,25 @@ void Controller::keep_orphan(const ResultArrived& event) {
 Controller::Orphan Controller::take_orphan(Orphans::iterator at) {
   Orphan orphan = std::move(at->second);
   orphans_.erase(at);
+  discount(orphan);
+  return orphan;
+}
+
+void Controller::discount(const Orphan& orphan) {
   const auto share = orphan_shares_.find(orphan.counted.first);
   share->second.results -= 1;
   share->second.bytes -= orphan.counted.second;
   if (share->second.results == 0) {
     orphan_shares_.erase(share);
   }
-  return orphan;
+}
+
+void Controller::recount(Orphan& orphan, const AttemptResult& result) {
+  discount(orphan);
+  orphan.counted = {result.device, size_of(result)};
+  OrphanShare& share = orphan_shares_[result.device];
+  share.results += 1;
+  share.bytes += size_of(result);
 }
 
 void Controller::wait_for_task(const TaskKey& key, Orphan& orphan) {

@@ -10,6 +10,9 @@
 namespace juggler {
 namespace {
 
+// In a flood, how often the most urgent that waits is looked at again.
+constexpr Micros kHopelessSoughtEach = milliseconds(5);
+
 // A task as it came, with the one who asked for it. Takes the submission.
 TaskRecord record_of(DeliveryId delivery, Submission submission, Time now) {
   TaskRecord record;
@@ -65,28 +68,25 @@ std::string Controller::refusal_of(const Submission& task, Micros deadline) cons
   return {};
 }
 
-// In a flood: first goes what is hopeless by now, then what whoever has most here waits with, as
-// long as the newcomer's submitter has less. So one that sends too much takes nothing from others.
-bool Controller::make_room(const Submission& task) {
-  constexpr int kMadeWayMax = 16;  // small pictures for a large one
-  for (int made_way = -1; made_way < kMadeWayMax; ++made_way) {
-    const bool many = tasks_.held() >= config_.tasks_max;
-    if (!many && tasks_.payload_bytes() + task.payload.size <= config_.tasks_bytes_max) {
-      return true;
-    }
-    if (made_way < 0) {
-      replan(1);
-      continue;
-    }
-    const std::optional<TaskNumber> victim =
-        tasks_.to_make_way(task, many ? TaskTable::Scarce::Room : TaskTable::Scarce::Memory);
-    if (!victim.has_value()) {
-      return false;
-    }
-    answer(*tasks_.find(*victim), OutcomeKind::Rejected,
-           "overload: it made way for a task of a submitter that has fewer here; try again later");
+// Whether there is room for a task, and which tasks are to make way for it. In a flood: first goes
+// what is hopeless by now, then what whoever has most here waits with, as long as the newcomer's
+// submitter has less. So one that sends too much takes nothing from others.
+std::optional<std::vector<TaskNumber>> Controller::room_for(const Submission& task) {
+  const auto lacking = [&] {
+    return tasks_.payload_bytes() + task.payload.size - config_.tasks_bytes_max;
+  };
+  const auto full = [&] { return tasks_.held() >= config_.tasks_max || lacking() > Bytes{0}; };
+  if (full() && now_ - hopeless_sought_ >= kHopelessSoughtEach) {
+    hopeless_sought_ = now_;
+    replan(1);
   }
-  return false;
+  if (!full()) {
+    return std::vector<TaskNumber>();
+  }
+  // What frees bytes frees a place as well.
+  std::vector<TaskNumber> way =
+      lacking() > Bytes{0} ? tasks_.to_make_way(task, lacking()) : tasks_.to_make_way(task);
+  return way.empty() ? std::nullopt : std::optional(std::move(way));
 }
 
 // A task that is new here. What it leaves out takes the defaults.
@@ -108,7 +108,11 @@ void Controller::accept(Submitted& task) {
   const auto orphan = orphans_.find(task.submission.key);
   const bool done = orphan != orphans_.end() && orphan->second.result.status == AttemptStatus::Ok;
   // One that is done needs no room, and must not be told otherwise.
-  if (!done && !make_room(task.submission)) {
+  std::optional<std::vector<TaskNumber>> way;
+  if (!done) {
+    way = room_for(task.submission);
+  }
+  if (!done && !way.has_value()) {
     // The bounds and not the counts: whoever is refused in a flood gets one text, not a thousand.
     refuse(task,
            fmt::format("overload: at most {} tasks with {} MiB are served at once; try again later",
@@ -135,7 +139,24 @@ void Controller::accept(Submitted& task) {
     completed(live, found.result);
     return;
   }
+  const TaskNumber number = live.number;
   plan(live);
+  // For one that nobody can serve, nobody makes way.
+  const TaskRecord* taken = tasks_.find(number);
+  if (taken != nullptr && taken->phase != TaskPhase::Answering) {
+    make_way(*way);
+  }
+}
+
+void Controller::make_way(const std::vector<TaskNumber>& tasks) {
+  for (const TaskNumber number : tasks) {
+    TaskRecord* record = tasks_.find(number);
+    if (record != nullptr && record->phase == TaskPhase::Waiting) {
+      answer(
+          *record, OutcomeKind::Rejected,
+          "overload: it made way for a task of a submitter that has fewer here; try again later");
+    }
+  }
 }
 
 // The same task again while it lives: one run, an answer for each who asked.

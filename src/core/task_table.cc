@@ -67,35 +67,52 @@ void TaskTable::drop_payload(TaskRecord& record) {
   }
 }
 
-std::optional<TaskNumber> TaskTable::to_make_way(const Submission& task, Scarce scarce) const {
-  const auto amount = [scarce](const Share& share) {
-    return scarce == Scarce::Room ? static_cast<std::int64_t>(share.tasks) : share.payloads.count;
-  };
+// One that comes again may have an answer that is not known here yet.
+std::vector<const TaskRecord*> TaskTable::waiting_of(const std::string& submitter) const {
+  std::vector<const TaskRecord*> waiting;
+  for (const auto& [number, record] : records_) {
+    if (record.phase == TaskPhase::Waiting && !record.submission.redelivered &&
+        record.submission.key.submitter == submitter) {
+      waiting.push_back(&record);
+    }
+  }
+  std::sort(waiting.begin(), waiting.end(),
+            [](const TaskRecord* a, const TaskRecord* b) { return rank_of(*b) < rank_of(*a); });
+  return waiting;
+}
+
+std::vector<TaskNumber> TaskTable::to_make_way(const Submission& task) const {
   const auto most = std::max_element(
       shares_.begin(), shares_.end(),
-      [&](const auto& a, const auto& b) { return amount(a.second) < amount(b.second); });
+      [](const auto& a, const auto& b) { return a.second.tasks < b.second.tasks; });
   const auto own = shares_.find(task.key.submitter);
-  const std::int64_t wanted = scarce == Scarce::Room ? 1 : task.payload.size.count;
-  const std::int64_t had = own == shares_.end() ? 0 : amount(own->second);
-  if (most == shares_.end() || amount(most->second) <= had + wanted) {
-    return std::nullopt;
+  const std::size_t had = own == shares_.end() ? 0 : own->second.tasks;
+  if (most == shares_.end() || most->second.tasks <= had + 1) {
+    return {};
   }
-  // One that comes again may have an answer that is not known here yet.
-  const auto may_go = [&](const TaskRecord& record) {
-    return record.phase == TaskPhase::Waiting && !record.submission.redelivered &&
-           record.submission.key.submitter == most->first;
-  };
-  for (auto rank = in_no_line_.rbegin(); rank != in_no_line_.rend(); ++rank) {
-    if (may_go(records_.at(rank->number))) {
-      return rank->number;
+  const std::vector<const TaskRecord*> waiting = waiting_of(most->first);
+  return waiting.empty() ? std::vector<TaskNumber>() : std::vector{waiting.front()->number};
+}
+
+std::vector<TaskNumber> TaskTable::to_make_way(const Submission& task, Bytes lacking) const {
+  const auto most = std::max_element(
+      shares_.begin(), shares_.end(),
+      [](const auto& a, const auto& b) { return a.second.payloads < b.second.payloads; });
+  const auto own = shares_.find(task.key.submitter);
+  const Bytes had = own == shares_.end() ? Bytes{0} : own->second.payloads;
+  if (most == shares_.end() || most->second.payloads <= had + task.payload.size) {
+    return {};
+  }
+  std::vector<TaskNumber> way;
+  Bytes freed{0};
+  for (const TaskRecord* record : waiting_of(most->first)) {
+    if (freed >= lacking || most->second.payloads - freed <= had + task.payload.size) {
+      break;
     }
+    freed += record->submission.payload.size;
+    way.push_back(record->number);
   }
-  for (auto record = records_.rbegin(); record != records_.rend(); ++record) {
-    if (may_go(record->second)) {
-      return record->first;
-    }
-  }
-  return std::nullopt;
+  return freed >= lacking ? way : std::vector<TaskNumber>();
 }
 
 TaskTable::Rank TaskTable::rank_of(const TaskRecord& record) {

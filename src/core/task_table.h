@@ -126,10 +126,11 @@ class TaskTable {
   void drop_payload(TaskRecord& record);
   // Tasks that are not answered yet.
   std::size_t held() const { return held_; }
-  // A task of whoever has most here, for one of a submitter that would still have less with it: the
-  // least urgent that nobody works at. None where the submitter has its share.
-  enum class Scarce { Room, Memory };
-  std::optional<TaskNumber> to_make_way(const Submission& task, Scarce scarce) const;
+  // Tasks that would make way for one of a submitter that would still have less with it: the least
+  // urgent that nobody works at, of whoever has most here, as many as free one place, or so many
+  // bytes. None where the submitter has its share, or they would not free enough.
+  std::vector<TaskNumber> to_make_way(const Submission& task) const;
+  std::vector<TaskNumber> to_make_way(const Submission& task, Bytes lacking) const;
 
   // A task waits, first in no processor's line; or waits no longer.
   void wait(const TaskRecord& record);
@@ -161,6 +162,8 @@ class TaskTable {
     std::size_t tasks = 0;
     Bytes payloads;
   };
+  // Of one submitter, those that may make way, the least urgent first.
+  std::vector<const TaskRecord*> waiting_of(const std::string& submitter) const;
 
   std::map<TaskNumber, TaskRecord> records_;
   std::map<TaskKey, TaskNumber> by_key_;

@@ -191,9 +191,9 @@ TEST(Controller, DeviceWithoutQueues_GetsNothingUntilItServes) {
   ControllerHarness harness;
   DeviceFacts joining = board("a");
   joining.serving = false;
-  harness.silence("a");
   harness.begin_lead(1);
   harness.hello(joining);
+  harness.silence("a");
   EXPECT_EQ(harness.liveness("a"), Liveness::Joining);
   Heartbeat beat;
   beat.serving = false;
@@ -209,9 +209,9 @@ TEST(Controller, DeviceThatStillHasNoQueues_IsEnrolledAnew) {
   ControllerHarness harness;
   DeviceFacts joining = board("a");
   joining.serving = false;
-  harness.silence("a");
   harness.begin_lead(1);
   harness.hello(joining);
+  harness.silence("a");
   const std::size_t once = harness.all<Enrol>().size();
   Heartbeat beat;
   beat.serving = false;

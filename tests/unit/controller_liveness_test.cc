@@ -227,5 +227,28 @@ TEST(Liveness, TwoHundredDevices_AFrozenOneIsLostWithin2sAndNobodyElse) {
   EXPECT_EQ(harness.controller().stats().false_alarms, 0U);
 }
 
+// Nobody consumes its queue, as it says itself: that is no death, and no failure of its.
+TEST(Liveness, JoiningDevice_IsNeitherAskedForNorBlamed) {
+  ControllerHarness harness;
+  harness.begin_lead(1);
+  harness.hello(board("b"));
+  DeviceFacts joining = board("a");
+  joining.serving = false;
+  harness.hello(joining);
+  harness.silence("a");
+  harness.advance(milliseconds(1600));
+  EXPECT_TRUE(harness.all<AskPresence>().empty());
+  harness.step(PresenceTold{"a", false});
+  EXPECT_EQ(harness.liveness("a"), Liveness::Joining);
+  for (int i = 0; i < 4; ++i) {
+    harness.advance(seconds(6));
+    EXPECT_EQ(harness.liveness("a"), Liveness::Lost);
+    harness.hello(joining);
+    harness.silence("a");
+  }
+  harness.heartbeat("a");
+  EXPECT_EQ(harness.liveness("a"), Liveness::Live) << "four such losses did not put it aside";
+}
+
 }  // namespace
 }  // namespace juggler

@@ -208,6 +208,30 @@ TEST(Controller, LargePicturesOfOne_MakeWayForASmallOneOfAnother) {
   EXPECT_EQ(harness.last_outcome().key, (TaskKey{"user:flood", "f4"}));
 }
 
+TEST(Controller, OneThatNobodyCanServe_NobodyMakesWayFor) {
+  ControllerHarness harness(room_for_four());
+  harness.lead_with({board()});
+  flood(harness);
+  harness.submit(submission("a").submitter("user:calm").min_accuracy(99));
+  ASSERT_EQ(harness.outcomes().size(), 1U);
+  EXPECT_EQ(harness.last_outcome().key, (TaskKey{"user:calm", "a"}));
+}
+
+TEST(Controller, PictureForWhichTooLittleCanMakeWay_CostsNobodyAnything) {
+  ControllerConfig config;
+  config.tasks_bytes_max = {4000};
+  ControllerHarness harness(config);
+  harness.lead_with({board()});
+  flood(harness);
+  // Of the four one or two wait; it would need more than half of all bytes.
+  harness.submit(submission("a")
+                     .submitter("user:calm")
+                     .payload(PayloadKind::Jpeg, {2500})
+                     .deadline(seconds(30)));
+  ASSERT_EQ(harness.outcomes().size(), 1U);
+  EXPECT_EQ(harness.last_outcome().key, (TaskKey{"user:calm", "a"}));
+}
+
 TEST(Controller, FullOfWhatIsHopelessByNow_ThatGoesFirst) {
   ControllerHarness harness(room_for_four());
   harness.lead_with({board()});
