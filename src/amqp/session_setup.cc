@@ -17,7 +17,7 @@ namespace {
 
 constexpr Micros kLockRetry = milliseconds(200);
 // Each look at a queue that is not there costs the broker a channel. A device that joins alone is
-// there after the first; of a thousand the last waits for ten seconds.
+// there after the first; of a thousand the last waits for a minute (docs/performance.md).
 constexpr Micros kQueueRetryFirst = milliseconds(250);
 constexpr Micros kQueueRetryMax = seconds(8);
 constexpr Micros kDrainRecheck = milliseconds(20);

@@ -187,13 +187,18 @@ TEST(Controller, DrainingDevice_FinishesWhatItHasAndGetsNothingNew) {
   EXPECT_EQ(harness.outcomes().back().kind, OutcomeKind::Completed);
 }
 
-TEST(Controller, DeviceWithoutQueues_GetsNothingUntilItServes) {
-  ControllerHarness harness;
+// "a", which says only what it is told to.
+void begin_with_one_that_joins(ControllerHarness& harness) {
   DeviceFacts joining = board("a");
   joining.serving = false;
   harness.begin_lead(1);
   harness.hello(joining);
   harness.silence("a");
+}
+
+TEST(Controller, DeviceWithoutQueues_GetsNothingUntilItServes) {
+  ControllerHarness harness;
+  begin_with_one_that_joins(harness);
   EXPECT_EQ(harness.liveness("a"), Liveness::Joining);
   Heartbeat beat;
   beat.serving = false;
@@ -207,11 +212,7 @@ TEST(Controller, DeviceWithoutQueues_GetsNothingUntilItServes) {
 
 TEST(Controller, DeviceThatStillHasNoQueues_IsEnrolledAnew) {
   ControllerHarness harness;
-  DeviceFacts joining = board("a");
-  joining.serving = false;
-  harness.begin_lead(1);
-  harness.hello(joining);
-  harness.silence("a");
+  begin_with_one_that_joins(harness);
   const std::size_t once = harness.all<Enrol>().size();
   Heartbeat beat;
   beat.serving = false;

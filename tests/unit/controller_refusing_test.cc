@@ -157,6 +157,12 @@ ControllerConfig room_for_four() {
   return config;
 }
 
+ControllerConfig bytes_for_four() {
+  ControllerConfig config;
+  config.tasks_bytes_max = {4000};
+  return config;
+}
+
 // Four of one submitter; the board takes two at once, so that two wait.
 void flood(ControllerHarness& harness) {
   for (const char* id : {"f1", "f2", "f3", "f4"}) {
@@ -184,7 +190,7 @@ TEST(Controller, WhoFloods_MakesWayForOthersUntilTheyHaveAsMuch) {
   EXPECT_EQ(harness.controller().tasks().held(), 4U);
 }
 
-TEST(Controller, WhatRunsOrComesAgain_DoesNotMakeWay) {
+TEST(Controller, WhatComesAgain_DoesNotMakeWay) {
   ControllerConfig config;
   config.tasks_max = 3;
   ControllerHarness harness(config);
@@ -198,9 +204,7 @@ TEST(Controller, WhatRunsOrComesAgain_DoesNotMakeWay) {
 }
 
 TEST(Controller, LargePicturesOfOne_MakeWayForASmallOneOfAnother) {
-  ControllerConfig config;
-  config.tasks_bytes_max = {4000};
-  ControllerHarness harness(config);
+  ControllerHarness harness(bytes_for_four());
   harness.lead_with({board()});
   flood(harness);
   harness.submit(submission("a").submitter("user:calm").deadline(seconds(30)));
@@ -218,9 +222,7 @@ TEST(Controller, OneThatNobodyCanServe_NobodyMakesWayFor) {
 }
 
 TEST(Controller, PictureForWhichTooLittleCanMakeWay_CostsNobodyAnything) {
-  ControllerConfig config;
-  config.tasks_bytes_max = {4000};
-  ControllerHarness harness(config);
+  ControllerHarness harness(bytes_for_four());
   harness.lead_with({board()});
   flood(harness);
   // Of the four one or two wait; it would need more than half of all bytes.
