@@ -63,7 +63,7 @@ class Admin {
   std::vector<TransportEvent> answers_ GUARDED_BY(mutex_);
   bool running_ GUARDED_BY(mutex_) = false;
   std::optional<QueueKind> kind_;  // the worker's; asked for again by the next one
-  std::jthread worker_;  // ends when nothing waits; the next job starts another
+  std::jthread worker_;            // ends when nothing waits; the next job starts another
 };
 
 }  // namespace juggler::amqp

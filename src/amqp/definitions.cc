@@ -90,13 +90,20 @@ void add_topology(json& document, const std::string& vhost, const Topology& topo
                                   {"auto_delete", false},
                                   {"arguments", arguments_json(queue.arguments)}});
   }
-  for (const BindingSpec& binding : topology.bindings) {
-    document["bindings"].push_back({{"source", binding.exchange},
+  const auto bind = [&](const std::string& source, const std::string& destination, const char* type,
+                        const std::string& key) {
+    document["bindings"].push_back({{"source", source},
                                     {"vhost", vhost},
-                                    {"destination", binding.queue},
-                                    {"destination_type", "queue"},
-                                    {"routing_key", binding.key},
+                                    {"destination", destination},
+                                    {"destination_type", type},
+                                    {"routing_key", key},
                                     {"arguments", json::object()}});
+  };
+  for (const BindingSpec& binding : topology.bindings) {
+    bind(binding.exchange, binding.queue, "queue", binding.key);
+  }
+  for (const ExchangeBindingSpec& binding : topology.exchange_bindings) {
+    bind(binding.source, binding.destination, "exchange", binding.key);
   }
 }
 

@@ -41,7 +41,7 @@ std::string text_at(const json& object, const char* key) {
   return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
-std::string configuration(const NodeFiles& files, const NodePorts& ports) {
+std::string configuration(const NodeFiles& files, const NodePorts& ports, Bytes memory_free) {
   // consumer_timeout lies above the longest deadline that a controller accepts.
   return fmt::format(
       "listeners.tcp.default = {}:{}\n"
@@ -52,9 +52,17 @@ std::string configuration(const NodeFiles& files, const NodePorts& ports) {
       "consumer_timeout = 900000\n"
       "heartbeat = 10\n"
       "channel_max = 64\n"
+      "tcp_listen_options.backlog = 1024\n"
+      "tcp_listen_options.sndbuf = {}\n"
+      "tcp_listen_options.recbuf = {}\n"
+      "tcp_listen_options.nodelay = true\n"
+      "tcp_listen_options.linger.on = true\n"
+      "tcp_listen_options.linger.timeout = 0\n"
+      "tcp_listen_options.exit_on_close = false\n"
       "log.console = false\n"
       "log.file.level = warning\n",
-      ports.listen, ports.amqp, files.etc("definitions.json"), kNodeMemory);
+      ports.listen, ports.amqp, files.etc("definitions.json"), node_memory(memory_free.count),
+      kSocketBuffer, kSocketBuffer);
 }
 
 // How much may be under way between the node's processes: node_limits.h.
@@ -144,7 +152,8 @@ Result<void> write_configuration(const NodeFiles& files, const NodeRecord& recor
     std::string text;
     unsigned mode;
   } wanted[] = {
-      {files.etc("rabbitmq.conf"), configuration(files, record.ports) + extras.configuration, 0600},
+      {files.etc("rabbitmq.conf"),
+       configuration(files, record.ports, extras.memory_free) + extras.configuration, 0600},
       {files.etc("advanced.config"), advanced_configuration(), 0600},
       {files.etc("enabled_plugins"), fmt::format("[{}].\n", fmt::join(extras.plugins, ",")), 0600},
   };

@@ -10,6 +10,7 @@
 #include "amqp/definitions.h"
 #include "amqp/lan.h"
 #include "core/result.h"
+#include "core/units.h"
 
 namespace juggler::amqp {
 
@@ -50,6 +51,7 @@ std::vector<User> users_of(const NodeRecord& record);
 struct NodeExtras {
   std::string configuration;         // lines for rabbitmq.conf
   std::vector<std::string> plugins;  // of RabbitMQ, to be enabled
+  Bytes memory_free;                 // of the machine
 };
 
 Result<void> make_folders(const NodeFiles& files);

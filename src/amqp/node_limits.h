@@ -3,6 +3,7 @@
 // task and not as the node's memory alarm, which stops everybody, the controller's answers
 // included.
 
+#include <algorithm>
 #include <cstdint>
 
 namespace juggler::amqp {
@@ -25,7 +26,13 @@ inline constexpr std::int64_t kMebibyte = std::int64_t{1} << 20U;
 // Tasks that nobody has taken yet are not in it: their queue is lazy, so they wait on disk, up to
 // kTasksReadyBytesMax; beyond that they are nacked. Of larger pictures fewer are served at once,
 // but what is under way counts messages: floods of payloads of several megabytes may still alarm.
-inline constexpr std::int64_t kNodeMemory = 896 * kMegabyte;
+//
+// Each device adds half a megabyte (connection, channel, two queues), and from half of its memory
+// on a node writes to disk what it need not: of a thousand devices at rest with 520 MB, one that
+// might hold 896 MB carried a fifth of the tasks. So where the machine has it, a node may hold
+// more.
+inline constexpr std::int64_t kNodeMemoryMin = 896 * kMegabyte;
+inline constexpr std::int64_t kNodeMemoryMax = 2'400 * kMegabyte;
 inline constexpr std::int64_t kNodeIdle = 180 * kMegabyte;
 inline constexpr std::int64_t kPictureMax = kMegabyte / 2;
 inline constexpr std::int64_t kUnsentMax = 200;  // RabbitMQ's UNSENT_MESSAGE_LIMIT
@@ -33,12 +40,22 @@ inline constexpr std::int64_t kDispatchedBytes = 50 * kMegabyte;
 inline constexpr std::int64_t kCredit = 32;  // RabbitMQ's own is 400: 200 MB for each client
 inline constexpr std::int64_t kClients = 5;
 
+// Of each connection, in the kernel, which doubles it. The node reads into memory of the largest of
+// a socket's buffers, and on the loopback Linux makes that 4 MB: a thousand heartbeats of half a
+// kilobyte cost a thousand times 4 MB, allocated and given back.
+inline constexpr std::int64_t kSocketBuffer = 128 * 1024;
+
 // Results are a few kilobytes each, and as many as attempts in flight: far below this, unless
 // somebody floods.
 inline constexpr std::int64_t kResultsReadyBytesMax = 64 * kMebibyte;
 
 // A thousand pictures of 150 KB wait or are served: 150 MB.
 inline constexpr std::int64_t kTasksReadyBytesMax = 128 * kMebibyte;
+
+// What it may hold where so much is free: two fifths, as RabbitMQ has it.
+constexpr std::int64_t node_memory(std::int64_t free) {
+  return std::clamp(free / 5 * 2, kNodeMemoryMin, kNodeMemoryMax);
+}
 
 // The node's memory when so many bytes of payloads are being served and everything is full.
 constexpr std::int64_t node_memory_full(std::int64_t served) {

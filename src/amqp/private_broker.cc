@@ -263,7 +263,7 @@ Result<PrivateBroker> PrivateBroker::start(const PrivateBrokerOptions& options) 
   for (const auto& [name, password] : *passwords) {  // ours now: what it was given before is void
     std::erase_if(node.record.others, [&name](const User& user) { return user.name == name; });
   }
-  NodeExtras extras{options.extra_configuration, options.plugins};
+  NodeExtras extras{options.extra_configuration, options.plugins, options.memory_free};
   if (options.lan) {
     auto lan = prepare_lan(node.files.dir + "/etc", options.lan_host, old.lan.port);
     if (!lan) {

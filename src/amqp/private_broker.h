@@ -23,6 +23,7 @@ struct PrivateBrokerOptions {
   std::string mnesia_dir;            // empty: in `dir`
   std::string extra_configuration;   // lines for rabbitmq.conf, e.g. a TLS listener
   std::vector<std::string> plugins;  // of RabbitMQ
+  Bytes memory_free;                 // of the machine; what the node may hold: node_limits.h
   bool lan = false;                  // opened to the network, with TLS
   std::string lan_host;              // how it is reached there; empty: this machine's address
   Micros start_max = seconds(90);

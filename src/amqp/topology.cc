@@ -132,6 +132,19 @@ tl::expected<void, CallFailure> declare(Connection& connection, std::uint16_t ch
                                                               binding.queue, binding.exchange)));
     }
   }
+  for (const ExchangeBindingSpec& binding : topology.exchange_bindings) {
+    amqp_exchange_bind_t bind{};
+    bind.source = to_bytes(binding.source);
+    bind.destination = to_bytes(binding.destination);
+    bind.routing_key = to_bytes(binding.key);
+    auto done =
+        connection.call(channel, AMQP_EXCHANGE_BIND_METHOD, bind, AMQP_EXCHANGE_BIND_OK_METHOD);
+    if (!done) {
+      return tl::unexpected(
+          explain(done.error(),
+                  fmt::format("the binding of '{}' to '{}'", binding.destination, binding.source)));
+    }
+  }
   return {};
 }
 

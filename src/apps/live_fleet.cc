@@ -17,6 +17,7 @@
 #include "apps/stop_signals.h"
 #include "core/device.h"
 #include "inference/given_twin.h"
+#include "inference/machine.h"
 #include "sim/world.h"
 
 namespace juggler {
@@ -92,6 +93,7 @@ Result<void> LiveFleet::open(const Scenario& scenario) {
   for (const ScenarioDevice& device : scenario.devices) {
     node.devices.push_back(device.announced.id);
   }
+  node.memory_free = read_machine().memory;
   node.stop = options_.stop;
   Time told = clock_.now();
   node.progress = [&](std::string_view what) {

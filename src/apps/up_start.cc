@@ -19,6 +19,7 @@
 #include "files/catalogue.h"
 #include "files/lanes_file.h"
 #include "inference/calibration_file.h"
+#include "inference/machine.h"
 #include "inference/machine_device.h"
 #include "inference/onnx_runtime.h"
 #include "inference/twin_labels.h"
@@ -152,6 +153,7 @@ Result<void> Up::open_private_broker() {
   for (const FleetMember& member : members_) {
     node.devices.push_back(member.id);
   }
+  node.memory_free = read_machine().memory;
   node.lan = options_.lan;
   node.lan_host = options_.lan_host;
   node.progress = [this](std::string_view what) {

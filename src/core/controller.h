@@ -18,6 +18,7 @@
 #include "core/controller_messages.h"
 #include "core/explain.h"
 #include "core/fleet.h"
+#include "core/hedge_budget.h"
 #include "core/planner.h"
 #include "core/rng.h"
 #include "core/task_table.h"
@@ -314,6 +315,7 @@ class Controller {
   ControllerStats stats_;
 
   std::unordered_map<PublishId, OpenPublish> publishes_;  // looked up, never iterated
+  HedgeBudget hedge_budget_;
   std::map<AttemptId, OpenAttempt> open_attempts_;  // until their result or their own deadline
   Orphans orphans_;
   std::map<std::string, OrphanShare> orphan_shares_;  // of these, by device

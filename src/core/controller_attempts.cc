@@ -241,7 +241,8 @@ void Controller::batch_overdue(const ControllerTimer& timer) {
 void Controller::hedge(TaskRecord& record, const std::string& straggler) {
   const auto runs = std::count_if(record.attempts.begin(), record.attempts.end(),
                                   [](const Attempt& attempt) { return attempt.open; });
-  if (runs != 1 || record.place.has_value() || !may_be_tried(record)) {
+  if (runs != 1 || record.place.has_value() || !may_be_tried(record) ||
+      !hedge_budget_.may_hedge()) {
     return;
   }
   std::vector<std::string> avoided = record.devices_failed;
@@ -251,6 +252,7 @@ void Controller::hedge(TaskRecord& record, const std::string& straggler) {
   const Decision decision = planner_.plan(fleet_, view, now_, policy_rng_);
   if (const auto* chosen = std::get_if<Place>(&decision)) {
     stats_.hedged += 1;
+    hedge_budget_.hedged();
     decisions_.record(planner_, view, record.submission.key, record.received, now_, decision);
     place(record, chosen->candidate);
   }

@@ -418,6 +418,7 @@ void Controller::send_attempt(TaskRecord& record, DeviceState& device, std::size
       .tells_of_way = !batch.loads};
   follow(open_attempt, id);
   stats_.dispatched += 1;
+  hedge_budget_.dispatched();
   Dispatch message;
   message.attempt = id;
   message.device = device.facts->id;

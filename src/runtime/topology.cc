@@ -35,6 +35,7 @@ Topology fleet_topology(QueueKind kind) {
       {wire::kDispatchExchange, "direct", {}},
       {wire::kUpExchange, "topic", {{"alternate-exchange", std::string(wire::kUnroutedExchange)}}},
       {wire::kControlExchange, "topic", {}},
+      {kHeardExchange, "fanout", {}},
       {wire::kUnroutedExchange, "fanout", {}},
       {wire::kDeadExchange, "fanout", {}},
       {wire::kModelsExchange, "direct", {}},
@@ -43,7 +44,6 @@ Topology fleet_topology(QueueKind kind) {
       {wire::kTasksQueue,
        {type, {"x-single-active-consumer", true}, dead_letters(), overflow("reject-publish")}},
       {wire::kResultsQueue, {type}},
-      {kEventsQueue, {type, ttl(5'000), length_max(10'000)}},
       {wire::kDecidedQueue,
        {type, ttl(kHourMs), length_max(decided_max(kind)), bytes_max(128), overflow("drop-head")}},
       {kEpochQueue, {type}},
@@ -53,10 +53,12 @@ Topology fleet_topology(QueueKind kind) {
   fleet.bindings = {
       {wire::kSubmitExchange, wire::kTasksQueue, wire::kTasksQueue},
       {wire::kUpExchange, wire::kResultsQueue, "result.*"},
-      {wire::kUpExchange, kEventsQueue, "heartbeat.*"},
-      {wire::kUpExchange, kEventsQueue, "hello.*"},
       {wire::kUnroutedExchange, wire::kUnroutedExchange, ""},
       {wire::kDeadExchange, wire::kDeadExchange, ""},
+  };
+  fleet.exchange_bindings = {
+      {wire::kUpExchange, kHeardExchange, "heartbeat.*"},
+      {wire::kUpExchange, kHeardExchange, "hello.*"},
   };
   return fleet;
 }

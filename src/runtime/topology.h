@@ -11,7 +11,11 @@
 namespace juggler {
 
 // Further names stand in wire/messages.h, beside the messages that go there.
+// Each controller's own, so that what it hears is its own: `juggler.events.<unique>`.
 inline constexpr const char* kEventsQueue = "juggler.events";
+// Takes what devices say of themselves, and keeps none of it: while no controller hears it, it is
+// not unrouted either.
+inline constexpr const char* kHeardExchange = "juggler.heard";
 inline constexpr const char* kEpochQueue = "juggler.epoch";
 // With quorum queues, the lock: an exclusive queue, the leader's own.
 inline constexpr const char* kLeaderQueue = "juggler.leader";
@@ -40,10 +44,17 @@ struct BindingSpec {
   std::string key;
 };
 
+struct ExchangeBindingSpec {
+  std::string source;
+  std::string destination;  // an exchange
+  std::string key;
+};
+
 struct Topology {
-  std::vector<ExchangeSpec> exchanges;
-  std::vector<QueueSpec> queues;
-  std::vector<BindingSpec> bindings;
+  std::vector<ExchangeSpec> exchanges = {};
+  std::vector<QueueSpec> queues = {};
+  std::vector<BindingSpec> bindings = {};
+  std::vector<ExchangeBindingSpec> exchange_bindings = {};
 };
 
 // How the broker keeps the durable queues: each on one node, or each on a majority of a cluster.

@@ -29,6 +29,9 @@ void Broker::declare(const Topology& topology) {
     JUGGLER_CHECK(queue != kNoQueue, "a topology binds queues that exist");
     exchanges_.bind(binding, queue);
   }
+  for (const ExchangeBindingSpec& binding : topology.exchange_bindings) {
+    exchanges_.bind(binding);
+  }
 }
 
 QueueIndex Broker::declare_queue(const QueueSpec& spec, std::uint64_t owner) {

@@ -77,16 +77,25 @@ void Exchanges::declare(const ExchangeSpec& spec) {
 }
 
 void Exchanges::bind(const BindingSpec& binding, QueueIndex queue) {
-  const auto at = exchanges_.find(binding.exchange);
+  bind(binding.exchange, {binding.key, queue, {}});
+}
+
+void Exchanges::bind(const ExchangeBindingSpec& binding) {
+  bind(binding.source, {binding.key, kNoQueue, binding.destination});
+}
+
+void Exchanges::bind(const std::string& source, Binding binding) {
+  const auto at = exchanges_.find(source);
   if (at == exchanges_.end()) {
     return;
   }
   std::vector<Binding>& bindings = at->second.bindings;
   const bool there = std::any_of(bindings.begin(), bindings.end(), [&](const Binding& other) {
-    return other.key == binding.key && other.queue == queue;
+    return other.key == binding.key && other.queue == binding.queue &&
+           other.exchange == binding.exchange;
   });
   if (!there) {
-    bindings.push_back({binding.key, queue});
+    bindings.push_back(std::move(binding));
     forget_routes();
   }
 }
@@ -133,15 +142,26 @@ const std::vector<QueueIndex>& Exchanges::route(const std::string& name, const s
     return known->second;
   }
   std::vector<QueueIndex> queues;
+  const auto add = [&](QueueIndex queue) {
+    if (std::find(queues.begin(), queues.end(), queue) == queues.end()) {
+      queues.push_back(queue);
+    }
+  };
+  bool bound = false;  // by an exchange as well, whatever that one does with it
   for (const Binding& binding : exchange.bindings) {
     const bool taken = exchange.type == Type::Fanout ||
                        (exchange.type == Type::Direct && binding.key == key) ||
                        (exchange.type == Type::Topic && topic_matches(binding.key, key));
-    if (taken && std::find(queues.begin(), queues.end(), binding.queue) == queues.end()) {
-      queues.push_back(binding.queue);
+    bound = bound || taken;
+    if (taken && binding.queue != kNoQueue) {
+      add(binding.queue);
+    } else if (taken) {
+      for (const QueueIndex queue : route(binding.exchange, key)) {
+        add(queue);
+      }
     }
   }
-  if (queues.empty() && !exchange.alternate.empty()) {
+  if (!bound && !exchange.alternate.empty()) {
     queues = route(exchange.alternate, key);
   }
   return exchange.routes.emplace(key, std::move(queues)).first->second;

@@ -81,6 +81,7 @@ class Exchanges {
 
   void declare(const ExchangeSpec& spec);
   void bind(const BindingSpec& binding, QueueIndex queue);
+  void bind(const ExchangeBindingSpec& binding);
   void forget(QueueIndex queue);  // with its bindings
   // Queues by name, for the default exchange.
   void name_queue(const std::string& name, QueueIndex queue);
@@ -94,7 +95,8 @@ class Exchanges {
   enum class Type { Direct, Topic, Fanout };
   struct Binding {
     std::string key;
-    QueueIndex queue = 0;
+    QueueIndex queue = kNoQueue;
+    std::string exchange;  // where it is bound to no queue
   };
   struct Exchange {
     Type type = Type::Direct;
@@ -102,6 +104,7 @@ class Exchanges {
     std::vector<Binding> bindings;
     std::unordered_map<std::string, std::vector<QueueIndex>> routes;  // looked up only
   };
+  void bind(const std::string& source, Binding binding);
   void forget_routes();
 
   std::map<std::string, Exchange, std::less<>> exchanges_;

@@ -130,7 +130,7 @@ class Permissions(unittest.TestCase):
             self.each_refused(device, [
                 (f"read {queue}", DENIED, lambda channel, queue=queue: channel.basic_get(queue))
                 for queue in (other, other + ".control", "juggler.tasks", "juggler.results",
-                              "juggler.decided", "juggler.events", "juggler.dead", "juggler.epoch",
+                              "juggler.decided", "juggler.dead", "juggler.epoch",
                               "juggler.fetches", "juggler.fleet", "juggler.keeper")])
             self.each_refused(device, [
                 ("consume another's", DENIED, lambda c: c.basic_consume(other, lambda *_: None)),

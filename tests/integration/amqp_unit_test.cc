@@ -25,7 +25,13 @@ namespace {
 // --- what a node may hold
 
 TEST(NodeLimits, ServedPayloadsAndAllThatIsUnderWay_FitIntoItsMemory) {
-  EXPECT_LT(node_memory_full(ControllerConfig{}.tasks_bytes_max.count), kNodeMemory);
+  EXPECT_LT(node_memory_full(ControllerConfig{}.tasks_bytes_max.count), kNodeMemoryMin);
+}
+
+TEST(NodeLimits, ItsMemory_IsTwoFifthsOfWhatIsFreeWithinBounds) {
+  EXPECT_EQ(node_memory(0), kNodeMemoryMin);
+  EXPECT_EQ(node_memory(4'000 * kMegabyte), 1'600 * kMegabyte);
+  EXPECT_EQ(node_memory(64'000 * kMegabyte), kNodeMemoryMax);
 }
 
 // --- addresses

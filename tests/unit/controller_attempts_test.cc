@@ -119,6 +119,30 @@ TEST(Controller, DeviceIsLate_ItsTaskIsTriedElsewhereInsideTheDeadline) {
   EXPECT_TRUE(harness.acked(late));
 }
 
+// What makes all of them late is what they share: twice the load would not mend it.
+TEST(Controller, AllDevicesAreLate_FewOfTheirTasksAreTriedElsewhereToo) {
+  constexpr std::uint64_t kDevices = 60;
+  ControllerHarness harness;
+  std::vector<DeviceFacts> devices;
+  for (std::uint64_t d = 0; d < kDevices; ++d) {
+    devices.push_back(device("d" + std::to_string(d))
+                          .window(1)
+                          .serves(variant("n-fp32"), milliseconds(50), energy_mj(10)));
+  }
+  harness.lead_with(devices);
+  for (std::uint64_t t = 0; t < kDevices; ++t) {
+    harness.submit(submission("t" + std::to_string(t)).deadline(seconds(60)));
+  }
+  const std::vector<Dispatch> first = harness.dispatches();
+  ASSERT_EQ(first.size(), kDevices);
+  harness.advance(milliseconds(150));
+  EXPECT_EQ(harness.controller().stats().hedged, std::uint64_t{HedgeBudget::kBurst});
+  for (const Dispatch& dispatch : first) {
+    harness.result(result_of(dispatch));
+  }
+  EXPECT_EQ(harness.outcomes().size(), kDevices);
+}
+
 TEST(Controller, DeviceIsLateDuringAnOutage_ItsTaskIsTriedElsewhereAfterwards) {
   ControllerHarness harness;
   harness.lead_with({device("a").serves(variant("n-fp32"), milliseconds(50), energy_mj(10)),
