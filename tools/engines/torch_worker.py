@@ -1,7 +1,6 @@
-#!/usr/bin/env python3
 """A worker of Juggler's external engine with PyTorch: docs/engines.md is the protocol it speaks.
 
-usage: torch_worker.py --models DIR [--device cpu|cuda] [--half] [--threads N] [--socket PATH]
+usage: python3 torch_worker.py --models DIR [--device cpu|cuda] [--half] [--threads N] [--socket PATH]
 
 Serves every TorchScript file DIR/<variant>.pt, where <variant> is an id of the model catalogue:
 float32 [N, 3, height, width] in, scores [N, classes] out. `juggler-consumer` starts it with the
