@@ -32,13 +32,18 @@ std::optional<double> energy_mj(const Run& run) {
                              static_cast<double>(result.completed));
 }
 
+// With what the boards take at rest: the run's mean power, for as long as the tasks that count
+// came. The run itself is longer: warm-up, and the last answers.
 std::optional<double> total_mj(const Run& run) {
   const sim::RunResult& result = run.result;
-  return result.completed == 0 || !run.broken.empty() || !result.idle_energy
-             ? std::nullopt
-             : std::optional(
-                   static_cast<double>((*result.idle_energy + result.energy_total).count) / 1000.0 /
-                   static_cast<double>(result.completed));
+  if (result.completed == 0 || !run.broken.empty() || !result.idle_energy ||
+      result.ran <= Micros{0}) {
+    return std::nullopt;
+  }
+  const double whole = static_cast<double>((*result.idle_energy + result.energy_total).count);
+  const double share =
+      static_cast<double>(result.duration.count) / static_cast<double>(result.ran.count);
+  return whole * share / 1000.0 / static_cast<double>(result.completed);
 }
 
 std::optional<double> over_bound(const Run& run) {

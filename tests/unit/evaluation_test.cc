@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cmath>
@@ -12,6 +13,7 @@
 #include "evaluation/evaluation_file.h"
 #include "evaluation/expectations.h"
 #include "evaluation/parallel.h"
+#include "evaluation/results.h"
 #include "evaluation/runs.h"
 #include "evaluation/statistics.h"
 #include "sim/scenario_file.h"
@@ -205,6 +207,41 @@ TEST(Runs, SameSeed_SameDigestOnAnyThread_AndABoundBelow) {
     EXPECT_GE(ratio_to(*run.bound, run.result), 1.0);
   }
   EXPECT_GT(runs->front().result.completed, 0U);
+}
+
+// A run of 20 s at 10 W whose 100 tasks came in 10 of them: 1 J each, not 2.
+TEST(Results, EnergyWithRest_IsOfTheTimeInWhichTheTasksCame) {
+  const auto scenario = find_scenario("pair/steady-30", "");
+  ASSERT_TRUE(scenario.has_value());
+  const auto ready = seeded(*scenario, {.seed = 1, .duration = seconds(10)});
+  ASSERT_TRUE(ready.has_value()) << ready.error().message;
+  ResultRun one{
+      .scenario = "s", .contender = "p", .run = {.scenario = *ready, .policy = "p", .result = {}}};
+  one.run.result.duration = seconds(10);
+  one.run.result.ran = seconds(20);
+  one.run.result.completed = 100;
+  one.run.result.energy_total = Microjoules{50'000'000};
+  one.run.result.idle_energy = Microjoules{150'000'000};
+  Evaluation evaluation;
+  evaluation.cases.resize(1);
+  const std::string csv = results_csv(evaluation, {one});
+  const auto columns = [](const std::string& line) {
+    std::vector<std::string> cells(1);
+    for (const char letter : line) {
+      if (letter == ',') {
+        cells.emplace_back();
+      } else {
+        cells.back() += letter;
+      }
+    }
+    return cells;
+  };
+  const std::size_t end = csv.find('\n');
+  const std::vector<std::string> names = columns(csv.substr(0, end));
+  const auto at = std::find(names.begin(), names.end(), "energy_total_mj_per_task");
+  ASSERT_NE(at, names.end());
+  const std::vector<std::string> values = columns(csv.substr(end + 1));
+  EXPECT_EQ(values.at(static_cast<std::size_t>(at - names.begin())), "1000");
 }
 
 }  // namespace
