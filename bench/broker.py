@@ -21,6 +21,9 @@ SCRIPTS = "/usr/lib/rabbitmq/bin"  # Those in /usr/sbin refuse everybody but roo
 PR_SET_PDEATHSIG = 1
 UP_CREDIT = ("[{rabbit, [{credit_flow_default_credit, {32, 16}},"
              " {msg_store_credit_disc_bound, {128, 32}}]}].\n")
+UP_SOCKETS = ["tcp_listen_options." + line for line in (
+    "backlog = 1024", "sndbuf = 131072", "recbuf = 131072", "nodelay = true", "linger.on = true",
+    "linger.timeout = 0", "exit_on_close = false")]
 
 
 def die_with_parent():
@@ -136,7 +139,8 @@ class PrivateBroker:
         self._write("etc/rabbitmq.conf", "\n".join([
             f"listeners.tcp.default = 127.0.0.1:{self.port}",
             f"load_definitions = {definitions}",
-            "vm_memory_high_watermark.absolute = " + ("896MB" if self.like_up else "1GB"),
+            "vm_memory_high_watermark.absolute = " + ("2400MB" if self.like_up else "1GB"),
+            *(UP_SOCKETS if self.like_up else []),
             "disk_free_limit.absolute = 256MB",
             "max_message_size = 16777216",
             "consumer_timeout = 900000",

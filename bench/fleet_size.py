@@ -77,6 +77,10 @@ class Bench:
         self.up.wait(120)
         self.folder.cleanup()
 
+    def memory_max_mb(self):
+        with open(os.path.join(self.home, "broker", "etc", "rabbitmq.conf"), encoding="utf-8") as file:
+            return next(int(line.split("=")[1]) / 1e6 for line in file if line.startswith("vm_memory_high_watermark"))
+
     def url(self, user):
         return (f"amqp://{user}:{self.broker['passwords'][user]}@{self.broker['listen']}:{self.broker['port']}"
                 "/juggler?heartbeat=30")
@@ -86,7 +90,7 @@ class Bench:
                               capture_output=True, text=True, timeout=120, check=False)
         return json.loads(done.stdout) if done.returncode == 0 else None
 
-    def await_live(self, count, limit_s=300):
+    def await_live(self, count, limit_s=120):  # two minutes for a thousand: the target
         begun = time.monotonic()
         live = 0
         while time.monotonic() - begun < limit_s:
@@ -212,6 +216,7 @@ def main():
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     bench = Bench(options)
     rows = []
+    memory_max_mb = bench.memory_max_mb()
     try:
         for size in map(int, options.sizes.split(",")):
             rows.append(bench.size(size))
@@ -219,7 +224,8 @@ def main():
     finally:
         bench.close()
     load = os.getloadavg()
-    print(f"Twins of {options.board}, one process; load average at the end {load[0]:.1f}; files at most {soft}\n")
+    print(f"Twins of {options.board}, one process; load average at the end {load[0]:.1f}; files at most {soft}; "
+          f"the broker may hold {memory_max_mb:.0f} MB\n")
     print("| devices | joined s | heartbeats/s | controller idle / busy, % of a core | its memory MB | broker idle / busy, % | "
           "tasks/s | in the controller p50 / p99 ms | false alarms |")
     print("|--:|--:|--:|--:|--:|--:|--:|--:|--:|")

@@ -42,7 +42,8 @@ std::string text_at(const json& object, const char* key) {
 }
 
 std::string configuration(const NodeFiles& files, const NodePorts& ports, Bytes memory_free) {
-  // consumer_timeout lies above the longest deadline that a controller accepts.
+  // consumer_timeout lies above the longest deadline that a controller accepts. One of
+  // tcp_listen_options replaces RabbitMQ's own list of them: the last four are its own.
   return fmt::format(
       "listeners.tcp.default = {}:{}\n"
       "load_definitions = {}\n"

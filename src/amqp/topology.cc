@@ -121,6 +121,15 @@ tl::expected<void, CallFailure> declare(Connection& connection, std::uint16_t ch
       return tl::unexpected(done.error());
     }
   }
+  for (const std::string& queue : topology.retired_queues) {
+    amqp_queue_delete_t gone{};  // as well where there is none
+    gone.queue = to_bytes(queue);
+    auto done =
+        connection.call(channel, AMQP_QUEUE_DELETE_METHOD, gone, AMQP_QUEUE_DELETE_OK_METHOD);
+    if (!done) {
+      return tl::unexpected(explain(done.error(), fmt::format("the queue '{}'", queue)));
+    }
+  }
   for (const BindingSpec& binding : topology.bindings) {
     amqp_queue_bind_t bind{};
     bind.exchange = to_bytes(binding.exchange);

@@ -121,10 +121,12 @@ Finding check_runtime(const fs::path& home) {
   }
   const Result<OnnxRuntime> runtime = load_onnx_runtime(home);
   if (!runtime) {
-    return {
-        "ONNX Runtime", State::Missing, runtime.error().message,
-        "make onnxruntime in a checkout; on a board as its page in docs/boards says, with "
-        "ORT_LIBRARY=/.../libonnxruntime.so.1 (for the service in /etc/default/juggler-consumer)"};
+    return {"ONNX Runtime", State::Missing, runtime.error().message,
+            "make onnxruntime in a checkout; Debian 13: apt install libonnxruntime1.21; else the "
+            "library "
+            "of a wheel (JetPack: NVIDIA's onnxruntime_gpu, others: PyPI's onnxruntime) in "
+            "/opt/onnxruntime/lib, and ORT_LIBRARY=/opt/onnxruntime/lib/libonnxruntime.so.1 in "
+            "/etc/default/juggler-consumer; step by step: docs/boards"};
   }
   return {"ONNX Runtime", State::Works,
           fmt::format("{}, {}", runtime->version, runtime->library.string())};

@@ -86,6 +86,7 @@ struct ControllerStats {
   std::uint64_t attempts_failed = 0;
   std::uint64_t attempts_timed_out = 0;
   std::uint64_t hedged = 0;            // tasks tried elsewhere because their device was late
+  std::uint64_t hedges_refused = 0;    // and were not, because too many others were
   std::uint64_t loaded_ahead = 0;      // copies of tasks that had a variant loaded
   std::uint64_t results_late = 0;      // for tasks that were answered
   std::uint64_t results_orphaned = 0;  // for tasks that never came

@@ -227,6 +227,12 @@ void Controller::batch_overdue(const ControllerTimer& timer) {
         late.push_back(open.task);
       }
     }
+    // The budget for them may be small.
+    std::stable_sort(late.begin(), late.end(), [&](TaskNumber a, TaskNumber b) {
+      const TaskRecord* first = tasks_.find(a);
+      const TaskRecord* second = tasks_.find(b);
+      return first != nullptr && second != nullptr && first->deadline < second->deadline;
+    });
     send_away_late(timer.device, l);
     for (const TaskNumber number : late) {
       TaskRecord* record = tasks_.find(number);
@@ -241,8 +247,11 @@ void Controller::batch_overdue(const ControllerTimer& timer) {
 void Controller::hedge(TaskRecord& record, const std::string& straggler) {
   const auto runs = std::count_if(record.attempts.begin(), record.attempts.end(),
                                   [](const Attempt& attempt) { return attempt.open; });
-  if (runs != 1 || record.place.has_value() || !may_be_tried(record) ||
-      !hedge_budget_.may_hedge()) {
+  if (runs != 1 || record.place.has_value() || !may_be_tried(record)) {
+    return;
+  }
+  if (!hedge_budget_.may_hedge()) {
+    stats_.hedges_refused += 1;
     return;
   }
   std::vector<std::string> avoided = record.devices_failed;

@@ -12,15 +12,15 @@ namespace juggler {
 
 class HedgeBudget {
  public:
-  static constexpr int kBurst = 20;
+  static constexpr int kBurstMax = 20;
   static constexpr int kDispatchesPerHedge = 10;
 
-  void dispatched() { credit_ = std::min(credit_ + 1, kBurst * kDispatchesPerHedge); }
+  void dispatched() { credit_ = std::min(credit_ + 1, kBurstMax * kDispatchesPerHedge); }
   bool may_hedge() const { return credit_ >= kDispatchesPerHedge; }
   void hedged() { credit_ -= kDispatchesPerHedge; }
 
  private:
-  int credit_ = kBurst * kDispatchesPerHedge;  // in dispatches
+  int credit_ = kBurstMax * kDispatchesPerHedge;  // in dispatches
 };
 
 }  // namespace juggler

@@ -302,6 +302,7 @@ json status(const Controller& controller, const ShellStats& shell, const std::st
               {"results_late", stats.results_late},
               {"results_surplus", stats.results_surplus},
               {"hedged", stats.hedged},
+              {"hedges_refused", stats.hedges_refused},
               {"loaded_ahead", stats.loaded_ahead},
               {"found_absent", stats.found_absent},
               {"false_alarms", stats.false_alarms},

@@ -60,6 +60,8 @@ Topology fleet_topology(QueueKind kind) {
       {wire::kUpExchange, kHeardExchange, "heartbeat.*"},
       {wire::kUpExchange, kHeardExchange, "hello.*"},
   };
+  // Durable and read by nobody, it cost a broker as much as the queues that are read.
+  fleet.retired_queues = {kEventsQueue};
   return fleet;
 }
 

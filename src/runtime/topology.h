@@ -55,6 +55,7 @@ struct Topology {
   std::vector<QueueSpec> queues = {};
   std::vector<BindingSpec> bindings = {};
   std::vector<ExchangeBindingSpec> exchange_bindings = {};
+  std::vector<std::string> retired_queues = {};  // an older version's, deleted where they are left
 };
 
 // How the broker keeps the durable queues: each on one node, or each on a majority of a cluster.

@@ -30,7 +30,13 @@ void Broker::declare(const Topology& topology) {
     exchanges_.bind(binding, queue);
   }
   for (const ExchangeBindingSpec& binding : topology.exchange_bindings) {
+    JUGGLER_CHECK(exchanges_.has(binding.destination), "a topology binds exchanges that exist");
     exchanges_.bind(binding);
+  }
+  for (const std::string& name : topology.retired_queues) {
+    if (const QueueIndex queue = exchanges_.find_queue(name); queue != kNoQueue) {
+      remove_queue(queue);
+    }
   }
 }
 

@@ -80,9 +80,10 @@ class Exchanges {
   Exchanges();
 
   void declare(const ExchangeSpec& spec);
+  bool has(const std::string& exchange) const { return exchanges_.contains(exchange); }
   void bind(const BindingSpec& binding, QueueIndex queue);
-  void bind(const ExchangeBindingSpec& binding);
-  void forget(QueueIndex queue);  // with its bindings
+  void bind(const ExchangeBindingSpec& binding);  // in no circle
+  void forget(QueueIndex queue);                  // with its bindings
   // Queues by name, for the default exchange.
   void name_queue(const std::string& name, QueueIndex queue);
   QueueIndex find_queue(const std::string& name) const;

@@ -90,7 +90,7 @@ class Report:
         status = self.watcher.status
         lines.append("  the last leader: " + ", ".join(
             f"{word} {status[word]}" for word in ("dispatched", "attempts_failed", "found_absent",
-                                                  "false_alarms", "put_aside", "results_late", "hedged") if word in status))
+                                                  "false_alarms", "put_aside", "results_late", "hedged", "hedges_refused") if word in status))
         lines.append(f"  the journals, step by step: {self.judged.get('steps', 0)} steps of "
                      f"{self.judged.get('runs', 0)} runs, {len(self.judged['complaints'])} promises broken, "
                      f"{len(self.judged.get('unsure', []))} unsure, "

@@ -271,6 +271,49 @@ TEST_P(BrokerContract, Presence_IsWhetherTheDevicesQueueHasAConsumer) {
   EXPECT_FALSE(present("edge01"));
 }
 
+// What no controller hears is neither kept nor unrouted.
+TEST_P(BrokerContract, ExchangeWithoutQueue_TakesWhatIsBoundToIt) {
+  const std::string up = "juggler.test.up";
+  const std::string heard = "juggler.test.heard";
+  const std::string unrouted = "juggler.test.unrouted";
+  Topology topology;
+  topology.exchanges = {{unrouted, "fanout", {}},
+                        {heard, "fanout", {}},
+                        {up, "topic", {{"alternate-exchange", unrouted}}}};
+  topology.queues = {plain_queue(kQueue), plain_queue(kOther)};
+  topology.bindings = {{unrouted, kOther, ""}};
+  topology.exchange_bindings = {{up, heard, "heartbeat.*"}};
+  broker().declare(topology);
+  const auto send = [&](Peer& peer, const std::string& key) {
+    wire::Envelope message = message_to(key, key);
+    message.exchange = up;
+    return peer.publish(std::move(message));
+  };
+  Peer listener = peer({{.queue = kOther, .prefetch = 0}, {.queue = kQueue, .prefetch = 0}});
+  ASSERT_TRUE(listener.await_connected());
+  EXPECT_EQ(send(listener, "heartbeat.a"), PublishEnd::Returned);
+  EXPECT_EQ(send(listener, "junk.a"), PublishEnd::Confirmed);
+  ASSERT_TRUE(listener.await_deliveries(1));
+  EXPECT_EQ(listener.deliveries[0].queue, kOther);
+  EXPECT_EQ(*listener.deliveries[0].envelope.body, "junk.a");
+
+  topology.bindings.push_back({heard, kQueue, ""});
+  broker().declare(topology);
+  EXPECT_EQ(send(listener, "heartbeat.b"), PublishEnd::Confirmed);
+  ASSERT_TRUE(listener.await_deliveries(2));
+  listener.settle();
+  ASSERT_EQ(listener.deliveries.size(), 2U);
+  EXPECT_EQ(listener.deliveries[1].queue, kQueue);
+
+  listener->close(seconds(2));
+  topology.queues = {plain_queue(kOther)};
+  topology.bindings = {};
+  topology.retired_queues = {kQueue};
+  broker().declare(topology);
+  Peer publisher = peer();
+  EXPECT_EQ(send(publisher, "heartbeat.c"), PublishEnd::Returned);
+}
+
 TEST_P(BrokerContract, DrainFirst_ReadsOneQueueBeforeTheNext) {
   declare_queue(kQueue);
   declare_queue(kOther);

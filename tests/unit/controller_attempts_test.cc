@@ -136,7 +136,8 @@ TEST(Controller, AllDevicesAreLate_FewOfTheirTasksAreTriedElsewhereToo) {
   const std::vector<Dispatch> first = harness.dispatches();
   ASSERT_EQ(first.size(), kDevices);
   harness.advance(milliseconds(150));
-  EXPECT_EQ(harness.controller().stats().hedged, std::uint64_t{HedgeBudget::kBurst});
+  EXPECT_EQ(harness.controller().stats().hedged, std::uint64_t{HedgeBudget::kBurstMax});
+  EXPECT_EQ(harness.controller().stats().hedges_refused, kDevices - HedgeBudget::kBurstMax);
   for (const Dispatch& dispatch : first) {
     harness.result(result_of(dispatch));
   }
