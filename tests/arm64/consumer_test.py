@@ -24,8 +24,7 @@ from broker import PrivateBroker  # noqa: E402  pylint: disable=wrong-import-pos
 from fleet import Client  # noqa: E402  pylint: disable=wrong-import-position
 
 BUILD, EMULATED, ROOT, MODELS, PHOTOS = sys.argv[1:6]
-# Scores may differ by this. fp32: the order of additions. int8: products of two bytes may saturate on one
-# of the machines, and rounding falls to either side.
+# Scores may differ by this. fp32: the order of additions. int8: rounding falls to either side.
 TOLERANCE = {"efficientnet_lite0-fp32": 0.001, "efficientnet_lite0-fp16": 0.001, "efficientnet_lite0-int8": 0.02}
 CONFIDENT = 0.3  # below it two labels lie so close that int8 may exchange them
 DEVICES = ("arm64-board", "native")

@@ -148,6 +148,7 @@ class Permissions(unittest.TestCase):
                 ("order another about", DENIED, publish("juggler.control", "device.edge02")),
                 ("submit", DENIED, publish("juggler.submit", "juggler.tasks")),
                 ("dead-letter", DENIED, publish("juggler.dead", "")),
+                ("beat past its key", DENIED, publish("juggler.heard", "heartbeat.edge02")),
                 ("enrol somebody", DENIED, publish("juggler.join", "juggler.joins")),
                 ("declare a queue", DENIED, lambda c: c.queue_declare("mine")),
                 ("declare a queue of ours", DENIED, lambda c: c.queue_declare("juggler.mine")),
