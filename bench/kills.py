@@ -263,7 +263,7 @@ def main():
     rows = []
     with tempfile.TemporaryDirectory(prefix="juggler-kills-", dir="/var/tmp") as folder:
         users = ["controller", "submitter"] + [f"worker-{i}" for i in range(WORKERS)]
-        broker = Broker(users, folder)
+        broker = Broker(users, folder, options.juggler)
         broker.vhosts = ["juggler", "default", "careful"]
         with broker:
             systems = [Juggler(options.juggler, broker, folder), Celery("Celery, its defaults", False, broker, folder),

@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "amqp/connection.h"
+#include "amqp/message_store.h"
 #include "amqp/monotonic.h"
 #include "amqp/node_files.h"
 #include "amqp/node_programs.h"
@@ -253,6 +254,9 @@ Result<PrivateBroker> PrivateBroker::start(const PrivateBrokerOptions& options) 
   const NodeRecord old = read_record(node.files.record()).value_or(NodeRecord{});
   if (auto cleaned = clean_up(node.files, old); !cleaned) {
     return cleaned.error();
+  }
+  if (auto mended = mend_message_stores(node.files.mnesia_dir); !mended) {
+    return mended.error();
   }
   auto ports = choose_ports(options, old.ports);
   auto passwords = choose_passwords(options, old.passwords);

@@ -1,5 +1,6 @@
 // `juggler broker provision`: what a broker of one's own has to know of Juggler before the first
-// program connects: users with their permissions, exchanges, queues, policies.
+// program connects: users with their permissions, exchanges, queues, policies. `juggler broker
+// mend`: what it lets no message be lost by.
 
 #include <fmt/format.h>
 
@@ -7,6 +8,7 @@
 #include <memory>
 
 #include "amqp/definitions.h"
+#include "amqp/message_store.h"
 #include "amqp/node_files.h"
 #include "apps/commands.h"
 #include "apps/fleet_admin.h"
@@ -119,11 +121,41 @@ int provision(const ProvisionFlags& flags) {
   return kExitDone;
 }
 
+int mend(const std::string& folder) {
+  const Result<std::vector<amqp::MendedFile>> mended = amqp::mend_message_stores(folder);
+  if (!mended) {
+    return complain(mended.error().message, kExitFailed);
+  }
+  for (const amqp::MendedFile& file : *mended) {
+    fmt::print("{} -> {}: the broker reads its messages again\n", file.from,
+               fs::path(file.to).filename().string());
+  }
+  if (mended->empty()) {
+    fmt::print("nothing to mend in {}\n", folder);
+  }
+  return kExitDone;
+}
+
+void add_mend(CLI::App& broker, Action& action) {
+  CLI::App* command =
+      broker.add_subcommand("mend", "Messages that a killed broker was moving are read again");
+  const auto folder = std::make_shared<std::string>("/var/lib/rabbitmq/mnesia");
+  command->add_option("FOLDER", *folder, "Of the node's data")->capture_default_str();
+  command->footer(
+      "RabbitMQ before 3.13 that is killed while it compacts its files forgets confirmed messages "
+      "in\nthem. Run this before each of its starts (`juggler up` does it for its own):\n\n"
+      "  [Service]\n"
+      "  ExecStartPre=/usr/bin/juggler broker mend /var/lib/rabbitmq/mnesia\n\n"
+      "in /etc/systemd/system/rabbitmq-server.service.d/mend.conf.");
+  command->callback([folder, &action] { action = [folder] { return mend(*folder); }; });
+}
+
 }  // namespace
 
 void add_broker_command(CLI::App& app, Action& action) {
   CLI::App* broker = app.add_subcommand("broker", "A RabbitMQ of one's own, made ready");
   broker->require_subcommand(1);
+  add_mend(*broker, action);
   CLI::App* command = broker->add_subcommand(
       "provision", "Users, permissions, exchanges and queues, as definitions and logins");
   const auto flags = std::make_shared<ProvisionFlags>();

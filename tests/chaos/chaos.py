@@ -42,7 +42,7 @@ class Fleet:
 
     def __enter__(self):
         users = ["controller", "submitter", *self.devices]
-        self.broker = Broker(users, self.folder).__enter__()
+        self.broker = Broker(users, self.folder, self.build).__enter__()
         try:
             self.links = Links(os.path.join(self.build, "tests", "chaos", "fault_proxy"),
                                self.broker.port)

@@ -14,10 +14,12 @@ from broker import PrivateBroker, die_with_parent  # noqa: E402  pylint: disable
 
 
 class Broker(PrivateBroker):
-    """The node of the benchmarks, with its bounds as `juggler up` sets them."""
+    """The node of the benchmarks, with its bounds as `juggler up` sets them, mended by Juggler's programs in
+    `build` before it starts again, as `up` mends its own."""
 
-    def __init__(self, users, parent):
+    def __init__(self, users, parent, build):
         super().__init__(["juggler"], users, parent=parent, like_up=True, start_timeout_s=180)
+        self.build = build
 
     def kill(self):
         self.signal(signal.SIGKILL)
@@ -25,6 +27,8 @@ class Broker(PrivateBroker):
 
     def again(self):
         """After its end. A port of the node may be taken for a moment: try once more."""
+        subprocess.run([os.path.join(self.build, "juggler"), "broker", "mend",
+                        os.path.join(self.folder, "mnesia")], check=True, stdout=subprocess.DEVNULL)
         try:
             self.run()
         except SystemExit:

@@ -55,6 +55,7 @@ std::vector<GoldenCase> help_cases(const std::string& programs) {
                               "profile",
                               "profile compare",
                               "broker",
+                              "broker mend",
                               "broker provision",
                               "dead list",
                               "dead requeue",

@@ -2,9 +2,11 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 
 #include "amqp/node_limits.h"
 #include "amqp/node_programs.h"
@@ -104,7 +106,8 @@ TEST(PrivateBroker, FullOfPictures_RefusesMoreAndDoesNotAlarm) {
   constexpr std::size_t kBatch = 100;
   const wire::Body picture = wire::make_body(std::string(amqp::kPictureMax, 'p'));
   amqp::SessionSpec spec = amqp::controller_session(node().url("controller"), "c");
-  spec.subscriptions.back().prefetch = static_cast<int>(268'000'000 / amqp::kPictureMax);
+  constexpr std::size_t kServed = 268'000'000 / amqp::kPictureMax;
+  spec.subscriptions.back().prefetch = static_cast<int>(kServed);
   Peer leader(amqp::make_transport(std::move(spec)));
   ASSERT_TRUE(leader.await_connected());
   Peer client(amqp::make_transport({session({}), node().url("controller")}));
@@ -118,12 +121,64 @@ TEST(PrivateBroker, FullOfPictures_RefusesMoreAndDoesNotAlarm) {
     }
     ASSERT_TRUE(client.await([&] {
       leader.poll();
-      return client.settlements.size() == sent;
+      return client.settlements.size() == sent &&
+             leader.deliveries.size() >= std::min(sent, kServed);
     }));
   }
   EXPECT_TRUE(client.blocked.empty());
   EXPECT_TRUE(leader.blocked.empty());
-  EXPECT_GE(client.settled(PublishEnd::Confirmed), 700U);
+  EXPECT_GE(client.settled(PublishEnd::Confirmed),
+            kServed + amqp::kTasksReadyBytesMax / amqp::kPictureMax);
+}
+
+// The one file of messages, as a node leaves it that is killed while it compacts it: the first
+// record stays, zeros follow, the others are in another file.
+void leave_half_compacted(const std::string& folder) {
+  std::filesystem::path store;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+    if (entry.path().parent_path().filename() == "msg_store_persistent" &&
+        entry.path().extension() == ".rdq" && entry.file_size() > 0) {
+      ASSERT_TRUE(store.empty()) << store << " and " << entry.path();
+      store = entry.path();
+    }
+  }
+  ASSERT_FALSE(store.empty());
+  std::string text;
+  {
+    std::ifstream in(store, std::ios::binary);
+    text.assign(std::istreambuf_iterator<char>(in), {});
+  }
+  std::size_t record = 0;  // 8 octets say how long it is, one behind it that it is whole
+  for (std::size_t i = 0; i < 8; ++i) {
+    record = record << 8U | static_cast<unsigned char>(text.at(i));
+  }
+  record += 9;
+  ASSERT_LT(record, text.size());
+  std::ofstream(store.replace_extension(".rdt"), std::ios::binary) << text.substr(record);
+  std::ofstream(store.replace_extension(".rdq"), std::ios::binary)
+      << text.substr(0, record) << std::string(text.size() - record, '\0');
+}
+
+TEST(PrivateBroker, KilledInACompaction_KeepsConfirmedTasks) {
+  node().reset();
+  constexpr std::size_t kTasks = 20;
+  Peer leader(amqp::make_transport(amqp::controller_session(node().url("controller"), "c")));
+  ASSERT_TRUE(leader.await_connected());
+  for (std::size_t i = 0; i < kTasks; ++i) {
+    wire::Envelope message = message_to("juggler.tasks", std::to_string(i));
+    message.body = wire::make_body(std::string(100'000, 'p'));
+    leader.publish_later(std::move(message));
+  }
+  ASSERT_TRUE(leader.await([&] { return leader.settlements.size() == kTasks; }));
+  ASSERT_EQ(leader.settled(PublishEnd::Confirmed), kTasks);
+
+  ASSERT_EQ(kill(static_cast<pid_t>(node().broker().pid()), SIGKILL), 0);
+  ASSERT_TRUE(leader.await([&] { return !leader.disconnected.empty(); }));
+  ASSERT_NO_FATAL_FAILURE(leave_half_compacted(node().mnesia_dir()));
+  const std::size_t before = leader.deliveries.size();
+  node().restart();
+  ASSERT_TRUE(leader.await_connected(2));
+  EXPECT_TRUE(leader.await_deliveries(before + kTasks)) << leader.deliveries.size() - before;
 }
 
 TEST(PrivateBroker, KilledNode_KeepsConfirmedTasksAndItsAddress) {

@@ -33,6 +33,7 @@ class BrokerNode final : public BrokerUnderTest {
   // The same with TLS, by the node's own certificate.
   amqp::BrokerUrl tls_url(const std::string& user) const;
   const std::string& dir() const { return dir_; }
+  const std::string& mnesia_dir() const { return mnesia_dir_; }
 
   // Ready messages in a queue; -1 where there is none.
   std::int64_t ready(const std::string& queue);

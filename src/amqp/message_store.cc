@@ -1,0 +1,74 @@
+#include "amqp/message_store.h"
+
+#include <filesystem>
+#include <system_error>
+
+#include "fmt/format.h"
+
+namespace juggler::amqp {
+namespace {
+
+namespace fs = std::filesystem;
+
+// By a process that this one may look into: its own user's, or everybody's where it is root.
+bool is_open_somewhere(const fs::path& file) {
+  std::error_code skipped;
+  for (const fs::directory_entry& process : fs::directory_iterator("/proc", skipped)) {
+    for (const fs::directory_entry& fd : fs::directory_iterator(process.path() / "fd", skipped)) {
+      if (fs::read_symlink(fd.path(), skipped) == file) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+fs::path free_name_beside(const fs::path& file) {
+  for (int number = 0;; ++number) {
+    fs::path name = file.parent_path() / fmt::format("{}.rdq", number);
+    if (std::error_code unknown; !fs::exists(name, unknown)) {
+      return name;
+    }
+  }
+}
+
+}  // namespace
+
+Result<std::vector<MendedFile>> mend_message_stores(const std::string& folder) {
+  std::error_code error;
+  const fs::path top = fs::canonical(folder, error);
+  if (error) {
+    return fail(ErrorCode::NotFound, fmt::format("cannot read '{}': {}", folder, error.message()));
+  }
+  std::vector<fs::path> left;
+  for (fs::recursive_directory_iterator entry(top, error), end; !error && entry != end;
+       entry.increment(error)) {
+    if (entry->path().extension() == ".rdt" &&
+        entry->path().parent_path().filename().string().starts_with("msg_store_")) {
+      left.push_back(entry->path());
+    }
+  }
+  if (error) {
+    return fail(ErrorCode::Unavailable,
+                fmt::format("cannot read all of '{}': {}; run this as the broker's user, rabbitmq",
+                            folder, error.message()));
+  }
+  std::vector<MendedFile> mended;
+  for (const fs::path& file : left) {
+    if (is_open_somewhere(file)) {
+      return fail(ErrorCode::Unavailable,
+                  fmt::format("'{}' is open: the broker runs; stop it first", file.string()));
+    }
+    const fs::path name = free_name_beside(file);
+    fs::rename(file, name, error);
+    if (error) {
+      return fail(ErrorCode::Unavailable,
+                  fmt::format("cannot rename '{}' to '{}': {}", file.string(), name.string(),
+                              error.message()));
+    }
+    mended.push_back({file.string(), name.string()});
+  }
+  return mended;
+}
+
+}  // namespace juggler::amqp
