@@ -49,7 +49,8 @@ std::optional<Finding> broker_ceiling(const json& models) {
       fmt::format("the devices could serve about {:.0f} pictures/s; one RabbitMQ has carried about "
                   "{:.0f}/s of 150 KB on two processors (docs/performance.md)",
                   rate, kCarriedHz),
-      "send smaller pictures (networks see 260 pixels a side at most, 15 to 25 KB at 320), "
+      "send smaller pictures (networks see 260 pixels a side at most; juggler submit --shrink 320: "
+      "25 to 50 KB), "
       "give the broker a larger machine, or divide the fleet among several brokers: "
       "docs/performance.md#where-the-broker-is-the-ceiling"};
 }

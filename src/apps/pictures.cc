@@ -6,6 +6,7 @@
 
 #include "apps/places.h"
 #include "apps/quantities.h"
+#include "inference/shrink_picture.h"
 
 namespace juggler {
 namespace {
@@ -13,6 +14,14 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kFilesMax = 100'000;
+constexpr Bytes kFileMax = mebibytes(64);  // of a picture that is reduced
+
+Error too_large(std::int64_t bytes, Bytes most) {
+  return fail(ErrorCode::TooLarge,
+              fmt::format("{} of at most {}: scale it down first (the networks look at about 260 x "
+                          "260 pixels), or --shrink 320",
+                          show(Bytes{bytes}), show(most)));
+}
 
 bool has_picture_ending(const fs::path& file) {
   std::string ending = file.extension().string();
@@ -75,16 +84,14 @@ Result<std::vector<fs::path>> list_pictures(const std::vector<fs::path>& places)
   return files;
 }
 
-Result<PictureFile> load_picture(const fs::path& path) {
+Result<PictureFile> load_picture(const fs::path& path, int shrink_px) {
+  const Bytes most = shrink_px > 0 ? kFileMax : kPayloadMax;
   std::error_code failed;
   const std::uintmax_t size = fs::file_size(path, failed);
-  if (!failed && size > static_cast<std::uintmax_t>(kPayloadMax.count)) {
-    return fail(ErrorCode::TooLarge,
-                fmt::format("{} of at most 8 MiB: scale it down first (the networks look at about "
-                            "260 x 260 pixels)",
-                            show(Bytes{static_cast<std::int64_t>(size)})));
+  if (!failed && size > static_cast<std::uintmax_t>(most.count)) {
+    return too_large(static_cast<std::int64_t>(size), most);
   }
-  Result<std::string> bytes = read_file(path, static_cast<std::uintmax_t>(kPayloadMax.count));
+  Result<std::string> bytes = read_file(path, static_cast<std::uintmax_t>(most.count));
   if (!bytes) {
     return bytes.error();
   }
@@ -96,6 +103,19 @@ Result<PictureFile> load_picture(const fs::path& path) {
   if (file.kind == PayloadKind::Opaque) {
     return fail(ErrorCode::Unsupported,
                 "neither a JPEG nor a PNG, by its first bytes: convert it first");
+  }
+  if (shrink_px > 0) {
+    Result<std::string> smaller = shrink_picture(*bytes, shrink_px);
+    if (!smaller) {
+      return smaller.error();
+    }
+    if (!smaller->empty() && smaller->size() < bytes->size()) {
+      file.kind = PayloadKind::Jpeg;
+      bytes = std::move(smaller);
+    }
+  }
+  if (bytes->size() > static_cast<std::size_t>(kPayloadMax.count)) {
+    return too_large(static_cast<std::int64_t>(bytes->size()), kPayloadMax);
   }
   file.bytes = wire::make_body(std::move(*bytes));
   return file;

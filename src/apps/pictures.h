@@ -28,7 +28,10 @@ struct PictureFile {
 
 // Reads a file that can be submitted as a picture.
 //
-// errors  in words for the user: not there, empty, more than 8 MiB, neither JPEG nor PNG
-Result<PictureFile> load_picture(const std::filesystem::path& path);
+// shrink_px  the shorter side to which a larger picture is reduced (inference/shrink_picture.h);
+//            0: the file's own bytes
+// errors     in words for the user: not there, empty, more than 8 MiB (of a file that is to be
+//            reduced: 64 MiB), neither JPEG nor PNG, not to be decoded
+Result<PictureFile> load_picture(const std::filesystem::path& path, int shrink_px = 0);
 
 }  // namespace juggler

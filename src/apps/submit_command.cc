@@ -15,6 +15,8 @@
 #include "apps/outcome_table.h"
 #include "apps/pictures.h"
 #include "apps/stop_signals.h"
+#include "inference/image.h"
+#include "inference/shrink_picture.h"
 #include "telemetry/log.h"
 #include "telemetry/printable.h"
 
@@ -38,6 +40,7 @@ struct SubmitFlags {
   std::optional<Microjoules> max_energy;
   int priority = 0;
   int top_k = 5;
+  int shrink = 0;
   std::string device;
   bool allow_synthetic = false;
   int repeat = 1;
@@ -66,6 +69,11 @@ void declare(CLI::App& app, SubmitFlags& flags) {
       ->check(CLI::Range(1, kTopKMax))
       ->type_name("N")
       ->capture_default_str();
+  app.add_option("--shrink", flags.shrink,
+                 "Reduce pictures whose shorter side has more pixels than this before they are "
+                 "sent: networks look at 224 to 260, and 320 are 25 to 50 KB")
+      ->check(CLI::Range(kShrinkMin, kPictureSideMax))
+      ->type_name("PIXELS");
   app.add_flag("--allow-synthetic", flags.allow_synthetic,
                "Variants with synthetic weights may answer too (meaningless labels)");
   app.add_option("--repeat", flags.repeat, "Submit every picture so many times")
@@ -82,6 +90,7 @@ void declare(CLI::App& app, SubmitFlags& flags) {
   app.add_option("--log-level", flags.log_level, "trace, debug, info, warn, error or off");
   app.footer(examples({"juggler submit photo.jpg",
                        "juggler submit photos --min-accuracy 76 --deadline 200ms",
+                       "juggler submit photos --shrink 320",
                        "juggler submit cat.png --max-energy 50mJ --priority 9",
                        "juggler submit cat.png --model efficientnet_lite1-int8 --json"}) +
              "\nExit status: 0 if every task was completed, 1 if not, 3 no broker or controller.");
@@ -106,7 +115,8 @@ Job make_job(const std::vector<std::filesystem::path>& files, const SubmitFlags&
   for (int round = 0; round < flags.repeat; ++round) {
     for (const std::filesystem::path& file : files) {
       job.files.push_back(file);
-      job.tasks.push_back({fresh_task_id("task"), wanted, [file] { return load_picture(file); }});
+      job.tasks.push_back({fresh_task_id("task"), wanted,
+                           [file, shrink = flags.shrink] { return load_picture(file, shrink); }});
     }
   }
   return job;
