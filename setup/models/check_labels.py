@@ -19,6 +19,7 @@ import onnxruntime
 
 import pictures
 from networks import Network, network
+from sessions import open_session
 
 RUNS = 20
 RIGHT_MIN = 0.6
@@ -63,7 +64,7 @@ def main() -> int:
             "sha256"
         ] and agrees_with_catalogue(variant, described)
         views = pictures.plain_and_varied(photos, described, 0, 0)
-        session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+        session = open_session(file)
         found = [labels[index] for index in session.run(["logits"], {"input": views})[0].argmax(1)]
         expected.setdefault(variant["network"], found)  # fp32 comes first.
         same = sum(label == other for label, other in zip(found, expected[variant["network"]]))

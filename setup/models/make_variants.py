@@ -20,6 +20,7 @@ import graphs
 import pictures
 import workers
 from networks import NETWORKS, Network
+from sessions import open_session
 
 CALIBRATION_SEED = 1
 COMPARISON_SEED = 2  # Other views than those calibrated on, of the same photographs.
@@ -31,7 +32,7 @@ AGREEMENT_MIN = {"fp16": 0.97, "int8": 0.9}  # Share of the confident views.
 
 
 def logits(file: Path, views: np.ndarray) -> np.ndarray:
-    session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+    session = open_session(file)
     batches = np.split(views, range(5, len(views), 5))
     return np.concatenate([session.run(["logits"], {"input": batch})[0] for batch in batches])
 
