@@ -123,10 +123,8 @@ Finding check_runtime(const fs::path& home) {
   if (!runtime) {
     return {"ONNX Runtime", State::Missing, runtime.error().message,
             "make onnxruntime in a checkout; Debian 13: apt install libonnxruntime1.21; else the "
-            "library "
-            "of a wheel (JetPack: NVIDIA's onnxruntime_gpu, others: PyPI's onnxruntime) in "
-            "/opt/onnxruntime/lib, and ORT_LIBRARY=/opt/onnxruntime/lib/libonnxruntime.so.1 in "
-            "/etc/default/juggler-consumer; step by step: docs/boards"};
+            "library of a wheel (JetPack: NVIDIA's onnxruntime_gpu, others: PyPI's onnxruntime) as "
+            "/opt/onnxruntime/lib/libonnxruntime.so.1; step by step: docs/boards"};
   }
   return {"ONNX Runtime", State::Works,
           fmt::format("{}, {}", runtime->version, runtime->library.string())};

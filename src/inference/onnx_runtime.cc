@@ -27,7 +27,9 @@ std::vector<std::string> candidates(const std::filesystem::path& home) {
   if (!home.empty()) {
     names.push_back((home / "onnxruntime/lib/libonnxruntime.so.1").string());
   }
-  names.insert(names.end(), {"libonnxruntime.so.1", "libonnxruntime.so.1.21", "libonnxruntime.so"});
+  // Where the boards' recipes put it (docs/boards): a build for the board goes before Debian's.
+  names.insert(names.end(), {"/opt/onnxruntime/lib/libonnxruntime.so.1", "libonnxruntime.so.1",
+                             "libonnxruntime.so.1.21", "libonnxruntime.so"});
   return names;
 }
 

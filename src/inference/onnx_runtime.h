@@ -23,7 +23,7 @@ struct OnnxRuntime {
 bool onnx_engine_available();
 
 // Loads the library: $ORT_LIBRARY (that one or none), `<home>/onnxruntime/lib/libonnxruntime.so.1`,
-// then the system's names. It stays loaded until the process ends.
+// that in /opt/onnxruntime/lib, then the system's names. It stays loaded until the process ends.
 //
 // errors  Unsupported where the build has no engine; Unavailable where no library serves.
 // thread  any
