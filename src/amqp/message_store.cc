@@ -12,10 +12,11 @@ namespace fs = std::filesystem;
 
 // By a process that this one may look into: its own user's, or everybody's where it is root.
 bool is_open_somewhere(const fs::path& file) {
-  std::error_code skipped;
-  for (const fs::directory_entry& process : fs::directory_iterator("/proc", skipped)) {
-    for (const fs::directory_entry& fd : fs::directory_iterator(process.path() / "fd", skipped)) {
-      if (fs::read_symlink(fd.path(), skipped) == file) {
+  std::error_code gone;  // processes end while they are looked at
+  for (fs::directory_iterator process("/proc", gone), end; process != end;
+       process.increment(gone)) {
+    for (fs::directory_iterator fd(process->path() / "fd", gone); fd != end; fd.increment(gone)) {
+      if (fs::read_symlink(fd->path(), gone) == file) {
         return true;
       }
     }

@@ -1,6 +1,6 @@
 // `juggler broker provision`: what a broker of one's own has to know of Juggler before the first
 // program connects: users with their permissions, exchanges, queues, policies. `juggler broker
-// mend`: what it lets no message be lost by.
+// mend`: what a RabbitMQ that was killed needs before it starts again.
 
 #include <fmt/format.h>
 
@@ -145,8 +145,8 @@ void add_mend(CLI::App& broker, Action& action) {
       "RabbitMQ before 3.13 that is killed while it compacts its files forgets confirmed messages "
       "in\nthem. Run this before each of its starts (`juggler up` does it for its own):\n\n"
       "  [Service]\n"
-      "  ExecStartPre=/usr/bin/juggler broker mend /var/lib/rabbitmq/mnesia\n\n"
-      "in /etc/systemd/system/rabbitmq-server.service.d/mend.conf.");
+      "  ExecStartPre=-/usr/bin/juggler broker mend /var/lib/rabbitmq/mnesia\n\n"
+      "in /etc/systemd/system/rabbitmq-server.service.d/mend.conf, then systemctl daemon-reload.");
   command->callback([folder, &action] { action = [folder] { return mend(*folder); }; });
 }
 
