@@ -207,11 +207,14 @@ std::vector<ClientAnswer> Client::run(const std::vector<ClientTask>& tasks,
       stopped = true;
       break;
     }
-    while (next_ < tasks.size() && open_.size() < options.outstanding_max) {
+    // One at a time: a picture may take a while to be read and reduced, and the broker wants its
+    // heartbeats meanwhile.
+    const bool more = next_ < tasks.size() && open_.size() < options.outstanding_max;
+    if (more) {
       start_next();
     }
     if (!open_.empty()) {
-      poll(kTurn);
+      poll(more ? Micros{} : kTurn);
       check_times();
     }
   }

@@ -19,8 +19,9 @@ constexpr Bytes kFileMax = mebibytes(64);  // of a picture that is reduced
 Error too_large(std::int64_t bytes, Bytes most) {
   return fail(ErrorCode::TooLarge,
               fmt::format("{} of at most {}: scale it down first (the networks look at about 260 x "
-                          "260 pixels), or --shrink 320",
-                          show(Bytes{bytes}), show(most)));
+                          "260 pixels){}",
+                          show(Bytes{bytes}), show(most),
+                          most == kPayloadMax ? ", for instance by --shrink 320" : ""));
 }
 
 bool has_picture_ending(const fs::path& file) {

@@ -15,7 +15,6 @@
 #include "apps/outcome_table.h"
 #include "apps/pictures.h"
 #include "apps/stop_signals.h"
-#include "inference/image.h"
 #include "inference/shrink_picture.h"
 #include "telemetry/log.h"
 #include "telemetry/printable.h"
@@ -72,7 +71,7 @@ void declare(CLI::App& app, SubmitFlags& flags) {
   app.add_option("--shrink", flags.shrink,
                  "Reduce pictures whose shorter side has more pixels than this before they are "
                  "sent: networks look at 224 to 260, and 320 are 25 to 50 KB")
-      ->check(CLI::Range(kShrinkMin, kPictureSideMax))
+      ->check(CLI::Range(kShrinkMin, kShrinkMax))
       ->type_name("PIXELS");
   app.add_flag("--allow-synthetic", flags.allow_synthetic,
                "Variants with synthetic weights may answer too (meaningless labels)");

@@ -32,7 +32,8 @@ std::vector<std::uint8_t> interleaved(const std::vector<float>& planes) {
 }  // namespace
 
 Result<std::string> shrink_picture(std::string_view bytes, int shorter_px) {
-  JUGGLER_CHECK(shorter_px >= kShrinkMin, "a side that a picture can have");
+  JUGGLER_CHECK(shorter_px >= kShrinkMin && shorter_px <= kShrinkMax,
+                "a side that a picture can have");
   const Result<ImageHeader> header = read_header(bytes);
   if (!header) {
     return header.error();
