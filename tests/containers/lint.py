@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Rules for the project's Dockerfiles, and the proof that each rule can fail.
+"""Rules for the project's Dockerfiles and compose file, and the proof that each rule can fail.
 
     lint.py SOURCE_FOLDER
 """
@@ -9,6 +9,8 @@ import re
 import sys
 import tempfile
 import unittest
+
+import yaml
 
 import dockerfile
 
@@ -43,6 +45,53 @@ def faults_of(path):
     if not users or users[-1] in ("root", "0"):
         found.append("it runs as root")
     return found
+
+
+def compose_faults(text, commands):
+    """Of a compose file: what it names and does not have, what is laxer than the run lines of the page."""
+    compose = yaml.safe_load(text)
+    found = []
+    for name, service in compose["services"].items():
+        for kind in ("secrets", "configs"):
+            for one in service.get(kind, []):
+                source = one if isinstance(one, str) else one["source"]
+                if source not in compose.get(kind, {}):
+                    found.append(f"{name}: no {source} under {kind}")
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0]
+            if not source.startswith((".", "/")) and source not in compose.get("volumes", {}):
+                found.append(f"{name}: no {source} under volumes")
+        for other in service.get("depends_on", {}):
+            if "healthcheck" not in compose["services"].get(other, {}):
+                found.append(f"{name}: waits for {other}, which says nothing of its health")
+        if re.search(r"PASS|TOKEN|amqps?://[^ ]*:[^ ]*@", str(service.get("environment", "")) + str(service.get("command", ""))):
+            found.append(f"{name}: a secret in its environment or command")
+        if service["image"] == "juggler":
+            if not (service.get("read_only") and service.get("cap_drop") == ["ALL"]
+                    and "no-new-privileges:true" in service.get("security_opt", [])):
+                found.append(f"{name}: may do more than it needs")
+            if service.get("command", ["controller"])[0] not in commands:
+                found.append(f"{name}: {service['command'][0]} is no command of juggler")
+    return found
+
+
+class Compose(unittest.TestCase):
+    def setUp(self):
+        self.text = (SOURCE / "containers/compose.yaml").read_text(encoding="utf-8")
+        expected = SOURCE / "tests/golden/expected"
+        self.commands = {file.stem.removeprefix("help-") for file in expected.glob("help-*.txt")}
+
+    def test_ours_is_whole(self):
+        self.assertEqual(compose_faults(self.text, self.commands), [])
+
+    def test_each_rule_can_fail(self):
+        for before, after in (("        target: broker\n    volumes:", "        target: broker\n      - nobody\n    volumes:"),
+                              ("source: rabbitmq", "source: other"), ("- models:/var", "- nowhere:/var"),
+                              ("healthcheck:", "x-healthcheck:"), ('["keeper"', '["no-such"'),
+                              ('"--broker-file", "/run/secrets/broker"]', '"--broker", "amqp://a:b@broker"]'),
+                              ('cap_drop: ["ALL"]', "cap_drop: []")):
+            self.assertIn(before, self.text)
+            self.assertNotEqual(compose_faults(self.text.replace(before, after, 1), self.commands), [], before)
 
 
 class Dockerfiles(unittest.TestCase):
