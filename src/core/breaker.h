@@ -61,6 +61,7 @@ class Breaker {
   }
 
  private:
+  friend struct StateAccess;  // wire/state_fields_fleet.h: what a checkpoint keeps
   State state_ = State::Closed;
   int failures_ = 0;
   Time failed_at_;

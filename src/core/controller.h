@@ -11,11 +11,11 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "core/controller_messages.h"
+#include "core/controller_state.h"
 #include "core/explain.h"
 #include "core/fleet.h"
 #include "core/hedge_budget.h"
@@ -74,28 +74,6 @@ struct ControllerConfig {
   std::uint64_t seed = 1;
 };
 
-struct ControllerStats {
-  std::uint64_t submitted = 0;
-  std::uint64_t attached = 0;  // the same task again while it lived
-  std::uint64_t repeated = 0;  // the same task again after it was answered
-  std::uint64_t completed = 0;
-  std::uint64_t rejected = 0;
-  std::uint64_t expired = 0;
-  std::uint64_t failed = 0;
-  std::uint64_t dispatched = 0;
-  std::uint64_t attempts_failed = 0;
-  std::uint64_t attempts_timed_out = 0;
-  std::uint64_t hedged = 0;            // tasks tried elsewhere because their device was late
-  std::uint64_t hedges_refused = 0;    // and were not, because too many others were
-  std::uint64_t loaded_ahead = 0;      // copies of tasks that had a variant loaded
-  std::uint64_t results_late = 0;      // for tasks that were answered
-  std::uint64_t results_orphaned = 0;  // for tasks that never came
-  std::uint64_t results_surplus = 0;   // more of one device than may wait for their tasks
-  std::uint64_t found_absent = 0;      // devices whose consumer the broker had lost
-  std::uint64_t put_aside = 0;         // devices that failed again and again
-  std::uint64_t false_alarms = 0;      // devices lost by silence that had been there
-};
-
 class Controller {
  public:
   Controller(ControllerConfig config, std::unique_ptr<Policy> policy);
@@ -105,6 +83,14 @@ class Controller {
 
   // When step() wants a Tick at the latest.
   Time next_timer() const { return timers_.next(); }
+
+  // What its later steps depend on. Between two steps.
+  ControllerState state() const;
+  // Goes on from there.
+  //
+  // requires  no step yet; the configuration and the policy of the controller whose state it was
+  // errors    Corrupt: it does not fit together, or is not of this policy
+  Result<void> take_up(ControllerState state);
 
   const ControllerConfig& config() const { return config_; }
   std::string_view policy() const { return planner_.name(); }
@@ -122,36 +108,6 @@ class Controller {
   bool leading() const { return leading_; }
 
  private:
-  // What a publish in flight is for.
-  struct OpenPublish {
-    enum class Kind { Dispatch, Outcome, Decided, Dead };
-    Kind kind = Kind::Dispatch;
-    TaskNumber task = 0;
-    std::size_t requester = 0;  // for Outcome
-    AttemptId attempt{};        // for Dispatch
-  };
-  // An attempt that occupies a processor.
-  struct OpenAttempt {
-    ControllerTimers::Id timer{};
-    std::string device;
-    std::int64_t batch = 0;
-    TaskNumber task = 0;
-    Micros patience{};  // how long it may take
-    Time deadline{};    // of its task: no device begins it later
-    // For what its result says about the way, which is told even where its task has been answered:
-    // on a slow way above all, late results are the ones to learn from.
-    Time dispatched{};
-    LinkDelays delays{};       // on the way to the device, with its own payload
-    bool tells_of_way = true;  // not held up by the broker, by loading, nor begun by another leader
-  };
-  struct Orphan {
-    AttemptResult result;
-    // Its own, then other attempts' that may stand as well as it.
-    std::vector<std::pair<AttemptId, DeliveryId>> deliveries;
-    std::pair<std::string, Bytes> counted;  // for which device, and as how much
-    Time until = Time::never();
-  };
-
   using Orphans = std::map<TaskKey, Orphan>;
   struct OrphanShare {
     std::size_t results = 0;
@@ -315,7 +271,7 @@ class Controller {
   ControllerTimers timers_;
   ControllerStats stats_;
 
-  std::unordered_map<PublishId, OpenPublish> publishes_;  // looked up, never iterated
+  std::map<PublishId, OpenPublish> publishes_;
   HedgeBudget hedge_budget_;
   std::map<AttemptId, OpenAttempt> open_attempts_;  // until their result or their own deadline
   Orphans orphans_;

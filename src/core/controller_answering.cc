@@ -17,7 +17,7 @@ constexpr Micros kQueueTakes = milliseconds(200);
 
 PublishId Controller::open(OpenPublish publish) {
   const PublishId id = ++last_publish_;
-  publishes_.emplace(id, std::move(publish));
+  publishes_.emplace_hint(publishes_.end(), id, std::move(publish));
   return id;
 }
 

@@ -231,7 +231,7 @@ void Controller::keep_orphan(const ResultArrived& event) {
   }
 }
 
-Controller::Orphan Controller::take_orphan(Orphans::iterator at) {
+Orphan Controller::take_orphan(Orphans::iterator at) {
   Orphan orphan = std::move(at->second);
   orphans_.erase(at);
   discount(orphan);

@@ -100,6 +100,11 @@ void Fleet::set_wake(const DeviceState& device, std::size_t lane, Time wake) {
   devices_[position_of(device)].lanes[lane].wake = wake;
 }
 
+void Fleet::take_up(std::vector<DeviceState> devices) {
+  changes_.add_all();
+  devices_ = std::move(devices);
+}
+
 bool Fleet::has_work_below(int priority) const {
   for (const DeviceState& device : devices_) {
     for (const Lane& lane : device.lanes) {

@@ -114,6 +114,9 @@ class Fleet {
   Pulse& pulse(const DeviceState& device) { return devices_[position_of(device)].pulse; }
   void set_wake(const DeviceState& device, std::size_t lane, Time wake);
 
+  // Replaces all devices by these, which are sorted by id.
+  void take_up(std::vector<DeviceState> devices);
+
   // Whether any open batch anywhere has a lower priority.
   bool has_work_below(int priority) const;
 

@@ -20,6 +20,7 @@ class HedgeBudget {
   void hedged() { credit_ -= kDispatchesPerHedge; }
 
  private:
+  friend struct StateAccess;  // wire/state_fields_fleet.h: what a checkpoint keeps
   int credit_ = kBurstMax * kDispatchesPerHedge;  // in dispatches
 };
 

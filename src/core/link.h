@@ -59,6 +59,7 @@ class LinkLearning {
   bool fades(Time now) const;
 
  private:
+  friend struct StateAccess;  // wire/state_fields_fleet.h: what a checkpoint keeps
   struct Speed {
     Time free_at;
     // Of the round trips, less what the bytes took, if this is the speed.

@@ -34,6 +34,7 @@ class MovingMean {
   friend bool operator==(const MovingMean&, const MovingMean&) = default;
 
  private:
+  friend struct StateAccess;  // wire/state_fields_fleet.h: what a checkpoint keeps
   static constexpr std::int64_t kWindow = 8;
   std::int64_t mean_ = 0;
   std::int64_t deviation_ = 0;
@@ -68,6 +69,7 @@ class ArrivalRate {
   static constexpr std::int64_t kNever = std::int64_t{1} << 50;
 
  private:
+  friend struct StateAccess;  // wire/state_fields_fleet.h: what a checkpoint keeps
   static constexpr std::int64_t kWindow = 32;
   std::int64_t last_us_ = -1;
   std::int64_t gap_us_ = -1;

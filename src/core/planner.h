@@ -2,6 +2,7 @@
 // One decision: look at the fleet, judge the candidates, ask the policy. What the controller, the
 // benchmarks and the tests all go through.
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -25,6 +26,9 @@ class Planner {
 
   std::string_view name() const { return policy_->name(); }
   const Objective& objective() const { return objective_; }
+  // The policy's.
+  std::vector<std::int64_t> memory() const { return policy_->memory(); }
+  bool take_up(std::span<const std::int64_t> memory) { return policy_->take_up(memory); }
 
   // Of the last decision, until the next: what it chose from, and whether it counts on sending less
   // urgent work away. Where a task was placed by cost, only what matters for that is among the

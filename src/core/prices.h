@@ -57,6 +57,7 @@ class ShadowPrice {
   bool nothing(Time now) const { return debt(now) == Micros{0}; }
 
  private:
+  friend struct StateAccess;  // wire/state_fields_fleet.h: what a checkpoint keeps
   Micros debt(Time now) const;
   std::int64_t powers_permille(Time now) const;  // the price, in units of its power
 

@@ -43,6 +43,7 @@ class Rng {
   }
 
  private:
+  friend struct StateAccess;  // wire/state_fields_fleet.h: what a checkpoint keeps
   static std::uint64_t rotate(std::uint64_t x, unsigned k) { return (x << k) | (x >> (64U - k)); }
 
   std::array<std::uint64_t, 4> state_{};

@@ -9,15 +9,20 @@ namespace juggler {
 
 TaskRecord& TaskTable::insert(TaskRecord record) {
   record.number = ++last_;
+  count(record);
+  by_key_[record.submission.key] = record.number;
+  const auto [at, added] = records_.emplace(record.number, std::move(record));
+  JUGGLER_CHECK(added, "task numbers only grow");
+  return at->second;
+}
+
+// As held, with its payload.
+void TaskTable::count(const TaskRecord& record) {
   payload_bytes_ += record.submission.payload.size;
   held_ += 1;
   Share& share = shares_[record.submission.key.submitter];
   share.tasks += 1;
   share.payloads += record.submission.payload.size;
-  by_key_[record.submission.key] = record.number;
-  const auto [at, added] = records_.emplace(record.number, std::move(record));
-  JUGGLER_CHECK(added, "task numbers only grow");
-  return at->second;
 }
 
 TaskRecord* TaskTable::find(TaskNumber number) {
@@ -168,6 +173,37 @@ std::vector<TaskNumber> TaskTable::most_urgent_first(const std::vector<TaskNumbe
   return sorted;
 }
 
+std::vector<LiveTask> TaskTable::live() const {
+  std::vector<LiveTask> tasks;
+  tasks.reserve(records_.size());
+  for (const auto& [number, record] : records_) {
+    tasks.push_back({record, find(record.submission.key) == &record});
+  }
+  return tasks;
+}
+
+void TaskTable::take_up(std::vector<LiveTask> tasks, TaskNumber last) {
+  *this = TaskTable();
+  last_ = last;
+  for (LiveTask& task : tasks) {
+    const TaskNumber number = task.record.number;
+    const auto [at, added] = records_.emplace(number, std::move(task.record));
+    JUGGLER_CHECK(added, "every task has a number of its own");
+    const TaskRecord& record = at->second;
+    if (task.named) {
+      by_key_[record.submission.key] = number;
+    }
+    if (record.payload_kept) {
+      count(record);
+    }
+    if (record.place.has_value()) {
+      in_line_ += 1;
+    } else if (record.phase == TaskPhase::Waiting) {
+      in_no_line_.insert(rank_of(record));
+    }
+  }
+}
+
 void AnsweredMemory::remember(Answered answered) {
   const TaskKey key = answered.outcome->key;
   const auto [at, added] = outcomes_.insert_or_assign(key, std::move(answered));
@@ -184,6 +220,15 @@ void AnsweredMemory::remember(Answered answered) {
 const Answered* AnsweredMemory::find(const TaskKey& key) const {
   const auto at = outcomes_.find(key);
   return at == outcomes_.end() ? nullptr : &at->second;
+}
+
+std::vector<Answered> AnsweredMemory::all() const {
+  std::vector<Answered> all;
+  all.reserve(order_.size());
+  for (const Outcomes::iterator& at : order_) {
+    all.push_back(at->second);
+  }
+  return all;
 }
 
 std::vector<const Outcome*> AnsweredMemory::recent(std::size_t max) const {

@@ -113,6 +113,12 @@ struct TaskRecord {
   bool record_decided = false;  // no result stands for the outcome
 };
 
+// A live task and whether its key means it: that of a malformed message may mean a later one.
+struct LiveTask {
+  TaskRecord record;
+  bool named = true;
+};
+
 class TaskTable {
  public:
   // Sets its number. Its key means this task from now on.
@@ -149,6 +155,13 @@ class TaskTable {
   std::size_t in_no_line_size() const { return in_no_line_.size(); }
   Bytes payload_bytes() const { return payload_bytes_; }
 
+  std::vector<LiveTask> live() const;
+  TaskNumber last() const { return last_; }
+  // Replaces all. `last`: the highest number that was ever given.
+  //
+  // requires  every number once, and one of each key that means it
+  void take_up(std::vector<LiveTask> tasks, TaskNumber last);
+
  private:
   struct Rank {
     int urgency = 0;  // minus the priority
@@ -158,6 +171,7 @@ class TaskTable {
     friend auto operator<=>(const Rank&, const Rank&) = default;
   };
   static Rank rank_of(const TaskRecord& record);
+  void count(const TaskRecord& record);
   struct Share {
     std::size_t tasks = 0;
     Bytes payloads;
@@ -197,6 +211,8 @@ class AnsweredMemory {
   const Answered* find(const TaskKey& key) const;
   // The last `max` outcomes, newest first.
   std::vector<const Outcome*> recent(std::size_t max) const;
+  // In the order in which they came.
+  std::vector<Answered> all() const;
 
  private:
   std::size_t outcomes_max_;

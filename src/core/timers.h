@@ -42,6 +42,14 @@ class Timers {
     return body;
   }
 
+  const std::map<Id, Body>& all() const { return timers_; }
+  std::uint64_t last() const { return last_; }
+  // Replaces all. `last`: the highest number that was ever given.
+  void take_up(std::map<Id, Body> timers, std::uint64_t last) {
+    timers_ = std::move(timers);
+    last_ = last;
+  }
+
  private:
   std::map<Id, Body> timers_;
   std::uint64_t last_ = 0;

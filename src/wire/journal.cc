@@ -7,7 +7,7 @@
 
 #include "wire/bodies.h"
 #include "wire/journal_config.h"
-#include "wire/utf8.h"
+#include "wire/raw_fields.h"
 
 namespace juggler::wire {
 namespace {
@@ -30,46 +30,6 @@ std::optional<std::size_t> index_in(const std::array<std::string_view, N>& names
     }
   }
   return std::nullopt;
-}
-
-// What a client sent may be no UTF-8; a replay needs its very bytes.
-void put_bytes(JsonWriter& writer, const std::string& key, const std::string& value) {
-  if (is_utf8(value)) {
-    writer.text(key, value);
-    return;
-  }
-  std::string hex;
-  for (const char c : value) {
-    hex += fmt::format("{:02x}", static_cast<unsigned char>(c));
-  }
-  writer.text(key + "_hex", hex);
-}
-
-std::string get_bytes(ObjectReader& reader, const std::string& key, std::size_t size_max) {
-  const std::string hex_key = key + "_hex";
-  if (!reader.has(hex_key.c_str())) {
-    return reader.string_or(key.c_str(), "", size_max);
-  }
-  const std::string_view hex = reader.text(hex_key.c_str(), 2 * size_max);
-  std::string bytes;
-  for (std::size_t i = 0; i + 2 <= hex.size(); i += 2) {
-    unsigned byte = 0;
-    const auto [end, failed] = std::from_chars(hex.data() + i, hex.data() + i + 2, byte, 16);
-    if (failed != std::errc() || end != hex.data() + i + 2) {
-      reader.complain(hex_key.c_str(), "is not hexadecimal");
-      return {};
-    }
-    bytes.push_back(static_cast<char>(byte));
-  }
-  return bytes;
-}
-
-// Numbers that are nothing but bits, as the signed number of the same bits.
-void put_bits(JsonWriter& writer, const char* key, std::uint64_t bits) {
-  writer.integer(key, static_cast<std::int64_t>(bits));
-}
-std::uint64_t get_bits(ObjectReader& reader, const char* key) {
-  return static_cast<std::uint64_t>(reader.integer(key, INT64_MIN, INT64_MAX));
 }
 
 void put(JsonWriter& writer, const DeliveryId& delivery) {
@@ -96,16 +56,6 @@ Message get(ObjectReader& reader, const char* key, Message (*read)(ObjectReader&
   }
   reader.complain(key, "is missing or not an object");
   return {};
-}
-
-DeviceFacts get_facts(ObjectReader& reader, const char* key) {
-  DeviceFacts facts = get(reader, key, read_facts);
-  if (!reader.failed()) {
-    if (const Result<void> sane = validate(facts); !sane) {
-      reader.complain(key, sane.error().message);
-    }
-  }
-  return facts;
 }
 
 void put_submission(JsonWriter& writer, const Submission& task) {
@@ -191,7 +141,7 @@ struct EventWriter {
     result.labels.clear();
     put(writer, "result", result);
   }
-  void operator()(const HelloArrived& e) const { put(writer, "device", e.facts); }
+  void operator()(const HelloArrived& e) const { put_facts(writer, "device", e.facts); }
   void operator()(const HeartbeatArrived& e) const { put(writer, "heartbeat", e.heartbeat); }
   void operator()(const DecidedRead& e) const { put(writer, "outcome", e.outcome); }
   void operator()(const PublishSettled& e) const {
@@ -295,6 +245,9 @@ JournalLine read_line(ObjectReader& reader) {
   if (reader.has("known")) {
     return JournalKnown{get_facts(reader, "known")};
   }
+  if (reader.has("state")) {
+    return JournalState{read_state_part(reader)};
+  }
   return read_head(reader);
 }
 
@@ -328,7 +281,7 @@ std::string encode_journal(const JournalGap& gap) {
 std::string encode_known(const DeviceFacts& facts) {
   JsonWriter writer;
   writer.begin_object();
-  put(writer, "known", facts);
+  put_facts(writer, "known", facts);
   writer.end_object();
   return writer.take();
 }
@@ -353,14 +306,17 @@ Result<JournalLine> decode_journal(std::string_view line) {
   ObjectReader reader(document, error);
   if (reader.has("journal")) {
     const std::int64_t version = reader.integer("journal", 1, INT64_MAX);
-    if (version != kJournalVersion && !reader.failed()) {
+    if ((version < kJournalVersionOldest || version > kJournalVersion) && !reader.failed()) {
       return fail(ErrorCode::Unsupported,
-                  fmt::format("a journal of version {}; this juggler reads version {}: replay it "
-                              "with the juggler that wrote it ({})",
-                              version, kJournalVersion, reader.string_or("juggler", "?", 256)));
+                  fmt::format("a journal of version {}; this juggler reads versions {} and {}: "
+                              "replay it with the juggler that wrote it ({})",
+                              version, kJournalVersionOldest, kJournalVersion,
+                              reader.string_or("juggler", "?", 256)));
     }
-  } else if (!reader.has("event") && !reader.has("gap") && !reader.has("known")) {
-    return fail(ErrorCode::Corrupt, "not a line of a journal: no field journal, event, gap, known");
+  } else if (!reader.has("event") && !reader.has("gap") && !reader.has("known") &&
+             !reader.has("state")) {
+    return fail(ErrorCode::Corrupt,
+                "not a line of a journal: no field journal, event, gap, known, state");
   }
   JournalLine read = read_line(reader);
   if (error.has_value()) {

@@ -11,10 +11,13 @@
 
 #include "core/controller.h"
 #include "core/result.h"
+#include "core/shared.h"
+#include "wire/state.h"
 
 namespace juggler::wire {
 
-inline constexpr int kJournalVersion = 2;
+inline constexpr int kJournalVersion = 3;
+inline constexpr int kJournalVersionOldest = 2;  // the same, without checkpoints
 inline constexpr std::size_t kJournalLineMax = std::size_t{8} << 20U;  // a hello has at most 4 MiB
 
 // The first line of every segment: what a controller must be started with to do the same again.
@@ -45,7 +48,12 @@ struct JournalStep {
   ControllerEvent event;
 };
 
-using JournalLine = std::variant<JournalHead, JournalKnown, JournalGap, JournalStep>;
+// A line of a checkpoint: all of them together are the controller's state after the step before.
+struct JournalState {
+  Shared<StatePart> part;  // large, beside what all other lines hold
+};
+
+using JournalLine = std::variant<JournalHead, JournalKnown, JournalGap, JournalStep, JournalState>;
 
 // Without the end of the line.
 std::string encode_journal(const JournalHead& head);

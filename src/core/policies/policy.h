@@ -6,6 +6,7 @@
 // orders the candidates that meet them. The controller then reserves: the task stands in the
 // processor's line until its batch goes out.
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
@@ -65,6 +66,11 @@ class Policy {
 
   // Decides for one task. Deterministic in its arguments and the policy's own history.
   virtual Decision plan(const Situation& situation, Rng& rng) = 0;
+
+  // Its own history, for checkpoints: what its next decisions depend on, as numbers of its own
+  // choice; and such numbers taken up again. False: they are none of this policy's.
+  virtual std::vector<std::int64_t> memory() const { return {}; }
+  virtual bool take_up(std::span<const std::int64_t> memory) { return memory.empty(); }
 };
 
 // A decision for the chosen candidate. With none: Wait where a device may come back or memory

@@ -47,6 +47,17 @@ class RoundRobinPolicy final : public Policy {
     return decide(situation, best_of(candidates, by_finish));
   }
 
+  std::vector<std::int64_t> memory() const override {
+    return last_.has_value() ? std::vector<std::int64_t>{last_->first, last_->second}
+                             : std::vector<std::int64_t>();
+  }
+  bool take_up(std::span<const std::int64_t> memory) override {
+    if (memory.size() == 2) {
+      last_ = LaneId{static_cast<std::uint32_t>(memory[0]), static_cast<std::uint32_t>(memory[1])};
+    }
+    return memory.empty() || memory.size() == 2;
+  }
+
  private:
   std::optional<LaneId>
       last_;  // placed on last; a device that joins before it shifts the turn by one

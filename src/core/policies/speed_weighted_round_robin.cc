@@ -52,6 +52,22 @@ class SpeedWeightedRoundRobinPolicy final : public Policy {
     return decide(situation, chosen);
   }
 
+  // Three numbers of each processor: device, lane, credit.
+  std::vector<std::int64_t> memory() const override {
+    std::vector<std::int64_t> memory;
+    for (const auto& [lane, credit] : credits_) {
+      memory.insert(memory.end(), {lane.first, lane.second, credit});
+    }
+    return memory;
+  }
+  bool take_up(std::span<const std::int64_t> memory) override {
+    for (std::size_t i = 0; i + 3 <= memory.size(); i += 3) {
+      credits_[{static_cast<std::uint32_t>(memory[i]), static_cast<std::uint32_t>(memory[i + 1])}] =
+          memory[i + 2];
+    }
+    return memory.size() % 3 == 0;
+  }
+
  private:
   // Of each processor that can take the task now, the candidate that takes it the least time.
   void list_quickest(std::span<const Candidate> candidates) {
