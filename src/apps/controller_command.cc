@@ -55,9 +55,10 @@ Result<std::unique_ptr<JournalWriter>> open_journal(const ControllerFlags& flags
   head.juggler = version_short();
   head.policy = flags.policy;
   head.config = controller.config();
-  return JournalWriter::open(
-      {.folder = flags.journal, .bytes_max = flags.journal_max.value_or(kJournalBytesMaxDefault)},
-      std::move(head));
+  return JournalWriter::open({.folder = flags.journal,
+                              .bytes_max = flags.journal_max.value_or(kJournalBytesMaxDefault),
+                              .controller = &controller},
+                             std::move(head));
 }
 
 std::string instance_name() {

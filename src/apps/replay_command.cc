@@ -61,6 +61,9 @@ json replay_json(const JournalReader& journal, const ReplayReport& report) {
           {"simulated", false},
           {"reproduced", report.whole()},
           {"steps", report.steps},
+          {"from_checkpoint", report.from_checkpoint},
+          {"steps_skipped", report.skipped},
+          {"gaps", report.gaps},
           {"actions", report.actions},
           {"duration_us", (report.last - report.first).count},
           {"submitted", stats.submitted},
@@ -85,6 +88,16 @@ void print_replay(const JournalReader& journal, const ReplayReport& report) {
       report.steps, show(report.last - report.first), journal.segments(),
       journal.segments() == 1 ? "" : "s", stats.submitted, stats.dispatched, stats.completed,
       stats.rejected, stats.expired, stats.failed);
+  if (report.from_checkpoint) {
+    fmt::print("The first {} segments were deleted: it began at a checkpoint.\n", head.segment - 1);
+  }
+  if (report.gaps > 0) {
+    fmt::print("The journal has {} gap{}: after each it went on at the next checkpoint.\n",
+               report.gaps, report.gaps == 1 ? "" : "s");
+  }
+  if (report.skipped > 0) {
+    fmt::print("{} steps before a checkpoint were left out.\n", report.skipped);
+  }
   if (journal.torn()) {
     fmt::print("The last line is cut, as a crash leaves it, and was left out.\n");
   }

@@ -15,6 +15,11 @@ namespace {
 
 constexpr std::int64_t kWaitingBytesMax = std::int64_t{8} << 20U;
 constexpr Micros kWarnEvery = seconds(60);
+// A checkpoint for every so many segments, so that of sixteen twelve can be reproduced.
+constexpr std::int64_t kSegmentsPerState = 4;
+// After a gap at once, but never more than a fifth of what is written: a gap may come of a disk
+// that is too slow.
+constexpr std::int64_t kStepBytesPerStateByte = 4;
 
 // Sorts by time, and no two controllers of a machine have the same.
 std::string run_name(std::int64_t unix_s) {
@@ -52,6 +57,7 @@ Result<std::unique_ptr<JournalWriter>> JournalWriter::open(const JournalOptions&
 JournalWriter::JournalWriter(const JournalOptions& options, wire::JournalHead head)
     : waiting_bytes_max_(static_cast<std::size_t>(
           std::min(kWaitingBytesMax, options.bytes_max.count / kJournalSegments))),
+      controller_(options.controller),
       head_(std::move(head)),
       files_({.folder = options.folder,
               .bytes_max = options.bytes_max,
@@ -73,16 +79,25 @@ void JournalWriter::after(Time now, const ControllerEvent& event,
   const std::string line = wire::encode_step(now, digest.value(), event) + "\n";
   const auto* hello = std::get_if<HelloArrived>(&event);
   std::string known = hello != nullptr ? wire::encode_known(hello->facts) + "\n" : std::string();
+  std::unique_ptr<const ControllerState> state;
+  if (state_wanted()) {
+    state = std::make_unique<const ControllerState>(controller_->state());
+  }
   bool first = false;
   {
     const MutexLock lock(mutex_);
     first = waiting_.empty();
     // After one that did not fit, the next one would hide the gap.
-    if (waiting_.lost > 0 || (!first && waiting_.lines.size() + line.size() > waiting_bytes_max_)) {
+    if (waiting_.lost > 0 || (!first && waiting_.bytes() + line.size() > waiting_bytes_max_)) {
       waiting_.lost += 1;
     } else {
-      waiting_.lines += line;
-      waiting_.steps += 1;
+      Steps& steps = waiting_.state == nullptr ? waiting_.steps : waiting_.later_steps;
+      steps.lines += line;
+      steps.count += 1;
+      if (state != nullptr) {
+        waiting_.state = std::move(state);
+        state_wanted_ = false;
+      }
     }
     if (hello != nullptr) {
       waiting_.hellos.emplace_back(hello->facts.id, std::move(known));
@@ -91,6 +106,11 @@ void JournalWriter::after(Time now, const ControllerEvent& event,
   if (first) {
     ready_.notify_one();
   }
+}
+
+bool JournalWriter::state_wanted() {
+  const MutexLock lock(mutex_);
+  return state_wanted_ && waiting_.state == nullptr && waiting_.lost == 0;
 }
 
 // False at the end, once nothing waits. A std::unique_lock, because a condition variable needs one;
@@ -122,6 +142,7 @@ std::string JournalWriter::opening(std::int64_t segment) {
 }
 
 void JournalWriter::lose(std::int64_t steps, const std::string& reason) {
+  behind_gap_ = true;
   gap_.steps += steps;
   gap_.reason = reason;
   const Time now = SystemClock().now();
@@ -133,14 +154,10 @@ void JournalWriter::lose(std::int64_t steps, const std::string& reason) {
 }
 
 void JournalWriter::write(Batch& batch) {
-  std::string gap_line;
-  if (gap_.steps > 0) {
-    gap_line = wire::encode_journal(gap_) + "\n";
-  }
-  if (const Result<void> written = files_.append(gap_line + batch.lines); !written) {
-    lose(batch.steps, written.error().message);
-  } else {
-    gap_ = {};
+  write_steps(batch.steps);
+  if (batch.state != nullptr) {
+    write_state(*batch.state);
+    write_steps(batch.later_steps);
   }
   for (auto& [device, line] : batch.hellos) {
     std::string& known = known_[device];
@@ -157,6 +174,54 @@ void JournalWriter::write(Batch& batch) {
   }
   if (batch.lost > 0) {
     lose(batch.lost, "the disk was slower than the controller");
+  }
+  want_state();
+}
+
+void JournalWriter::write_steps(const Steps& steps) {
+  if (const Result<void> written = append(steps.lines); !written) {
+    lose(steps.count, written.error().message);
+  }
+}
+
+// Behind the gap, if one is not written yet.
+Result<void> JournalWriter::append(const std::string& lines) {
+  const std::string gap = gap_.steps > 0 ? wire::encode_journal(gap_) + "\n" : std::string();
+  if (Result<void> written = files_.append(gap + lines); !written) {
+    return written;
+  }
+  gap_ = {};
+  since_state_ += static_cast<std::int64_t>(gap.size() + lines.size());
+  return {};
+}
+
+// One that cannot be written costs nothing but itself. The next one is tried later.
+void JournalWriter::write_state(const ControllerState& state) {
+  const std::string lines = wire::encode_state(state);
+  state_bytes_ = static_cast<std::int64_t>(lines.size());
+  since_state_ = 0;
+  Result<void> written;
+  if (state_bytes_ > files_.segment_max().count) {
+    written =
+        fail(ErrorCode::TooLarge, "it is larger than a segment; a larger --journal-max helps");
+  } else {
+    written = append(lines);
+  }
+  if (!written) {
+    spdlog::warn("the journal goes on without a checkpoint of {} bytes: {}", state_bytes_,
+                 written.error().message);
+    return;
+  }
+  since_state_ = 0;
+  behind_gap_ = false;
+}
+
+void JournalWriter::want_state() {
+  const std::int64_t due = behind_gap_ ? kStepBytesPerStateByte * state_bytes_
+                                       : kSegmentsPerState * files_.segment_max().count;
+  if (controller_ != nullptr && since_state_ >= due) {
+    const MutexLock lock(mutex_);
+    state_wanted_ = true;
   }
 }
 

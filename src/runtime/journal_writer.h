@@ -1,6 +1,8 @@
 #pragma once
 // Writes every step of a controller to a journal, on a thread of its own: the controller never
-// waits for a disk. What cannot be written leaves a gap that the journal names.
+// waits for a disk. What cannot be written leaves a gap that the journal names. Now and then, and
+// after a gap, it writes the controller's whole state, a checkpoint, so that a replay can begin or
+// go on there.
 
 #include <condition_variable>
 #include <cstdint>
@@ -21,6 +23,8 @@ namespace juggler {
 struct JournalOptions {
   std::filesystem::path folder;
   Bytes bytes_max = kJournalBytesMaxDefault;
+  // Whose steps these are; outlives the writer. Without it there are no checkpoints.
+  const Controller* controller = nullptr;
 };
 
 class JournalWriter final : public ControllerObserver {
@@ -42,22 +46,36 @@ class JournalWriter final : public ControllerObserver {
   void flush();
 
  private:
-  // What the controller's thread hands to the writer's.
-  struct Batch {
+  struct Steps {
     std::string lines;
-    std::int64_t steps = 0;
+    std::int64_t count = 0;
+  };
+  // What the controller's thread hands to the writer's, in this order.
+  struct Batch {
+    Steps steps;
+    std::unique_ptr<const ControllerState> state;  // after them; seldom there
+    Steps later_steps;                             // than the state
+    std::int64_t lost = 0;                         // steps after all of them that did not fit
     std::vector<std::pair<std::string, std::string>> hellos;  // device, its line for openings
-    std::int64_t lost = 0;                                    // steps after them that did not fit
-    bool empty() const { return steps == 0 && lost == 0; }
+    bool empty() const {
+      return steps.count == 0 && state == nullptr && later_steps.count == 0 && lost == 0;
+    }
+    std::size_t bytes() const { return steps.lines.size() + later_steps.lines.size(); }
   };
 
   JournalWriter(const JournalOptions& options, wire::JournalHead head);
   std::string opening(std::int64_t segment);
   bool take(Batch& batch);
+  bool state_wanted();
   void write(Batch& batch);
+  void write_steps(const Steps& steps);
+  void write_state(const ControllerState& state);
+  Result<void> append(const std::string& lines);
   void lose(std::int64_t steps, const std::string& reason);
+  void want_state();
 
   const std::size_t waiting_bytes_max_;
+  const Controller* const controller_;
 
   Mutex mutex_;
   std::condition_variable ready_;
@@ -65,14 +83,18 @@ class JournalWriter final : public ControllerObserver {
   Batch waiting_ GUARDED_BY(mutex_);
   bool writing_ GUARDED_BY(mutex_) = false;
   bool stopping_ GUARDED_BY(mutex_) = false;
+  bool state_wanted_ GUARDED_BY(mutex_) = false;
 
   // The writer's thread's alone.
   wire::JournalHead head_;
   JournalFiles files_;
   std::map<std::string, std::string> known_;  // devices that said hello, as a segment begins
   std::size_t known_bytes_ = 0;
-  wire::JournalGap gap_;  // not yet written
-  Time warn_from_{};  // not more often than people read
+  wire::JournalGap gap_;          // not yet written
+  bool behind_gap_ = false;       // there was one since the last checkpoint
+  std::int64_t since_state_ = 0;  // bytes written since then
+  std::int64_t state_bytes_ = 0;  // of that
+  Time warn_from_{};              // not more often than people read
 
   std::jthread thread_;
 };

@@ -1,6 +1,7 @@
 #pragma once
 // Runs a journal's events through a controller again and holds its actions against those that were
-// recorded: the same binary gives the same, step by step.
+// recorded: the same binary gives the same, step by step. Where the journal's beginning was
+// deleted, and after a gap, it begins at the next checkpoint.
 
 #include <cstdint>
 #include <optional>
@@ -25,20 +26,24 @@ struct ReplayDifference {
 struct ReplayReport {
   std::uint64_t steps = 0;  // that did the same
   std::uint64_t actions = 0;
+  bool from_checkpoint = false;  // it began at one, because the journal's beginning was deleted
+  std::uint64_t skipped = 0;     // steps before a checkpoint whose beginning is missing
+  std::uint64_t gaps = 0;        // of these, behind which it went on from a checkpoint
   Time first;
   Time last;
-  ControllerStats stats;  // of the controller after them
+  ControllerStats stats;  // of the controller after them, since the run began
   std::optional<ReplayDifference> difference;
   std::string ended_early;  // why steps that were recorded could not be replayed; else empty
 
-  bool whole() const { return !difference.has_value() && ended_early.empty(); }
+  bool whole() const { return !difference.has_value() && ended_early.empty() && gaps == 0; }
 };
 
-// To the end, the first difference or the first gap: what follows on it depends on what is missing.
+// To the end, the first difference or the last gap that no checkpoint follows.
 //
 // requires  a reader that has read nothing yet
-// errors    Unsupported: a journal whose beginning was deleted; a line that cannot be read; a
-//           policy that there is not
+// errors    Unsupported: a journal whose beginning was deleted, without a checkpoint; Corrupt: a
+//           checkpoint that does not fit together; a line that cannot be read; a policy that there
+//           is not
 Result<ReplayReport> replay(JournalReader& journal);
 
 }  // namespace juggler::sim

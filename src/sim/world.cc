@@ -116,6 +116,9 @@ class World::ControllerEye final : public ControllerObserver {
       }
     }
     ControllerMachine& machine = *world_.controllers_[who_];
+    if (world_.options_.watch) {
+      world_.options_.watch(who_, machine.controller(), now, event, actions);
+    }
     if (world_.checker_ == nullptr) {
       return;
     }

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -54,6 +55,10 @@ struct WorldOptions {
   // it came, and of the actions as they are left.
   ControllerObserver* meddler = nullptr;
   ConsumerObserver* device_meddler = nullptr;
+  // Told of each step of every controller, by number, with the controller as it is after it.
+  std::function<void(std::size_t who, const Controller& controller, Time now,
+                     const ControllerEvent& event, std::span<const ControllerAction> actions)>
+      watch{};
 };
 
 // A scenario's own arrivals.

@@ -22,6 +22,9 @@ std::string written(const JournalLine& line) {
   if (const auto* known = std::get_if<juggler::wire::JournalKnown>(&line)) {
     return juggler::wire::encode_known(known->facts);
   }
+  if (const auto* state = std::get_if<juggler::wire::JournalState>(&line)) {
+    return juggler::wire::encode_state_part(*state->part);
+  }
   const auto& step = std::get<juggler::wire::JournalStep>(line);
   return juggler::wire::encode_step(step.at, step.digest, step.event);
 }

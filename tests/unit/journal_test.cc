@@ -8,6 +8,7 @@
 #include <csignal>
 #include <fstream>
 
+#include "core/policies/policy.h"
 #include "runtime/journal_reader.h"
 #include "runtime/journal_writer.h"
 #include "support/builders.h"
@@ -173,6 +174,39 @@ TEST(Journal, FullDisk_LeavesAGapAndGoesOn) {
   EXPECT_GT(lost, 0);
   EXPECT_EQ(static_cast<std::int64_t>(steps.size()) + lost, 201);
   EXPECT_EQ(steps.back().at, Time{5000});
+}
+
+TEST(Journal, BehindAGap_ACheckpointFollows) {
+  const TempFolder folder;
+  const Controller controller({}, std::move(*make_policy("juggler")));
+  {
+    auto opened = JournalWriter::open(
+        {.folder = folder.path() / "journal", .controller = &controller}, head());
+    ASSERT_TRUE(opened.has_value()) << opened.error().message;
+    JournalWriter& writer = **opened;
+    {
+      const FullDisk full(4096);
+      for (int i = 0; i < 20; ++i) {
+        write_ticks(writer, 10, 10 * i);
+        writer.flush();
+      }
+    }
+    for (int i = 0; i < 200; ++i) {
+      write_ticks(writer, 10, 5000 + 10 * i);
+      writer.flush();
+    }
+  }
+  JournalReader reader = reader_of(folder);
+  bool gap = false;
+  bool state = false;
+  for (auto line = reader.next(); line && line->has_value(); line = reader.next()) {
+    gap = gap || std::holds_alternative<JournalGap>(**line);
+    const auto* part = std::get_if<wire::JournalState>(&**line);
+    EXPECT_TRUE(part == nullptr || gap) << "a checkpoint before any gap, in so short a journal";
+    state = state || (part != nullptr && std::holds_alternative<wire::StateEnd>(*part->part));
+  }
+  EXPECT_TRUE(gap);
+  EXPECT_TRUE(state);
 }
 
 TEST(Journal, MoreThanTheQueueHolds_LeavesAGap) {

@@ -145,8 +145,8 @@ TEST(JournalLine, GapAndKnownDevice_ReadBack) {
 }
 
 TEST(JournalLine, AnotherVersion_SaysWhatToDo) {
-  const std::string error = error_of(R"x({"journal":3,"juggler":"9.0 (f00)"})x");
-  EXPECT_NE(error.find("version 3"), std::string::npos) << error;
+  const std::string error = error_of(R"x({"journal":4,"juggler":"9.0 (f00)"})x");
+  EXPECT_NE(error.find("version 4"), std::string::npos) << error;
   EXPECT_NE(error.find("9.0 (f00)"), std::string::npos) << error;
 }
 
