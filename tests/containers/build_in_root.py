@@ -133,7 +133,7 @@ def check_what_is_hidden(image):
     unpack_tree("tests/fixtures/x86-rapl.tree", image.root / "pc")
     seen = {root: findings(image, *more)["power meter"]["found"] for root, more in
             (("hidden", ()), ("mounted", ("--host-root", "/pc")))}
-    if "RAPL" in seen["hidden"] or "RAPL" not in seen["mounted"]:
+    if "rapl" in seen["hidden"] or "rapl" not in seen["mounted"]:
         raise SystemExit(f"powercap, hidden and mounted: {seen}")
     print(f"[containers]   powercap hidden: {seen['hidden'][:50]}; mounted: {seen['mounted'][:50]}")
 
