@@ -3,7 +3,7 @@
 // src/wire only.
 //
 // What is zero, false, empty or absent is left out of the text, whatever the default of its field:
-// nearly all of an answered task is.
+// much of most lines is.
 
 #include <algorithm>
 #include <cstdint>
