@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::int64_t kWaitingBytesMax = std::int64_t{8} << 20U;
 constexpr Micros kWarnEvery = seconds(60);
-// A checkpoint for every so many segments, so that of sixteen eleven can be reproduced.
+// A checkpoint for every so many segments, so that of sixteen at least ten can be reproduced.
 constexpr std::int64_t kSegmentsPerState = 4;
 // After a gap at once, but never more than a fifth of what is written: a gap may come of a disk
 // that is too slow.

@@ -29,6 +29,8 @@ def faults_of(path):
             found.append(f"{one.line}: the base is an argument, so that users can name their own")
         if one.word == "ARG" and one.rest.startswith("BASE=") and not re.search(r":[\w.-]+$", one.rest):
             found.append(f"{one.line}: the base has no tag")
+        if one.word == "ARG" and one.rest.startswith("TARGETARCH="):
+            found.append(f"{one.line}: a default of TARGETARCH stands before what the builder says")
         if one.word in ("ENTRYPOINT", "CMD") and one.words() is None:
             found.append(f"{one.line}: {one.word} goes through a shell, which gets the signals")
         if one.word == "RUN" and "apt-get" in one.rest:
@@ -111,6 +113,7 @@ class Dockerfiles(unittest.TestCase):
             "update": good.replace("apt-get update", "true"), "lists": good.replace("rm -rf /var/lib/apt/lists/*", "true"),
             "recommends": good.replace("--no-install-recommends", ""), "ADD": good + "ADD a b\n",
             "secret": good + "ENV BROKER_PASSWORD=x\n", "ENTRYPOINT": good.replace("ENTRYPOINT", "CMD"),
+            "TARGETARCH": good.replace("FROM", "ARG TARGETARCH=amd64\nFROM"),
         }
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder) / "Dockerfile"
