@@ -44,6 +44,14 @@ def free_port():
             return port
 
 
+def free_ports(count):
+    """Of which none is another."""
+    ports = set()
+    while len(ports) < count:
+        ports.add(free_port())
+    return list(ports)
+
+
 def password_hash(password):
     salt = secrets.token_bytes(4)
     return base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
@@ -121,7 +129,7 @@ class PrivateBroker:
             "RABBITMQ_ENABLED_PLUGINS_FILE": f"{folder}/etc/enabled_plugins",
             "RABBITMQ_MNESIA_BASE": f"{folder}/mnesia", "RABBITMQ_LOG_BASE": f"{folder}/log",
             "RABBITMQ_PID_FILE": f"{folder}/rabbit.pid",
-            "RABBITMQ_DIST_PORT": str(free_port()),
+            "RABBITMQ_DIST_PORT": str(self.dist_port),
             "ERL_EPMD_PORT": str(self.epmd_port), "ERL_EPMD_ADDRESS": "127.0.0.1",
             "ERL_CRASH_DUMP": f"{folder}/log/erl_crash.dump", "ERL_CRASH_DUMP_BYTES": "0",
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
@@ -130,7 +138,7 @@ class PrivateBroker:
         }
 
     def _start(self):
-        self.port, self.epmd_port = free_port(), free_port()
+        self.port, self.epmd_port, self.dist_port = free_ports(3)
         cookie = base64.b64encode(secrets.token_bytes(24)).decode()
         self._write("home/.erlang.cookie", cookie, 0o400)
         definitions = self._write("etc/definitions.json", self._definitions())
