@@ -72,10 +72,10 @@ void JournalFiles::close() {
   }
 }
 
-// Deletes the oldest segments until one more fits into the bound.
-void JournalFiles::make_room() const {
+// Deletes the oldest segments until one more of that size fits into the bound.
+void JournalFiles::make_room(std::int64_t size_of_next) const {
   std::vector<std::pair<fs::path, std::int64_t>> kept;
-  std::int64_t all = segment_max().count;
+  std::int64_t all = size_of_next;
   std::error_code failed;
   for (const JournalFile& file : list_journal(options_.folder)) {
     const std::uintmax_t size = fs::file_size(file.path, failed);
@@ -92,12 +92,12 @@ void JournalFiles::make_room() const {
   }
 }
 
-Result<void> JournalFiles::begin_segment() {
+Result<void> JournalFiles::begin_segment(std::int64_t more) {
   std::error_code failed;
   if (fs::create_directories(options_.folder, failed)) {
     fs::permissions(options_.folder, fs::perms::owner_all, failed);
   }
-  make_room();
+  make_room(std::max(segment_max().count, more));
   const fs::path path =
       options_.folder / fmt::format("{}{}-{:06}{}", kPrefix, options_.run, segment_ + 1, kEnding);
   const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -125,7 +125,7 @@ Result<void> JournalFiles::append(std::string_view lines) {
   const auto more = static_cast<std::int64_t>(lines.size());
   const bool full = size_ + more > segment_max().count && size_ > opening_size_;
   if (file_ < 0 || full) {
-    if (Result<void> begun = begin_segment(); !begun) {
+    if (Result<void> begun = begin_segment(more); !begun) {
       return begun;
     }
   }

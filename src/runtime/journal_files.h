@@ -46,14 +46,15 @@ class JournalFiles {
   JournalFiles& operator=(const JournalFiles&) = delete;
 
   // Appends whole lines, in a new segment where they do not fit into this one; the first call
-  // begins the first. After an error nothing of them is in the file, and the next call may do.
+  // begins the first. Lines that are longer than a segment make one that is as long as they are.
+  // After an error nothing of them is in the file, and the next call may do.
   Result<void> append(std::string_view lines);
 
   Bytes segment_max() const { return options_.bytes_max / kJournalSegments; }
 
  private:
-  Result<void> begin_segment();
-  void make_room() const;
+  Result<void> begin_segment(std::int64_t more);
+  void make_room(std::int64_t size_of_next) const;
   void close();
 
   Options options_;

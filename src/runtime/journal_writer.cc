@@ -15,7 +15,8 @@ namespace {
 
 constexpr std::int64_t kWaitingBytesMax = std::int64_t{8} << 20U;
 constexpr Micros kWarnEvery = seconds(60);
-// A checkpoint for every so many segments, so that of sixteen at least ten can be reproduced.
+// A checkpoint for every so many segments, so that of sixteen at least ten can be reproduced; and
+// none larger than so many, so that at least half can.
 constexpr std::int64_t kSegmentsPerState = 4;
 // After a gap at once, but never more than a fifth of what is written: a gap may come of a disk
 // that is too slow.
@@ -201,9 +202,9 @@ void JournalWriter::write_state(const ControllerState& state) {
   state_bytes_ = static_cast<std::int64_t>(lines.size());
   since_state_ = 0;
   Result<void> written;
-  if (state_bytes_ > files_.segment_max().count) {
+  if (state_bytes_ > kSegmentsPerState * files_.segment_max().count) {
     written =
-        fail(ErrorCode::TooLarge, "it is larger than a segment; a larger --journal-max helps");
+        fail(ErrorCode::TooLarge, "it is larger than four segments; a larger --journal-max helps");
   } else {
     written = append(lines);
   }
