@@ -39,7 +39,10 @@ Result<std::vector<MendedFile>> mend_message_stores(const std::string& folder) {
   std::error_code error;
   const fs::path top = fs::canonical(folder, error);
   if (error) {
-    return fail(ErrorCode::NotFound, fmt::format("cannot read '{}': {}", folder, error.message()));
+    return fail(ErrorCode::NotFound,
+                fmt::format("cannot read '{}': {}; name the folder of the node's data, as the "
+                            "broker's user",
+                            folder, error.message()));
   }
   std::vector<fs::path> left;
   for (fs::recursive_directory_iterator entry(top, error), end; !error && entry != end;
@@ -64,8 +67,9 @@ Result<std::vector<MendedFile>> mend_message_stores(const std::string& folder) {
     fs::rename(file, name, error);
     if (error) {
       return fail(ErrorCode::Unavailable,
-                  fmt::format("cannot rename '{}' to '{}': {}", file.string(), name.string(),
-                              error.message()));
+                  fmt::format("cannot rename '{}' to '{}': {}; run this as the broker's user, "
+                              "rabbitmq",
+                              file.string(), name.string(), error.message()));
     }
     mended.push_back({file.string(), name.string()});
   }

@@ -18,6 +18,7 @@
 #include "sim/random_world.h"
 #include "sim/replay.h"
 #include "support/builders.h"
+#include "support/checkpoint_text.h"
 #include "support/temp_folder.h"
 #include "wire/journal.h"
 
@@ -28,31 +29,8 @@ using sim::random_world;
 using sim::RandomWorld;
 using sim::ReplayReport;
 using sim::World;
+using test::state_of;
 using test::TempFolder;
-
-// What a reader makes of the lines.
-Result<ControllerState> state_of(const std::string& lines) {
-  wire::StateReader reader;
-  std::istringstream in(lines);
-  for (std::string line; std::getline(in, line);) {
-    Result<wire::JournalLine> decoded = wire::decode_journal(line);
-    if (!decoded) {
-      return decoded.error();
-    }
-    const auto* part = std::get_if<wire::JournalState>(&*decoded);
-    if (part == nullptr) {
-      return fail(ErrorCode::Corrupt, "not a line of a checkpoint: " + line);
-    }
-    Result<std::optional<ControllerState>> state = reader.add(*part->part);
-    if (!state) {
-      return state.error();
-    }
-    if (state->has_value()) {
-      return std::move(**state);
-    }
-  }
-  return fail(ErrorCode::Corrupt, "a checkpoint without its last line");
-}
 
 std::string text_of(const Controller& controller) { return wire::encode_state(controller.state()); }
 

@@ -6,9 +6,9 @@
 #include <gtest/gtest.h>
 
 #include <functional>
-#include <sstream>
 
 #include "core/policies/policy.h"
+#include "support/checkpoint_text.h"
 #include "support/controller_harness.h"
 #include "wire/journal.h"
 
@@ -18,32 +18,13 @@ namespace {
 using test::ControllerHarness;
 using test::device;
 using test::result_of;
+using test::state_of;
 using test::submission;
 using test::variant;
 using wire::encode_state;
 
 DeviceFacts board(const std::string& id) {
   return device(id).serves(variant("n-fp32"), milliseconds(50));
-}
-
-Result<ControllerState> read(const std::string& lines) {
-  wire::StateReader reader;
-  std::istringstream in(lines);
-  for (std::string line; std::getline(in, line);) {
-    Result<wire::JournalLine> decoded = wire::decode_journal(line);
-    if (!decoded) {
-      return decoded.error();
-    }
-    Result<std::optional<ControllerState>> state =
-        reader.add(*std::get<wire::JournalState>(*decoded).part);
-    if (!state) {
-      return state.error();
-    }
-    if (state->has_value()) {
-      return std::move(**state);
-    }
-  }
-  return fail(ErrorCode::Corrupt, "it has no last line");
 }
 
 Controller fresh(const std::string& policy = "juggler") {
@@ -83,7 +64,7 @@ TEST(State, TakenUp_IsSavedAsTheSameText) {
   for (const char* part : {"whole", "device", "task", "answered", "timer", "publish", "attempt"}) {
     EXPECT_NE(text.find(std::string("{\"state\":\"") + part + "\""), std::string::npos) << part;
   }
-  Result<ControllerState> state = read(text);
+  Result<ControllerState> state = state_of(text);
   ASSERT_TRUE(state.has_value()) << state.error().message;
   Controller controller = fresh();
   const Result<void> taken = controller.take_up(std::move(*state));
@@ -118,7 +99,7 @@ TEST(State, BytesThatAreNoUtf8_ReadBackAsTheyWere) {
                            .refusal = "header '\xfe' is wrong",
                            .id_given = true});
   const ControllerState before = harness.controller().state();
-  const Result<ControllerState> after = read(encode_state(before));
+  const Result<ControllerState> after = state_of(encode_state(before));
   ASSERT_TRUE(after.has_value()) << after.error().message;
   ASSERT_EQ(after->tasks.size(), 1U);
   EXPECT_EQ(after->tasks[0].record.submission.key, before.tasks[0].record.submission.key);
@@ -132,16 +113,16 @@ TEST(State, AChangedOrMissingLine_IsFound) {
   std::string changed = text;
   char& epoch = changed.at(changed.find("\"epoch\":") + 8);
   epoch = epoch == '7' ? '8' : '7';
-  ASSERT_FALSE(read(changed).has_value());
-  EXPECT_NE(read(changed).error().message.find("was changed"), std::string::npos);
+  ASSERT_FALSE(state_of(changed).has_value());
+  EXPECT_NE(state_of(changed).error().message.find("was changed"), std::string::npos);
 
   std::string shorter = text;
   const std::size_t task = shorter.find("{\"state\":\"task\"");
   shorter.erase(task, shorter.find('\n', task) + 1 - task);
-  ASSERT_FALSE(read(shorter).has_value());
-  EXPECT_NE(read(shorter).error().message.find("missing"), std::string::npos);
+  ASSERT_FALSE(state_of(shorter).has_value());
+  EXPECT_NE(state_of(shorter).error().message.find("missing"), std::string::npos);
 
-  const Result<ControllerState> headless = read(text.substr(text.find('\n') + 1));
+  const Result<ControllerState> headless = state_of(text.substr(text.find('\n') + 1));
   ASSERT_FALSE(headless.has_value());
   EXPECT_NE(headless.error().message.find("no beginning"), std::string::npos);
 }
