@@ -62,16 +62,20 @@ class PrivateBroker:
 
     Every user may do everything on every vhost: permissions are no part of the comparison.
     `like_up`: with the bounds that `juggler up` sets on its node (src/amqp/node_limits.h), for all
-    queues; else with RabbitMQ's own.
+    queues; else with RabbitMQ's own. `within`: a command in front of the node's programs, and `listen`
+    the address that it listens on there.
     """
 
-    def __init__(self, vhosts, users, parent="/var/tmp", start_timeout_s=60, like_up=False):
+    def __init__(self, vhosts, users, parent="/var/tmp", start_timeout_s=60, like_up=False, *,
+                 within=(), listen="127.0.0.1"):
         self.vhosts = vhosts
         self.passwords = {user: secrets.token_hex(12) for user in users}
         # /var/tmp and not /tmp: durability must cost what a disk costs, and /tmp is often memory.
         self.parent = parent if os.access(parent, os.W_OK) else None
         self.start_timeout_s = start_timeout_s
         self.like_up = like_up
+        self.within = list(within)
+        self.listen = listen
         self.process = None
         self.folder = None
 
@@ -145,7 +149,7 @@ class PrivateBroker:
         self._write("etc/advanced.config", UP_CREDIT if self.like_up else "[].\n")
         self._write("etc/enabled_plugins", "[].\n")
         self._write("etc/rabbitmq.conf", "\n".join([
-            f"listeners.tcp.default = 127.0.0.1:{self.port}",
+            f"listeners.tcp.default = {self.listen}:{self.port}",
             f"load_definitions = {definitions}",
             "vm_memory_high_watermark.absolute = " + ("2400MB" if self.like_up else "1GB"),
             *(UP_SOCKETS if self.like_up else []),
@@ -171,7 +175,7 @@ class PrivateBroker:
             with open(f"{self.folder}/log/start.log", "wb") as log:
                 # An own session, so that Ctrl-C reaches only us and the node is stopped in order.
                 self.process = subprocess.Popen(  # pylint: disable=subprocess-popen-preexec-fn
-                    [f"{SCRIPTS}/rabbitmq-server"], env=self.environment, cwd=self.folder,
+                    [*self.within, f"{SCRIPTS}/rabbitmq-server"], env=self.environment, cwd=self.folder,
                     stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                     start_new_session=True, preexec_fn=die_with_parent)
             self._await_ready(notified)
@@ -206,7 +210,7 @@ class PrivateBroker:
     def stop(self):
         self.end()
         if self.process:  # RabbitMQ leaves its name server running.
-            subprocess.run(["epmd", "-kill"], env=self.environment, check=False,
+            subprocess.run([*self.within, "epmd", "-kill"], env=self.environment, check=False,
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.process = None
         if self.folder:

@@ -6,21 +6,16 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <string>
 #include <utility>
 
 #include "core/check.h"
+#include "faults/monotonic.h"
 
 namespace juggler {
 namespace {
 
 constexpr std::size_t kReadBytes = 64 << 10;
-
-Time monotonic_now() {
-  const auto since = std::chrono::steady_clock::now().time_since_epoch();
-  return Time{std::chrono::duration_cast<std::chrono::microseconds>(since).count()};
-}
 
 void no_delay(int fd) {
   const int on = 1;

@@ -17,6 +17,27 @@ constexpr Micros kRetransmissionMax = seconds(10);
 
 }  // namespace
 
+Time sent_at(const WayProfile& profile, Time begun, std::size_t bytes) {
+  if (profile.bits_per_second <= 0) {
+    return begun;
+  }
+  const auto bits = static_cast<std::int64_t>(bytes) * 8;
+  return begun + Micros{bits * 1'000'000 / profile.bits_per_second};
+}
+
+Micros delay_of(const WayProfile& profile, Rng& rng) {
+  Micros delay = profile.latency;
+  if (profile.jitter > Micros{0}) {
+    delay += Micros{static_cast<std::int64_t>(
+        rng.below(static_cast<std::uint64_t>(profile.jitter.count) + 1))};
+  }
+  if (profile.deviation > Micros{0}) {
+    // Light has its speed: no packet is faster than half the usual time.
+    delay = std::max(delay / 2, delay + Micros{about_normal(rng, profile.deviation.count)});
+  }
+  return delay;
+}
+
 void Way::hold() { held_ = true; }
 
 void Way::release(Time now) {
@@ -53,25 +74,12 @@ void Way::put(Time now, std::string bytes) {
   if (bytes.empty()) {
     return;
   }
-  Time sent = std::max(now, busy_until_);
-  if (profile_.bits_per_second > 0) {
-    const auto bits = static_cast<std::int64_t>(bytes.size()) * 8;
-    sent = sent + Micros{bits * 1'000'000 / profile_.bits_per_second};
-  }
-  busy_until_ = sent;
-  Micros delay = profile_.latency;
-  if (profile_.jitter > Micros{0}) {
-    delay += Micros{static_cast<std::int64_t>(
-        rng_.below(static_cast<std::uint64_t>(profile_.jitter.count) + 1))};
-  }
-  if (profile_.deviation > Micros{0}) {
-    // Light has its speed: no packet is faster than half the usual time.
-    delay = std::max(delay / 2, delay + Micros{about_normal(rng_, profile_.deviation.count)});
-  }
+  busy_until_ = sent_at(profile_, std::max(now, busy_until_), bytes.size());
+  Micros delay = delay_of(profile_, rng_);
   if (profile_.loss_per_million > 0) {
     delay += lost_for(bytes.size());
   }
-  last_due_ = std::max(last_due_, sent + delay);  // TCP keeps the order
+  last_due_ = std::max(last_due_, busy_until_ + delay);  // TCP keeps the order
   bytes_ += bytes.size();
   chunks_.push_back({last_due_, std::move(bytes)});
 }

@@ -24,6 +24,11 @@ struct WayProfile {
   friend bool operator==(const WayProfile&, const WayProfile&) = default;
 };
 
+// When the last bit of so many bytes has left a sender that begins at `begun`.
+Time sent_at(const WayProfile& profile, Time begun, std::size_t bytes);
+// Latency, jitter and deviation of one packet, drawn.
+Micros delay_of(const WayProfile& profile, Rng& rng);
+
 class Way {
  public:
   // Beyond this it takes no more, as a full socket does: the sender is held back.

@@ -2,9 +2,9 @@
 """Chaos: a fleet of real processes on a real RabbitMQ at load, while its parts are killed, frozen, cut
 off and restarted. Nothing accepted may be lost, and nothing answered twice.
 
-  chaos.py BUILD_DIR HOME [--seconds N] [--seed N] [--rate HZ] [--script KIND:SECONDS,...]
+  chaos.py BUILD_DIR HOME [--seconds N] [--seed N] [--rate HZ] [--script KIND:SECONDS,...] [--packets]
 
-Exit status: 0 nothing lost and nothing answered twice, 1 otherwise, 2 it could not run.
+Exit status: 0 nothing lost and nothing answered twice, 1 otherwise, 2 it could not run, 77 --packets cannot be had.
 """
 
 import argparse
@@ -19,7 +19,8 @@ import time
 
 from faults import Faults
 from load import Collector, Submitter, Watcher, connect
-from parts import Broker, Links, Process
+from networks import Links, PacketLinks, own_network
+from parts import Broker, Process
 from report import Report
 
 TWINS = {"orin": "jetson-orin-nano", "nano": "jetson-nano", "pi5-a": "raspberry-pi-5",
@@ -32,20 +33,24 @@ class Fleet:
 
     CLIENTS = ("submitter", "collector")
 
-    def __init__(self, build, home, folder, real):
+    def __init__(self, build, home, folder, real, networks):
         self.build = build
         self.home = home
         self.folder = folder
         self.devices = list(TWINS) + ([REAL] if real else [])
         self.controllers = ["first", "second"]
+        self.networks = networks
+        self.links = None
+        self.broker = None
         self.processes = {}
 
     def __enter__(self):
         users = ["controller", "submitter", *self.devices]
-        self.broker = Broker(users, self.folder, self.build).__enter__()
         try:
-            self.links = Links(os.path.join(self.build, "tests", "chaos", "fault_proxy"),
-                               self.broker.port)
+            self.links = self.networks(os.path.join(self.build, "tests", "chaos", "fault_proxy"))
+            self.broker = Broker(users, self.folder, self.build, within=self.links.within,
+                                 listen=self.links.listen).__enter__()
+            self.direct = self.links.address("direct", self.broker)  # nothing is done to it
             for name in self.controllers:
                 self.start(name, "controller",
                            [os.path.join(self.build, "juggler"), "controller", "--journal",
@@ -66,8 +71,7 @@ class Fleet:
 
     def linked(self, name, user):
         """The broker's address for one part, by a link of its own."""
-        port = self.links.open(name)
-        return self.broker.url(user, "juggler").replace(f":{self.broker.port}/", f":{port}/")
+        return self.links.address(name, self.broker)(user)
 
     def start(self, name, user, arguments):
         self.processes[name] = Process(name, arguments, self.linked(name, user), self.folder)
@@ -75,9 +79,10 @@ class Fleet:
     def __exit__(self, *_):
         for process in self.processes.values():
             process.end(20)
-        if hasattr(self, "links"):
+        if self.broker:
+            self.broker.stop()
+        if self.links:
             self.links.close()
-        self.broker.stop()
 
     def leader(self):
         """The controller that took the highest epoch, by their logs."""
@@ -97,7 +102,7 @@ class Fleet:
 
     def left_in_queues(self):
         """Messages that nobody has dealt with, by queue, once nothing is under way."""
-        connection = connect(self.broker.url("controller", "juggler"))
+        connection = connect(self.direct("controller"))
         channel = connection.channel()
         left = {}
         for queue in ["juggler.tasks", "juggler.results"] + [f"juggler.device.{d}" for d in self.devices]:
@@ -187,9 +192,11 @@ def run(options, folder):
         picture = file.read()
     real = os.path.isdir(os.path.join(options.home, "onnxruntime")) and not options.no_real
     say(f"seed {options.seed}; broker, 2 controllers, {len(TWINS)} twins"
-        f"{' and this machine' if real else ''}; {options.rate} tasks/s")
-    with Fleet(options.build, options.home, folder, real) as fleet:
-        watcher = Watcher(fleet.broker.url("submitter", "juggler"))
+        f"{' and this machine' if real else ''}; {options.rate} tasks/s;"
+        f" networks: {'packets' if options.packets else 'a TCP proxy'}")
+    networks = PacketLinks if options.packets else Links
+    with Fleet(options.build, options.home, folder, real, networks) as fleet:
+        watcher = Watcher(fleet.direct("submitter"))
         collector = Collector(fleet.linked("collector", "submitter"))
         submitter = Submitter(fleet.linked("submitter", "submitter"), options.rate, picture,
                               options.seed)
@@ -222,8 +229,12 @@ def main():
     parser.add_argument("--rate", type=float, default=40)
     parser.add_argument("--script", default="", help="these faults in this order, none drawn")
     parser.add_argument("--no-real", action="store_true", help="twins alone")
+    parser.add_argument("--packets", action="store_true",
+                        help="networks of packets between network namespaces (root, or user namespaces)")
     parser.add_argument("--keep", action="store_true", help="keep logs and journals")
     options = parser.parse_args()
+    if options.packets:
+        own_network()
     folder = tempfile.mkdtemp(prefix="juggler-chaos-", dir=os.environ.get("TMPDIR", "/var/tmp"))
     report = None
     try:

@@ -4,8 +4,9 @@ detection and recovery is read from the watcher and the outcomes afterwards."""
 import signal
 import time
 
-LONG = {"freeze-broker": (1.0, 4.0), "freeze-leader": (8.0, 14.0), "kill-broker": (0.2, 2.0),
-        "restart-broker": (0.2, 1.0)}
+# Cuts beyond the TCP user time-out of devices and clients (10 s), too.
+LONG = {"cut": (1.0, 14.0), "hold-both": (1.0, 14.0), "freeze-broker": (1.0, 4.0), "freeze-leader": (8.0, 14.0),
+        "kill-broker": (0.2, 2.0), "restart-broker": (0.2, 1.0)}
 
 
 class Fault:

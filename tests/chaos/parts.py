@@ -1,11 +1,10 @@
-"""What a chaos run is made of: a broker that can be hurt, processes, and the networks between them."""
+"""What a chaos run is made of: a broker that can be hurt, and processes."""
 
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "bench"))
@@ -17,8 +16,8 @@ class Broker(PrivateBroker):
     """The node of the benchmarks, with its bounds as `juggler up` sets them, mended by Juggler's programs in
     `build` before it starts again, as `up` mends its own."""
 
-    def __init__(self, users, parent, build):
-        super().__init__(["juggler"], users, parent=parent, like_up=True, start_timeout_s=180)
+    def __init__(self, users, parent, build, **network):
+        super().__init__(["juggler"], users, parent=parent, like_up=True, start_timeout_s=180, **network)
         self.build = build
 
     def kill(self):
@@ -47,36 +46,6 @@ class Broker(PrivateBroker):
 
     def messages(self, channel, queue):
         return channel.queue_declare(queue, passive=True).method.message_count
-
-
-class Links:
-    """The program fault_proxy: a link for each process that is to have a bad network."""
-
-    def __init__(self, program, broker_port):
-        self.broker_port = broker_port
-        self.lock = threading.Lock()
-        self.process = subprocess.Popen(  # pylint: disable=subprocess-popen-preexec-fn
-            [program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            preexec_fn=die_with_parent)
-
-    def say(self, *words):
-        with self.lock:
-            self.process.stdin.write(" ".join(str(word) for word in words) + "\n")
-            self.process.stdin.flush()
-            answer = self.process.stdout.readline().split(None, 1)
-        assert answer and answer[0] == "ok", (words, answer)
-        return answer[1].strip() if len(answer) > 1 else ""
-
-    def open(self, name):
-        return int(self.say("link", name, "127.0.0.1", self.broker_port))
-
-    def heal(self, name):
-        self.say("set", name, "both", 0, 0, 0, 0)
-        self.say("heal", name)
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.wait(10)
 
 
 class Process:
