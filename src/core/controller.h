@@ -142,6 +142,17 @@ class Controller {
   void replan(std::size_t tasks_max);
   void reconsider_lines();
   void reconsider(TaskRecord& record);
+  // Where a task stood in line, and with whom.
+  struct Stood {
+    TaskNumber task = 0;
+    TaskRecord::Place place;
+    OpenBatch batch;
+    std::size_t position = 0;
+    Member member;
+    bool alone = false;  // in its batch
+  };
+  Stood take_out(TaskRecord& record);
+  void put_back(const Stood& stood);
   void infeasible(TaskRecord& record, const std::string& reason);
 
   // The lines of open batches, in controller_lines.cc.
@@ -233,12 +244,16 @@ class Controller {
   // Tasks that come, in controller_submitting.cc.
   void submit(Submitted& task);
   std::string refusal_of(const Submission& task, Micros deadline) const;
-  std::optional<std::vector<TaskNumber>> room_for(const Submission& task);
-  void make_way(const std::vector<TaskNumber>& tasks);
   void accept(Submitted& task);
   void attach(TaskRecord& record, const Submitted& event);
   void refuse(const Submitted& event, const std::string& reason, bool dead_letter);
   void repeat(const Submitted& event, const Answered& given);
+
+  // Who makes way for whom in a flood, in controller_making_way.cc.
+  std::optional<std::vector<TaskNumber>> room_for(const Submission& task);
+  void make_way(const std::vector<TaskNumber>& tasks);
+  bool placed_by_making_way(TaskRecord& record);
+  std::vector<TaskNumber> rivals_in(const Lane& lane, const TaskRecord& record) const;
 
   // Answering, in controller_answering.cc.
   void answer(TaskRecord& record, OutcomeKind kind, std::string reason);

@@ -66,8 +66,9 @@ void Controller::plan(TaskRecord& record) {
     return;  // a copy loads what it needs, and may still be in time
   } else if (const auto* wait = std::get_if<Wait>(&decision)) {
     record.waiting_for = wait->reason;
-  } else {
-    infeasible(record, std::get<Infeasible>(decision).reason);
+  } else if (const Infeasible& never = std::get<Infeasible>(decision);
+             !never.overload || !placed_by_making_way(record)) {
+    infeasible(record, never.reason);
   }
 }
 
@@ -205,27 +206,39 @@ void Controller::reconsider_lines() {
 }
 
 void Controller::reconsider(TaskRecord& record) {
-  const TaskRecord::Place before = *record.place;
-  const Lane& lane = fleet_.find(before.device)->lanes[before.lane];
-  const Line& line = *lane.line;
-  const auto at = std::find_if(line.begin(), line.end(),
-                               [&](const OpenBatch& batch) { return batch.id == before.batch; });
-  OpenBatch fresh = *at;
-  const auto position = static_cast<std::size_t>(at - line.begin());
-  const std::vector<Member>& members = lane.members_of(before.batch);
-  const Member member = *std::find_if(members.begin(), members.end(),
-                                      [&](const Member& one) { return one.task == record.number; });
-  const bool alone = members.size() == 1;
-  unplace(record);
+  const Stood before = take_out(record);
   const Decision decision = decide_for(record);
   if (const auto* chosen = std::get_if<Place>(&decision)) {
     place(record, chosen->candidate);
     return;
   }
-  fresh.id = alone ? ++last_batch_ : before.batch;
-  Lane& again = fleet_.find_to_change(before.device)->lanes[before.lane];
-  again.join(alone ? 0 : before.batch, fresh, member, position);
-  tasks_.enter_line(record, {before.device, before.lane, fresh.id});
+  put_back(before);
+}
+
+// Takes a task out of its line for a look at what were without it.
+Controller::Stood Controller::take_out(TaskRecord& record) {
+  const TaskRecord::Place place = *record.place;
+  const Lane& lane = fleet_.find(place.device)->lanes[place.lane];
+  const Line& line = *lane.line;
+  const auto at = std::find_if(line.begin(), line.end(),
+                               [&](const OpenBatch& batch) { return batch.id == place.batch; });
+  const std::vector<Member>& members = lane.members_of(place.batch);
+  Stood stood{.task = record.number,
+              .place = place,
+              .batch = *at,
+              .position = static_cast<std::size_t>(at - line.begin()),
+              .member = *std::find_if(members.begin(), members.end(),
+                                      [&](const Member& one) { return one.task == record.number; }),
+              .alone = members.size() == 1};
+  unplace(record);
+  return stood;
+}
+
+// To where it stood. Of several that were taken out, the last first.
+void Controller::put_back(const Stood& stood) {
+  Lane& lane = fleet_.find_to_change(stood.place.device)->lanes[stood.place.lane];
+  lane.join(stood.alone ? 0 : stood.batch.id, stood.batch, stood.member, stood.position);
+  tasks_.enter_line(*tasks_.find(stood.task), stood.place);
 }
 
 // Looks at the tasks again that wait in no line, the most urgent first.

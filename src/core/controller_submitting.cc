@@ -10,9 +10,6 @@
 namespace juggler {
 namespace {
 
-// In a flood, how often the most urgent that waits is looked at again.
-constexpr Micros kHopelessSoughtEach = milliseconds(5);
-
 // A task as it came, with the one who asked for it. Takes the submission.
 TaskRecord record_of(DeliveryId delivery, Submission submission, Time now) {
   TaskRecord record;
@@ -66,27 +63,6 @@ std::string Controller::refusal_of(const Submission& task, Micros deadline) cons
                        deadline.count / 1000, config_.deadline_max.count / 1000);
   }
   return {};
-}
-
-// Whether there is room for a task, and which tasks are to make way for it. In a flood: first goes
-// what is hopeless by now, then what whoever has most here waits with, as long as the newcomer's
-// submitter has less. So one that sends too much takes nothing from others.
-std::optional<std::vector<TaskNumber>> Controller::room_for(const Submission& task) {
-  const auto lacking = [&] {
-    return tasks_.payload_bytes() + task.payload.size - config_.tasks_bytes_max;
-  };
-  const auto full = [&] { return tasks_.held() >= config_.tasks_max || lacking() > Bytes{0}; };
-  if (full() && now_ - hopeless_sought_ >= kHopelessSoughtEach) {
-    hopeless_sought_ = now_;
-    replan(1);
-  }
-  if (!full()) {
-    return std::vector<TaskNumber>();
-  }
-  // What frees bytes frees a place as well.
-  std::vector<TaskNumber> way =
-      lacking() > Bytes{0} ? tasks_.to_make_way(task, lacking()) : tasks_.to_make_way(task);
-  return way.empty() ? std::nullopt : std::optional(std::move(way));
 }
 
 // A task that is new here. What it leaves out takes the defaults.
@@ -145,17 +121,6 @@ void Controller::accept(Submitted& task) {
   const TaskRecord* taken = tasks_.find(number);
   if (taken != nullptr && taken->phase != TaskPhase::Answering) {
     make_way(*way);
-  }
-}
-
-void Controller::make_way(const std::vector<TaskNumber>& tasks) {
-  for (const TaskNumber number : tasks) {
-    TaskRecord* record = tasks_.find(number);
-    if (record != nullptr && record->phase == TaskPhase::Waiting) {
-      answer(
-          *record, OutcomeKind::Rejected,
-          "overload: it made way for a task of a submitter that has fewer here; try again later");
-    }
   }
 }
 

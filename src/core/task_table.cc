@@ -120,6 +120,13 @@ std::vector<TaskNumber> TaskTable::to_make_way(const Submission& task, Bytes lac
   return freed >= lacking ? way : std::vector<TaskNumber>();
 }
 
+bool TaskTable::somebody_has_more(const TaskRecord& record) const {
+  const auto own = shares_.find(record.submission.key.submitter);
+  const std::size_t has = own == shares_.end() ? 0 : own->second.tasks;
+  return std::any_of(shares_.begin(), shares_.end(),
+                     [&](const auto& share) { return share.second.tasks > has; });
+}
+
 TaskTable::Rank TaskTable::rank_of(const TaskRecord& record) {
   return {-record.submission.requirements.priority, record.deadline, record.number};
 }

@@ -138,6 +138,9 @@ class TaskTable {
   std::vector<TaskNumber> to_make_way(const Submission& task) const;
   std::vector<TaskNumber> to_make_way(const Submission& task, Bytes lacking) const;
 
+  // Whether another submitter has more here than the one of this task, which is here.
+  bool somebody_has_more(const TaskRecord& record) const;
+
   // A task waits, first in no processor's line; or waits no longer.
   void wait(const TaskRecord& record);
   void leave(const TaskRecord& record);

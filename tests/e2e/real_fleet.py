@@ -47,15 +47,16 @@ class RealFleet:
     """`addresses` are the broker's, one of each node; `rabbitmqctl` administers it. Everything ends with
     the with-block."""
 
-    def __init__(self, build, folder, addresses, rabbitmqctl, devices, queues="classic", latency_ms=60):
+    def __init__(self, build, folder, addresses, rabbitmqctl, devices, queues="classic", latency_ms=60,
+                 submitters=("submitter",)):
         self.build, self.folder, self.addresses = build, folder, addresses
         self.devices = devices
         self.processes = {}
         self.facts = twin_facts(os.path.join(folder, "twin.json"), latency_ms)
         done = subprocess.run(
             [os.path.join(build, "juggler"), "broker", "provision", "--address", ",".join(addresses), "--out",
-             os.path.join(folder, "broker"), "--device", ",".join(devices), "--queues", queues, "--rabbitmqctl",
-             rabbitmqctl], capture_output=True, text=True, timeout=120, check=False)
+             os.path.join(folder, "broker"), "--device", ",".join(devices), "--submitter", ",".join(submitters),
+             "--queues", queues, "--rabbitmqctl", rabbitmqctl], capture_output=True, text=True, timeout=120, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
 
     def __enter__(self):

@@ -2,7 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <map>
 #include <set>
+#include <string>
+#include <vector>
 
 #include "support/controller_harness.h"
 
@@ -231,6 +235,83 @@ TEST(Controller, PictureForWhichTooLittleCanMakeWay_CostsNobodyAnything) {
                      .payload(PayloadKind::Jpeg, {2500})
                      .deadline(seconds(30)));
   ASSERT_EQ(harness.outcomes().size(), 1U);
+  EXPECT_EQ(harness.last_outcome().key, (TaskKey{"user:calm", "a"}));
+}
+
+// As many tasks of one submitter as the board can serve within their deadline, and one that it
+// cannot.
+std::vector<std::string> flood_of_time(ControllerHarness& harness, Micros deadline) {
+  harness.advance(ControllerConfig{}.warm_up);  // before it nothing is infeasible
+  std::vector<std::string> taken;
+  while (harness.outcomes().empty()) {
+    taken.push_back("f" + std::to_string(taken.size()));
+    harness.submit(submission(taken.back()).submitter("user:flood").deadline(deadline));
+  }
+  EXPECT_EQ(harness.last_outcome().key.id, taken.back());
+  EXPECT_GT(taken.size(), 8U);
+  taken.pop_back();
+  return taken;
+}
+
+TEST(Controller, WhoFloodsAProcessor_MakesWayBeforeItForOthers) {
+  ControllerHarness harness;
+  harness.lead_with({board()});
+  const std::vector<std::string> taken = flood_of_time(harness, seconds(1));
+  harness.submit(submission("a1").submitter("user:calm").deadline(seconds(1)));
+  ASSERT_EQ(harness.outcomes().size(), 2U);
+  EXPECT_EQ(harness.last_outcome().key, (TaskKey{"user:flood", taken.back()}));  // its least urgent
+  EXPECT_EQ(harness.last_outcome().kind, OutcomeKind::Rejected);
+  EXPECT_NE(harness.last_outcome().reason.find("made way"), std::string::npos);
+  EXPECT_EQ(harness.controller().explain("a1")->decision, "place");
+}
+
+TEST(Controller, WhoFloodsAProcessor_MakesWayUntilTheOtherHasAsMuch) {
+  ControllerHarness harness;
+  harness.lead_with({board()});
+  flood_of_time(harness, seconds(1));
+  std::map<std::string, int> rejected;
+  for (int task = 0; task < 40; ++task) {
+    harness.submit(
+        submission("a" + std::to_string(task)).submitter("user:calm").deadline(seconds(1)));
+  }
+  for (const Outcome& outcome : harness.outcomes()) {
+    rejected[outcome.key.submitter] += 1;
+  }
+  std::map<std::string, int> held;
+  for (const auto& [number, record] : harness.controller().tasks().all()) {
+    held[record.submission.key.submitter] += record.place.has_value() ? 1 : 0;
+  }
+  EXPECT_GT(held["user:calm"], 2);
+  EXPECT_LE(std::abs(held["user:calm"] - held["user:flood"]), 1);
+  EXPECT_EQ(rejected["user:calm"], 40 - held["user:calm"]);
+}
+
+TEST(Controller, OneThatWouldBeLateEvenSo_NobodyMakesWayFor) {
+  ControllerHarness harness;
+  harness.lead_with({board()});
+  const std::vector<std::string> taken = flood_of_time(harness, seconds(1));
+  // What the board has begun takes longer than that.
+  harness.submit(submission("a").submitter("user:calm").deadline(milliseconds(60)));
+  ASSERT_EQ(harness.outcomes().size(), 2U);
+  EXPECT_EQ(harness.last_outcome().key, (TaskKey{"user:calm", "a"}));
+  std::size_t held = 0;
+  for (const auto& [number, record] : harness.controller().tasks().all()) {
+    held += record.phase == TaskPhase::Answering ? 0 : 1;
+  }
+  EXPECT_EQ(held, taken.size());
+}
+
+TEST(Controller, WhoIsMoreUrgent_DoesNotMakeWay) {
+  ControllerHarness harness;
+  harness.lead_with({board()});
+  harness.advance(ControllerConfig{}.warm_up);
+  for (int task = 0; harness.outcomes().empty(); ++task) {
+    harness.submit(submission("f" + std::to_string(task))
+                       .submitter("user:flood")
+                       .priority(5)
+                       .deadline(seconds(1)));
+  }
+  harness.submit(submission("a").submitter("user:calm").deadline(seconds(1)));
   EXPECT_EQ(harness.last_outcome().key, (TaskKey{"user:calm", "a"}));
 }
 

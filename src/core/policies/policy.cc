@@ -87,15 +87,18 @@ const Candidate* nearest_temporary(std::span<const Candidate> candidates) {
   return best;
 }
 
-std::string infeasible_reason(std::span<const Candidate> candidates, const TaskView& task) {
+Infeasible infeasible(std::span<const Candidate> candidates, const TaskView& task) {
   if (candidates.empty()) {
-    return fmt::format("no device serves model '{}' (see `juggler models`)", task.model);
+    return {.reason =
+                fmt::format("no device serves model '{}' (see `juggler models`)", task.model)};
   }
   const bool busy = std::any_of(candidates.begin(), candidates.end(),
                                 [](const Candidate& one) { return is_overload(one.verdict); });
   if (busy) {
-    return "overload: every processor that could serve it in time has too much before it; try "
-           "again later, or allow more time or less accuracy";
+    return {.reason =
+                "overload: every processor that could serve it in time has too much before it; try "
+                "again later, or allow more time or less accuracy",
+            .overload = true};
   }
   // One line per reason, the most frequent first; but what nobody asked for last.
   std::vector<std::pair<Verdict, int>> counts;
@@ -119,7 +122,7 @@ std::string infeasible_reason(std::span<const Candidate> candidates, const TaskV
     reason += fmt::format(" {} of {} candidates: {};", count, candidates.size(), describe(verdict));
   }
   reason.pop_back();
-  return reason;
+  return {.reason = std::move(reason)};
 }
 
 }  // namespace
@@ -144,7 +147,7 @@ Decision decide(const Situation& situation, const Candidate* chosen) {
   if (const Candidate* waiting = nearest_temporary(situation.candidates)) {
     return Wait{std::string(describe(waiting->verdict))};
   }
-  return Infeasible{infeasible_reason(situation.candidates, situation.task)};
+  return infeasible(situation.candidates, situation.task);
 }
 
 bool less_energy(const Candidate& a, const Candidate& b) {

@@ -33,6 +33,7 @@ struct Wait {
 
 struct Infeasible {
   std::string reason;
+  bool overload = false;  // somebody could serve it, but for the tasks that stand before it
 };
 
 using Decision = std::variant<Place, Wait, Infeasible>;
