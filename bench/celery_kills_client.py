@@ -1,6 +1,7 @@
 """The load of bench/kills.py for Celery: tasks at a rate, and their answers. Prints one line of JSON."""
 
 import argparse
+import collections
 import json
 import random
 import threading
@@ -16,6 +17,7 @@ class Load:
         self.accepted = {}  # number -> when the client was told that it is accepted
         self.answered = {}
         self.refused = 0
+        self.errors = collections.Counter()  # of the library, while answers were awaited
         self.pending = []
         self.lock = threading.Lock()
         self.over = threading.Event()
@@ -48,7 +50,8 @@ class Load:
                 pending[0][1].get(timeout=0.2)
             except NotYet:
                 pass
-            except Exception:  # pylint: disable=broad-exception-caught
+            except Exception as problem:  # pylint: disable=broad-exception-caught
+                self.errors[f"{type(problem).__name__}: {problem}"[:120]] += 1
                 time.sleep(0.2)  # the connection is lost; the library makes another
             now = time.monotonic()
             done = {number for number, result in pending if result._cache is not None}  # pylint: disable=protected-access
@@ -76,7 +79,8 @@ def main():
     while load.pending and time.monotonic() < end:
         time.sleep(0.1)
     load.over.set()
-    print(json.dumps({"accepted": load.accepted, "answered": load.answered, "refused": load.refused}))
+    print(json.dumps({"accepted": load.accepted, "answered": load.answered, "refused": load.refused,
+                      "errors": load.errors}))
 
 
 if __name__ == "__main__":

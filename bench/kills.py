@@ -191,7 +191,8 @@ class Celery:
                 os.killpg(worker.pid, signal.SIGKILL)
                 worker.wait()
         said = json.loads(out)
-        ran = []
+        for problem, count in said["errors"].items():
+            print(f"[kills] {self.name}: while answers were awaited, {count} times: {problem}", file=sys.stderr)
         with open(self.ran, encoding="ascii") as file:
             ran = [line.split() for line in file]
         done = {}
