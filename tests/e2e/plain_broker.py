@@ -17,10 +17,18 @@ SCRIPTS = "/usr/lib/rabbitmq/bin"  # those in /usr/sbin refuse everybody but roo
 PR_SET_PDEATHSIG = 1
 
 
+DRAWN = set()
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """One that this program has not had before: it may not be listened on yet."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        if port not in DRAWN:
+            DRAWN.add(port)
+            return port
 
 
 def die_with_parent():
