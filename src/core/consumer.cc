@@ -72,6 +72,7 @@ std::size_t Consumer::jobs() const {
 
 void Consumer::on(const LinkUp& /*event*/) {
   linked_ = true;
+  sessions_ += 1;
   facts_.serving = false;  // until it is said
   say_hello();
   // What was computed meanwhile, or sent and not confirmed.
@@ -186,6 +187,14 @@ void Consumer::on(DispatchArrived& event) {
     return;
   }
   epoch_ = std::max(epoch_, job.dispatch.attempt.epoch);
+  if (job.redelivered && sessions_ == 1) {
+    // A process before this one had it. It may be what that one died of: run again, it would be the
+    // end of each that follows.
+    stats_.failed += 1;
+    finish(job, result_for(job, AttemptStatus::Error,
+                           "the process that had it ended before it answered"));
+    return;
+  }
   for (std::size_t l = 0; l < lanes_.size(); ++l) {
     if (facts_.processors[l].id == job.dispatch.processor) {
       if (const Stop* stopped = stop_of(l, job.dispatch.variant)) {

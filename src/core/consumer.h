@@ -131,6 +131,7 @@ class Consumer {
   bool draining_ = false;
   bool left_ = false;
   std::int64_t epoch_ = 0;  // the highest seen
+  int sessions_ = 0;        // with the broker, so far
   Micros every_;            // from one heartbeat to the next
   Time next_beat_ = Time::never();
   std::uint64_t last_batch_ = 0;

@@ -159,6 +159,29 @@ TEST(Consumer, TheSameAttemptTwiceOnOneConnection_BothAreAcked) {
   EXPECT_EQ(harness.all<StartBatch>().size(), 2U);
 }
 
+// It may be what the process before died of.
+TEST(Consumer, RedeliveredToAnotherProcess_IsFailedAndNotRun) {
+  ConsumerHarness harness(board());
+  harness.link_up();
+  const DeliveryId again = harness.dispatch(dispatch_for(harness.facts(), "a"), true);
+  EXPECT_TRUE(harness.all<StartBatch>().empty());
+  ASSERT_EQ(harness.all<SendResult>().size(), 1U);
+  EXPECT_EQ(harness.all<SendResult>()[0].result->status, AttemptStatus::Error);
+  EXPECT_EQ(harness.all<DropPayload>().size(), 1U);
+  harness.confirm_results();
+  EXPECT_TRUE(harness.acked(again));
+}
+
+// What lay in the connection that was lost has never been here.
+TEST(Consumer, RedeliveredAfterALostConnection_IsRun) {
+  ConsumerHarness harness(board());
+  harness.link_up();
+  harness.link_down();
+  harness.link_up();
+  harness.dispatch(dispatch_for(harness.facts(), "a"), true);
+  EXPECT_EQ(harness.all<StartBatch>().size(), 1U);
+}
+
 TEST(Consumer, RedeliveredWhileItWaits_IsNotRunTwice) {
   ConsumerHarness harness(board());
   harness.link_up();

@@ -229,6 +229,8 @@ TEST(Consumer, PartOfABatchExpires_TheRestDoesNotWaitForIt) {
 
 TEST(Consumer, BatchDeliveredAgain_WaitsForNobody) {
   ConsumerHarness harness = ready(8);
+  harness.link_down();
+  harness.link_up();
   harness.dispatch(part_of(harness, "a", 7, 2), /*redelivered=*/true);
   EXPECT_EQ(batch_sizes(harness), (std::vector<std::size_t>{1}));
 }
