@@ -133,7 +133,9 @@ class Controller {
 
   // Which task goes where, in controller_placing.cc.
   TaskView view_of(const TaskRecord& record) const;
-  Decision decide_for(TaskRecord& record);
+  Decision think(const TaskRecord& record);
+  void keep(const TaskRecord& record, const Decision& decision);
+  Decision decide_for(const TaskRecord& record);
   void plan(TaskRecord& record);
   void plan_all(const std::vector<TaskNumber>& numbers);
   void place(TaskRecord& record, const Candidate& candidate);

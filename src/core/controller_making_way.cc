@@ -15,7 +15,7 @@ namespace {
 constexpr Micros kHopelessSoughtEach = milliseconds(5);
 
 // Of one task, at how many processors it looks for way, and how many tasks go there at most.
-constexpr std::size_t kLanesMax = 8;
+constexpr std::size_t kLanesMax = 4;
 constexpr std::size_t kWayMax = 4;
 
 using LaneOf = std::pair<std::string, std::size_t>;  // a device's
@@ -64,7 +64,7 @@ bool Controller::placed_by_making_way(TaskRecord& record) {
   std::vector<LaneOf> lanes;  // as the next decision replaces the candidates
   for (const Candidate& candidate : planner_.candidates()) {
     LaneOf lane(planner_.lanes().lanes()[candidate.seen].facts->id, candidate.lane);
-    if (is_overload(candidate.verdict) && (lanes.empty() || lanes.back() != lane)) {
+    if (candidate.verdict == Verdict::QueueTooLong && (lanes.empty() || lanes.back() != lane)) {
       lanes.push_back(std::move(lane));  // candidates come lane by lane
     }
   }
@@ -75,14 +75,16 @@ bool Controller::placed_by_making_way(TaskRecord& record) {
       continue;
     }
     std::vector<Stood> gone;
-    std::vector<TaskNumber> way;
-    for (const TaskNumber rival : rivals) {
-      gone.push_back(take_out(*tasks_.find(rival)));
-      way.push_back(rival);
-      const Decision decision = decide_for(record);
-      if (const auto* chosen = std::get_if<Place>(&decision)) {
-        make_way(way);
-        place(record, chosen->candidate);
+    // One may be enough; if not, all that may.
+    for (const std::size_t enough : {std::size_t{1}, rivals.size()}) {
+      while (gone.size() < enough) {
+        gone.push_back(take_out(*tasks_.find(rivals[gone.size()])));
+      }
+      const Decision decision = think(record);
+      if (std::holds_alternative<Place>(decision)) {
+        make_way({rivals.begin(), rivals.begin() + static_cast<std::ptrdiff_t>(enough)});
+        keep(record, decision);
+        place(record, std::get<Place>(decision).candidate);
         return true;
       }
     }
@@ -101,22 +103,24 @@ bool Controller::placed_by_making_way(TaskRecord& record) {
 // then.
 std::vector<TaskNumber> Controller::rivals_in(const Lane& lane, const TaskRecord& record) const {
   std::map<std::string_view, std::vector<TaskNumber>> standing;
+  std::size_t own = 1;
   for (const auto& [batch, members] : lane.members) {
     for (const Member& member : members) {
       const TaskRecord& other = *tasks_.find(member.task);
       // One that comes again may have an answer that is not known here yet.
-      if (other.phase == TaskPhase::Waiting && other.attempts.empty() &&
-          !other.submission.redelivered &&
-          member.priority <= record.submission.requirements.priority) {
-        standing[other.submission.key.submitter].push_back(member.task);
+      if (sharer_of(other.submission.key) == sharer_of(record.submission.key)) {
+        own += 1;
+      } else if (other.phase == TaskPhase::Waiting && other.attempts.empty() &&
+                 !other.submission.redelivered &&
+                 member.priority <= record.submission.requirements.priority) {
+        standing[sharer_of(other.submission.key)].push_back(member.task);
       }
     }
   }
-  const std::size_t own = standing[record.submission.key.submitter].size() + 1;
   const auto most = std::max_element(
       standing.begin(), standing.end(),
       [](const auto& a, const auto& b) { return a.second.size() < b.second.size(); });
-  if (most->second.size() <= own) {
+  if (most == standing.end() || most->second.size() <= own) {
     return {};
   }
   std::vector<TaskNumber> rivals = tasks_.most_urgent_first(most->second);

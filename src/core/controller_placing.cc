@@ -32,7 +32,7 @@ TaskView Controller::view_of(const TaskRecord& record) const {
           .devices_failed = &record.devices_failed};
 }
 
-Decision Controller::decide_for(TaskRecord& record) {
+Decision Controller::think(const TaskRecord& record) {
   TaskView view = view_of(record);
   Decision decision = planner_.plan(fleet_, view, now_, policy_rng_);
   if (std::holds_alternative<Infeasible>(decision) && !record.devices_failed.empty()) {
@@ -40,7 +40,18 @@ Decision Controller::decide_for(TaskRecord& record) {
     view.devices_failed = nullptr;
     decision = planner_.plan(fleet_, view, now_, policy_rng_);
   }
-  decisions_.record(planner_, view, record.submission.key, record.received, now_, decision);
+  return decision;
+}
+
+// For who asks why; the planner still knows what it saw.
+void Controller::keep(const TaskRecord& record, const Decision& decision) {
+  decisions_.record(planner_, view_of(record), record.submission.key, record.received, now_,
+                    decision);
+}
+
+Decision Controller::decide_for(const TaskRecord& record) {
+  Decision decision = think(record);
+  keep(record, decision);
   return decision;
 }
 

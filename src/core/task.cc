@@ -23,6 +23,11 @@ constexpr std::array<Named<OutcomeKind>, 4> kOutcomes{{{OutcomeKind::Completed, 
 
 }  // namespace
 
+std::string_view sharer_of(const TaskKey& key) {
+  const std::string_view submitter = key.submitter;
+  return submitter.starts_with("user:") ? submitter : std::string_view("who names no user");
+}
+
 std::string_view to_string(PayloadKind kind) { return name_of(kPayloadKinds, kind); }
 std::string_view to_string(AttemptStatus status) { return name_of(kStatuses, status); }
 std::string_view to_string(OutcomeKind kind) { return name_of(kOutcomes, kind); }

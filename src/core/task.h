@@ -41,6 +41,10 @@ struct TaskKey {
   friend auto operator<=>(const TaskKey&, const TaskKey&) = default;
 };
 
+// Who a task counts for where room and time are shared: the user that the broker has checked. All
+// who name none count as one: a reply queue is easily made, for each task another.
+std::string_view sharer_of(const TaskKey& key);
+
 inline constexpr int kPriorityMax = 9;
 inline constexpr int kTopKMax = 1000;
 inline constexpr std::size_t kTaskIdMax = 128;

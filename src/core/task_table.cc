@@ -20,7 +20,7 @@ TaskRecord& TaskTable::insert(TaskRecord record) {
 void TaskTable::count(const TaskRecord& record) {
   payload_bytes_ += record.submission.payload.size;
   held_ += 1;
-  Share& share = shares_[record.submission.key.submitter];
+  Share& share = shares_[std::string(sharer_of(record.submission.key))];
   share.tasks += 1;
   share.payloads += record.submission.payload.size;
 }
@@ -63,7 +63,7 @@ void TaskTable::drop_payload(TaskRecord& record) {
     payload_bytes_ -= record.submission.payload.size;
     record.payload_kept = false;
     held_ -= 1;
-    const auto share = shares_.find(record.submission.key.submitter);
+    const auto share = shares_.find(sharer_of(record.submission.key));
     share->second.tasks -= 1;
     share->second.payloads -= record.submission.payload.size;
     if (share->second.tasks == 0) {
@@ -73,11 +73,11 @@ void TaskTable::drop_payload(TaskRecord& record) {
 }
 
 // One that comes again may have an answer that is not known here yet.
-std::vector<const TaskRecord*> TaskTable::waiting_of(const std::string& submitter) const {
+std::vector<const TaskRecord*> TaskTable::waiting_of(std::string_view sharer) const {
   std::vector<const TaskRecord*> waiting;
   for (const auto& [number, record] : records_) {
     if (record.phase == TaskPhase::Waiting && !record.submission.redelivered &&
-        record.submission.key.submitter == submitter) {
+        sharer_of(record.submission.key) == sharer) {
       waiting.push_back(&record);
     }
   }
@@ -90,7 +90,7 @@ std::vector<TaskNumber> TaskTable::to_make_way(const Submission& task) const {
   const auto most = std::max_element(
       shares_.begin(), shares_.end(),
       [](const auto& a, const auto& b) { return a.second.tasks < b.second.tasks; });
-  const auto own = shares_.find(task.key.submitter);
+  const auto own = shares_.find(sharer_of(task.key));
   const std::size_t had = own == shares_.end() ? 0 : own->second.tasks;
   if (most == shares_.end() || most->second.tasks <= had + 1) {
     return {};
@@ -103,7 +103,7 @@ std::vector<TaskNumber> TaskTable::to_make_way(const Submission& task, Bytes lac
   const auto most = std::max_element(
       shares_.begin(), shares_.end(),
       [](const auto& a, const auto& b) { return a.second.payloads < b.second.payloads; });
-  const auto own = shares_.find(task.key.submitter);
+  const auto own = shares_.find(sharer_of(task.key));
   const Bytes had = own == shares_.end() ? Bytes{0} : own->second.payloads;
   if (most == shares_.end() || most->second.payloads <= had + task.payload.size) {
     return {};
@@ -121,7 +121,7 @@ std::vector<TaskNumber> TaskTable::to_make_way(const Submission& task, Bytes lac
 }
 
 bool TaskTable::somebody_has_more(const TaskRecord& record) const {
-  const auto own = shares_.find(record.submission.key.submitter);
+  const auto own = shares_.find(sharer_of(record.submission.key));
   const std::size_t has = own == shares_.end() ? 0 : own->second.tasks;
   return std::any_of(shares_.begin(), shares_.end(),
                      [&](const auto& share) { return share.second.tasks > has; });

@@ -4,10 +4,12 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/handles.h"
@@ -179,8 +181,8 @@ class TaskTable {
     std::size_t tasks = 0;
     Bytes payloads;
   };
-  // Of one submitter, those that may make way, the least urgent first.
-  std::vector<const TaskRecord*> waiting_of(const std::string& submitter) const;
+  // Of one sharer, those that may make way, the least urgent first.
+  std::vector<const TaskRecord*> waiting_of(std::string_view sharer) const;
 
   std::map<TaskNumber, TaskRecord> records_;
   std::map<TaskKey, TaskNumber> by_key_;
@@ -188,7 +190,7 @@ class TaskTable {
   std::size_t in_line_ = 0;
   Bytes payload_bytes_;
   std::size_t held_ = 0;
-  std::map<std::string, Share> shares_;  // of these, by submitter
+  std::map<std::string, Share, std::less<>> shares_;  // of these, by who they count for
   TaskNumber last_ = 0;
 };
 

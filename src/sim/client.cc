@@ -69,7 +69,9 @@ wire::Envelope ClientMachine::message(std::uint64_t task, std::size_t demand) {
   submission.payload.kind = classes_[demand].payload_kind;
   const wire::Body body = body_of(classes_[demand].payload);
   submission.payload.size = {static_cast<std::int64_t>(body->size())};
-  return wire::encode_submission(submission, body);
+  wire::Envelope envelope = wire::encode_submission(submission, body);
+  envelope.user_id = options_.name;
+  return envelope;
 }
 
 void ClientMachine::submit(std::uint64_t task, std::size_t demand) {

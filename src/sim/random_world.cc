@@ -190,6 +190,7 @@ RandomWorld random_world(std::uint64_t seed, const RandomWorldLimits& limits) {
   } else {
     options.standbys = static_cast<int>(rng.below(3));
   }
+  options.flood = one_in(rng, 2) ? static_cast<int>(between(rng, 3, 12)) : 0;
   return world;
 }
 

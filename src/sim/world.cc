@@ -188,7 +188,7 @@ class World::Arrivals final : public Sleeper {
     if (what == kArrival) {
       const std::uint64_t task = world_.metrics_.offered_so_far();
       world_.metrics_.offered(task, demand_, world_.agenda_.now());
-      world_.clients_[task % world_.clients_.size()]->submit(task, demand_);
+      world_.client_of(task).submit(task, demand_);
       fetch();
     } else if (what == kTick) {
       for (const auto& controller : world_.controllers_) {
@@ -303,6 +303,14 @@ void World::build() {
   }
   arrivals_ = std::make_unique<Arrivals>(*this);
   faults_ = std::make_unique<FaultPlan>(*this, seed_of(options_.seed, Stream::Faults));
+}
+
+ClientMachine& World::client_of(std::uint64_t task) {
+  const auto flood = static_cast<std::uint64_t>(options_.flood);
+  if (flood == 0 || clients_.size() == 1) {
+    return *clients_[task % clients_.size()];
+  }
+  return *clients_[task % flood != 0 ? 0 : 1 + task / flood % (clients_.size() - 1)];
 }
 
 void World::controller_died(std::size_t who) {

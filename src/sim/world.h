@@ -40,6 +40,7 @@ struct WorldOptions {
 
   int standbys = 0;  // controllers beside the first
   int clients = 1;
+  int flood = 0;  // of so many tasks one is not the first client's; 0: all clients have as many
   LinkProfile controller_link = symmetric({.latency = Micros{50}, .jitter = Micros{10}});
   LinkProfile client_link = symmetric({.latency = Micros{50}, .jitter = Micros{10}});
   BrokerProfile broker;
@@ -96,6 +97,7 @@ class World {
   void build();
   Time settled_by() const;
   bool quiet() const;
+  ClientMachine& client_of(std::uint64_t task);
   void settle_books();
   void result_of_machines(RunResult& result) const;
 

@@ -90,6 +90,9 @@ class Submitter(Worker):
             headers["min_accuracy"] = 99  # nobody can: rejected
         return str(uuid.UUID(int=self.random.getrandbits(128))), headers
 
+    def priority(self):
+        return self.random.randrange(10)
+
     def work(self, connection):
         channel = connection.channel()
         channel.confirm_delivery()
@@ -99,7 +102,7 @@ class Submitter(Worker):
             task, headers = self.pending = self.pending or self.next_task()
             properties = pika.BasicProperties(
                 content_type=self.content_type, message_id=task, delivery_mode=2, reply_to=QUEUE,
-                user_id="submitter", headers=headers, priority=self.random.randrange(10))
+                user_id="submitter", headers=headers, priority=self.priority())
             try:
                 channel.basic_publish("juggler.submit", "juggler.tasks", self.payload, properties,
                                       mandatory=True)

@@ -109,11 +109,11 @@ class Tasks(Submitter):
 class Load:
     """Submitter, collector and watcher; `end` stops the first and waits until everything is answered."""
 
-    def __init__(self, addresses, rate_hz, seed=1, queue_arguments=None):
+    def __init__(self, addresses, rate_hz, seed=1, queue_arguments=None, tasks=Tasks):
         url = addresses.split(",")
         self.watcher = Watcher(url)
         self.collector = Collector(url)
-        self.submitter = Tasks(url, rate_hz, grey_picture(), seed)
+        self.submitter = tasks(url, rate_hz, grey_picture(), seed)
         self.submitter.content_type = "image/png"
         for worker in (self.collector, self.submitter):
             worker.queue_arguments = queue_arguments

@@ -301,6 +301,24 @@ TEST(Controller, OneThatWouldBeLateEvenSo_NobodyMakesWayFor) {
   EXPECT_EQ(held, taken.size());
 }
 
+TEST(Controller, WhoNamesNoUser_CountAsOneHoweverManyReplyQueues) {
+  ControllerHarness harness;
+  harness.lead_with({board()});
+  harness.advance(ControllerConfig{}.warm_up);
+  for (const char* id : {"a1", "a2", "a3", "a4", "a5"}) {
+    harness.submit(submission(id).submitter("user:calm").deadline(seconds(1)));
+  }
+  for (int task = 0; task < 60; ++task) {
+    const std::string id = "f" + std::to_string(task);
+    harness.submit(submission(id).submitter("reply_to:" + id).deadline(seconds(1)));
+  }
+  ASSERT_FALSE(harness.outcomes().empty());
+  harness.submit(submission("a6").submitter("user:calm").deadline(seconds(1)));
+  for (const Outcome& outcome : harness.outcomes()) {
+    EXPECT_NE(outcome.key.submitter, "user:calm") << outcome.key.id;
+  }
+}
+
 TEST(Controller, WhoIsMoreUrgent_DoesNotMakeWay) {
   ControllerHarness harness;
   harness.lead_with({board()});
