@@ -10,6 +10,7 @@ import glob
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -102,6 +103,42 @@ class Faults(unittest.TestCase):
         over = time.monotonic()
         served = self.served_after(over)
         print(f"disk alarm for {over - moment:.1f} s: served again {served:.2f} s after its end")
+
+    def test_3_rights_are_taken_away_and_given_back(self):
+        listed = json.loads(self.broker.control("list_user_permissions", "controller", "--formatter", "json"))
+        own = next(rights for rights in listed if rights["vhost"] == "juggler")
+        for user, rights in (("controller", [own["configure"], own["write"], own["read"]]),
+                             ("submitter", [".*", ".*", ".*"])):
+            with self.subTest(user):
+                self.broker.control("clear_permissions", "-p", "juggler", user)
+                time.sleep(4)
+                self.broker.control("set_permissions", "-p", "juggler", user, *rights)
+                moment = time.monotonic()
+                print(f"the rights of {user} taken away for 4 s: served again after {self.served_after(moment):.2f} s")
+
+    def test_3_the_broker_loses_patience(self):
+        """With submissions that wait for devices: it closes the leader's channel (406), and the lead begins anew."""
+        self.broker.control("eval", "application:set_env(rabbit, consumer_timeout, 3000),"
+                                    " application:set_env(rabbit, channel_tick_interval, 1000).")
+        controller = self.fleet.processes["controller"]
+        controller.kill()  # channels have their interval from their beginning
+        self.limit(JOURNAL_FILE_MAX)
+        controller.start()
+        self.limit(resource.RLIM_INFINITY)
+        moment = time.monotonic()
+        self.served_after(moment)
+        led = controller.log().count("leading, epoch ")
+        for device in DEVICES:
+            self.fleet.processes[device].signal(signal.SIGSTOP)
+        end = time.monotonic() + 30
+        while controller.log().count("leading, epoch ") == led and time.monotonic() < end:
+            time.sleep(0.1)
+        for device in DEVICES:
+            self.fleet.processes[device].signal(signal.SIGCONT)
+        self.broker.control("eval", "application:set_env(rabbit, consumer_timeout, 900000).")
+        self.assertGreater(controller.log().count("leading, epoch "), led, "the broker's patience was not tried")
+        moment = time.monotonic()
+        print(f"the broker lost its patience: served again after {self.served_after(moment):.2f} s")
 
     def test_4_the_disk_under_the_journal_is_full(self):
         """Since the beginning: a file of it cannot grow beyond the limit."""
