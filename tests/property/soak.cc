@@ -1,5 +1,6 @@
 // Many seeds in parallel, with progress: `make soak`. Prints each failing seed with the command
-// that repeats it, and ends with 1 if there was one.
+// that repeats it, and ends with 1 if there was one. The digest that it ends with is of all runs:
+// two builds that decide alike print the same for the same seeds.
 //
 //   property_soak [--first N] [--count N] [--threads N]
 
@@ -27,6 +28,7 @@ struct Soak {
   std::atomic<std::uint64_t> next = 0;
   std::atomic<std::uint64_t> done = 0;
   std::atomic<int> failures = 0;
+  std::atomic<std::uint64_t> digest = 0;  // a sum, as the seeds end in any order
   std::mutex output;
 
   void run() {
@@ -38,6 +40,7 @@ struct Soak {
       const std::uint64_t seed = first + index;
       const juggler::sim::RunResult result = juggler::sim::run_random_world(seed);
       done += 1;
+      digest += (result.digest + seed) * 0x9e3779b97f4a7c15U;
       if (!result.complaints.empty()) {
         failures += 1;
         const std::lock_guard lock(output);
@@ -95,7 +98,7 @@ int main(int argc, char** argv) {
   }
   over = true;
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun;
-  std::cout << fmt::format("{} seeds in {:.0f} s, {} failures\n", soak.done.load(), took.count(),
-                           soak.failures.load());
+  std::cout << fmt::format("{} seeds in {:.0f} s, {} failures, digest {:016x}\n", soak.done.load(),
+                           took.count(), soak.failures.load(), soak.digest.load());
   return soak.failures > 0 ? 1 : 0;
 }
