@@ -23,8 +23,14 @@ constexpr std::array<Named<ControlKind>, 5> kControls{{{ControlKind::Hello, "hel
                                                        {ControlKind::Models, "models"},
                                                        {ControlKind::Rename, "rename"}}};
 
-std::string attempt_name(const AttemptId& id) {
-  return fmt::format("{}.{}.{}", id.task.id, id.epoch, id.number);
+// "<task>.<epoch>.<number>", and what follows.
+std::string attempt_name(const AttemptId& id, std::string_view suffix = {}) {
+  const fmt::format_int epoch(id.epoch);
+  const fmt::format_int number(id.number);
+  std::string name;
+  name.reserve(id.task.id.size() + epoch.size() + number.size() + 2 + suffix.size());
+  name.append(id.task.id).append(1, '.').append(epoch.data(), epoch.size());
+  return name.append(1, '.').append(number.data(), number.size()).append(suffix);
 }
 
 // Headers of a dispatch, all required unless said otherwise.
@@ -188,7 +194,7 @@ Result<Dispatch> decode_dispatch(const Envelope& envelope) {
 
 Envelope encode_result(const AttemptResult& result) {
   Envelope envelope = up("result", result.device);
-  envelope.message_id = attempt_name(result.attempt) + ".result";
+  envelope.message_id = attempt_name(result.attempt, ".result");
   envelope.correlation_id = result.attempt.task.id;
   envelope.body = body_of(result);
   return envelope;

@@ -14,7 +14,8 @@ void write_minor(JsonWriter& writer) { writer.integer("minor", kMinor); }
 void write_minor(Envelope& dispatch) { dispatch.headers["x-juggler-minor"] = std::int64_t{kMinor}; }
 
 void write_version(JsonWriter& writer) {
-  writer.text("version", fmt::format("{}.{}", kMajor, kMinor));
+  static const std::string kVersion = fmt::format("{}.{}", kMajor, kMinor);
+  writer.text("version", kVersion);
 }
 
 }  // namespace juggler::wire

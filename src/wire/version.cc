@@ -10,17 +10,25 @@ namespace {
 
 constexpr std::string_view kPrefix = "juggler.";
 
-// Every message is asked for its type several times: nothing is formatted for that.
-bool has_type(std::string_view type, std::string_view kind) {
+// Every message has a type and is asked for it several times: nothing is formatted for that.
+const std::string& suffix() {
   static const std::string kSuffix = fmt::format(".v{}", kMajor);
-  return type.size() == kPrefix.size() + kind.size() + kSuffix.size() &&
+  return kSuffix;
+}
+
+bool has_type(std::string_view type, std::string_view kind) {
+  return type.size() == kPrefix.size() + kind.size() + suffix().size() &&
          type.starts_with(kPrefix) && type.substr(kPrefix.size(), kind.size()) == kind &&
-         type.ends_with(kSuffix);
+         type.ends_with(suffix());
 }
 
 }  // namespace
 
-std::string type_of(std::string_view kind) { return fmt::format("juggler.{}.v{}", kind, kMajor); }
+std::string type_of(std::string_view kind) {
+  std::string type;
+  type.reserve(kPrefix.size() + kind.size() + suffix().size());
+  return type.append(kPrefix).append(kind).append(suffix());
+}
 
 Result<void> check_type(const Envelope& envelope, std::string_view kind) {
   if (has_type(envelope.type, kind)) {
