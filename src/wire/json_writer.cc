@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstring>
 
 #include "wire/utf8.h"
 
@@ -10,6 +13,33 @@ namespace juggler::wire {
 namespace {
 
 bool is_special(char c) { return static_cast<unsigned char>(c) < 0x20U || c == '"' || c == '\\'; }
+
+// Whether it stands in JSON as it is: ASCII with nothing special. In eights: nearly every text is.
+bool is_plain(std::string_view text) {
+  constexpr std::uint64_t kEach = 0x0101010101010101ULL;
+  constexpr std::uint64_t kHighBits = 0x80 * kEach;
+  // Of eight ASCII bytes: a high bit where one is zero, and maybe above that one.
+  const auto zeros = [](std::uint64_t eight) { return (eight - kEach) & ~eight; };
+  std::size_t i = 0;
+  for (; i + sizeof(std::uint64_t) <= text.size(); i += sizeof(std::uint64_t)) {
+    std::uint64_t eight = 0;
+    std::memcpy(&eight, text.data() + i, sizeof eight);
+    const std::uint64_t odd = eight | (eight - 0x20 * kEach) | zeros(eight ^ ('"' * kEach)) |
+                              zeros(eight ^ ('\\' * kEach));
+    if ((odd & kHighBits) != 0) {
+      return false;
+    }
+  }
+  for (; i < text.size(); ++i) {
+    if (is_special(text[i]) || static_cast<unsigned char>(text[i]) >= 0x80U) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// Our own keys are shorter.
+constexpr std::size_t kUsualKeyMax = 60;
 
 }  // namespace
 
@@ -21,6 +51,20 @@ void JsonWriter::comma() {
 }
 
 void JsonWriter::name(std::string_view key) {
+  if (key.size() <= kUsualKeyMax) {  // appended at once: half of a message's bytes are names
+    std::array<char, kUsualKeyMax + 4> whole;
+    char* end = whole.data();
+    if (!first_) {
+      *end++ = ',';
+    }
+    first_ = false;
+    *end++ = '"';
+    end = std::copy(key.begin(), key.end(), end);
+    *end++ = '"';
+    *end++ = ':';
+    out_.append(whole.data(), static_cast<std::size_t>(end - whole.data()));
+    return;
+  }
   comma();
   out_.push_back('"');
   out_.append(key);
@@ -73,6 +117,13 @@ void JsonWriter::escape(char special) {
 }
 
 void JsonWriter::text(std::string_view key, std::string_view value) {
+  if (is_plain(value)) {
+    name(key);
+    out_.push_back('"');
+    out_.append(value);
+    out_.push_back('"');
+    return;
+  }
   std::string good;
   if (!is_utf8(value)) {
     good = repaired(value);
