@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/check.h"
+#include "core/rounding.h"
 
 namespace juggler {
 namespace {
@@ -14,6 +15,22 @@ constexpr std::int64_t kSamplesMin = 8;
 // Like kMeanMax, it keeps sums of squares of all the tasks that a controller serves (4,096) within
 // 64 bits, whatever a device announces.
 constexpr Micros kSpreadMax = seconds(30);
+
+// The entry of a batch in its line, anew from its members. requires  there are some
+void work_out_entry(OpenBatch& entry, const std::vector<Member>& of_batch) {
+  entry.tasks = static_cast<int>(of_batch.size());
+  entry.hoped = std::max(entry.hoped, entry.tasks);
+  entry.priority = of_batch.front().priority;
+  entry.due = of_batch.front().due;
+  entry.patient = true;
+  entry.bytes = 0;
+  for (const Member& member : of_batch) {
+    entry.priority = std::max(entry.priority, member.priority);
+    entry.due = std::min(entry.due, member.due);
+    entry.patient = entry.patient && member.patient;
+    entry.bytes += member.bytes;
+  }
+}
 
 }  // namespace
 
@@ -34,7 +51,7 @@ BatchCost corrected(const BatchCost& cost, const LaneLearned& learned, std::size
 // The square root of IEEE 754 is exact on every machine, unlike the rest of a math library.
 Micros margin_of(std::int64_t variance_us2, std::int64_t z_permille) {
   const double root = std::sqrt(static_cast<double>(variance_us2));
-  return {std::llround(root * static_cast<double>(z_permille) / 1000.0)};
+  return {rounded(root * static_cast<double>(z_permille) / 1000.0)};
 }
 
 // Of a square the root is exact, and so is this: the same figure without a root.
@@ -121,18 +138,7 @@ void Lane::work_out(std::uint64_t batch) {
     changed->erase(at);
     members.erase(members.begin() + static_cast<std::ptrdiff_t>(position));
   } else {
-    at->tasks = static_cast<int>(of_batch.size());
-    at->hoped = std::max(at->hoped, at->tasks);
-    at->priority = of_batch.front().priority;
-    at->due = of_batch.front().due;
-    at->patient = true;
-    at->bytes = 0;
-    for (const Member& member : of_batch) {
-      at->priority = std::max(at->priority, member.priority);
-      at->due = std::min(at->due, member.due);
-      at->patient = at->patient && member.patient;
-      at->bytes += member.bytes;
-    }
+    work_out_entry(*at, of_batch);
   }
   line = std::move(changed);
 }
@@ -140,20 +146,24 @@ void Lane::work_out(std::uint64_t batch) {
 void Lane::join(std::uint64_t batch, const OpenBatch& fresh, const Member& member,
                 std::size_t position) {
   JUGGLER_CHECK(position <= line->size(), "a line has no gaps");
-  auto changed = std::make_shared<Line>(*line);
+  auto changed = std::make_shared<Line>();
+  changed->reserve(line->size() + (batch == 0 ? 1 : 0));
+  changed->assign(line->begin(), line->end());
   const auto to = changed->begin() + static_cast<std::ptrdiff_t>(position);
   if (batch == 0) {
     changed->insert(to, fresh);
     members.emplace_back(fresh.id, std::vector<Member>{member});
+    work_out_entry((*changed)[position], members.back().second);
   } else {
     const auto at = std::find_if(changed->begin(), changed->end(),
                                  [&](const OpenBatch& entry) { return entry.id == batch; });
     JUGGLER_CHECK(to <= at && at != changed->end(), "a batch that grows does not move back");
     std::rotate(to, at, at + 1);
-    members[position_of(batch)].second.push_back(member);
+    std::vector<Member>& of_batch = members[position_of(batch)].second;
+    of_batch.push_back(member);
+    work_out_entry((*changed)[position], of_batch);
   }
   line = std::move(changed);
-  work_out(batch == 0 ? fresh.id : batch);
 }
 
 void Lane::move_back(std::size_t from, std::size_t to) {

@@ -3,6 +3,8 @@
 #include <bit>
 #include <cmath>
 
+#include "core/rounding.h"
+
 namespace juggler {
 namespace {
 
@@ -94,8 +96,11 @@ void LinkLearning::Speed::add(Micros round_trip, Micros since, bool first, int c
   misses_us += (miss_us - misses_us) >> compared_bits;
 
   const auto share = [since](std::int64_t of, Micros all) { return of * since.count / all.count; };
-  const std::int64_t far_us = std::min(spread() * kFarthest, kFarMax).count + kHiccup.count;
-  const std::int64_t counts_us = std::clamp((round_trip_ns - mean_ns) / 1000, -far_us, far_us);
+  std::int64_t counts_us = (round_trip_ns - mean_ns) / 1000;
+  if (counts_us > kHiccup.count || counts_us < -kHiccup.count) {  // or there is nothing to limit
+    const std::int64_t far_us = std::min(spread() * kFarthest, kFarMax).count + kHiccup.count;
+    counts_us = std::clamp(counts_us, -far_us, far_us);
+  }
   mean_ns += share(counts_us * 1000, kRemembered);
   variance_us2 += share(counts_us * counts_us - variance_us2, kRemembered);
   least_ns = std::min(least_ns + share(round_trip_ns - least_ns, kLeastRemembered), round_trip_ns);
@@ -103,7 +108,7 @@ void LinkLearning::Speed::add(Micros round_trip, Micros since, bool first, int c
 
 // The square root of IEEE 754 is exact on every machine.
 Micros LinkLearning::Speed::spread() const {
-  return {std::llround(std::sqrt(static_cast<double>(variance_us2)))};
+  return {rounded(std::sqrt(static_cast<double>(variance_us2)))};
 }
 
 void LinkLearning::set_next() {

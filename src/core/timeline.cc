@@ -16,11 +16,12 @@ void Timeline::build(const Line& line, const LaneCosts& costs, const LaneLearned
                      Size size, const Start& start, int priority_min) {
   start_ = start;
   slots_.clear();
+  slots_.reserve(line.size());
   Time end = start.free_at;
   Time there = start.link_free_at;
   std::int64_t variance_us2 = start.variance_us2;
   for (const OpenBatch& batch : line) {
-    Slot slot;
+    Slot& slot = slots_.emplace_back();
     slot.counts = batch.priority >= priority_min;
     slot.priority = batch.priority;
     slot.due = batch.due;
@@ -36,7 +37,6 @@ void Timeline::build(const Line& line, const LaneCosts& costs, const LaneLearned
     slot.end = end;
     slot.variance_us2 = variance_us2;
     slot.slack = batch.due - (end + margin_of(variance_us2, kPlanZPermille));
-    slots_.push_back(slot);
   }
 }
 
