@@ -91,6 +91,29 @@ std::vector<std::string> parted(const std::string& text) {
   return names;
 }
 
+// In alphabetical order, so that none has to look for its place.
+void write_headers(Envelope& envelope, const Dispatch& dispatch) {
+  const auto put = [&headers = envelope.headers](const char* name, HeaderValue value) {
+    headers.emplace_hint(headers.end(), name, std::move(value));
+  };
+  put("x-juggler-attempt", std::int64_t{dispatch.attempt.number});
+  put("x-juggler-batch", dispatch.batch);
+  put("x-juggler-batch-size", std::int64_t{dispatch.batch_size});
+  put("x-juggler-budget-us", dispatch.budget.count);
+  put("x-juggler-epoch", dispatch.attempt.epoch);
+  if (!dispatch.fall_back.empty()) {
+    put("x-juggler-fall-back", joined(dispatch.fall_back));
+  }
+  put("x-juggler-height", std::int64_t{dispatch.payload.height});
+  write_minor(envelope);
+  put("x-juggler-payload", std::string(to_string(dispatch.payload.kind)));
+  put("x-juggler-processor", dispatch.processor);
+  put("x-juggler-submitter", dispatch.attempt.task.submitter);
+  put("x-juggler-top-k", std::int64_t{dispatch.top_k});
+  put("x-juggler-variant", dispatch.variant);
+  put("x-juggler-width", std::int64_t{dispatch.payload.width});
+}
+
 // A packet lost on Wi-Fi holds up those behind it for 0.2 s, or a few times that.
 constexpr std::int64_t kExpiryGraceMs = 1000;
 
@@ -130,22 +153,7 @@ Envelope encode_dispatch(const Dispatch& dispatch, Body payload) {
   // is: the broker drops without a word, and until the controller knows it counts the processor as
   // busy; the consumer says what has become of it.
   envelope.expiration_ms = dispatch.budget.count / 1000 + kExpiryGraceMs;
-  write_minor(envelope);
-  envelope.headers["x-juggler-submitter"] = dispatch.attempt.task.submitter;
-  envelope.headers["x-juggler-epoch"] = dispatch.attempt.epoch;
-  envelope.headers["x-juggler-attempt"] = std::int64_t{dispatch.attempt.number};
-  envelope.headers["x-juggler-budget-us"] = dispatch.budget.count;
-  envelope.headers["x-juggler-processor"] = dispatch.processor;
-  envelope.headers["x-juggler-variant"] = dispatch.variant;
-  envelope.headers["x-juggler-batch"] = dispatch.batch;
-  envelope.headers["x-juggler-batch-size"] = std::int64_t{dispatch.batch_size};
-  if (!dispatch.fall_back.empty()) {
-    envelope.headers["x-juggler-fall-back"] = joined(dispatch.fall_back);
-  }
-  envelope.headers["x-juggler-top-k"] = std::int64_t{dispatch.top_k};
-  envelope.headers["x-juggler-payload"] = std::string(to_string(dispatch.payload.kind));
-  envelope.headers["x-juggler-width"] = std::int64_t{dispatch.payload.width};
-  envelope.headers["x-juggler-height"] = std::int64_t{dispatch.payload.height};
+  write_headers(envelope, dispatch);
   envelope.body = std::move(payload);
   return envelope;
 }
