@@ -287,14 +287,14 @@ void SimTransport::delivered(Frame& frame) {
       return;
     }
   }
-  TransportDelivery delivery;
+  auto& delivery =
+      std::get<TransportDelivery>(events_.emplace_back(std::in_place_type<TransportDelivery>));
   delivery.id = {incarnation_, frame.number};
   delivery.queue = frame.index < plan_->subscriptions.size()
                        ? plan_->subscriptions[frame.index].queue
                        : reply_queue_;
   delivery.redelivered = frame.flag != 0;
   delivery.envelope = std::move(frame.content).take();
-  events_.emplace_back(std::move(delivery));
 }
 
 void SimTransport::settle_entry(OpenPublish& entry, bool accepted) {
