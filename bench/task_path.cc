@@ -61,6 +61,7 @@ class Link final : public Transport {
   void ack(DeliveryId /*delivery*/) override { acked += 1; }
   void reject(DeliveryId /*delivery*/, bool /*requeue*/) override { no_figure("rejected"); }
   void enrol(const std::string& /*device*/) override {}
+  void ask_presence(const std::string& /*device*/) override {}
   void poll(Micros /*wait_max*/, std::vector<TransportEvent>& out) override { out.swap(events); }
   void wake() override {}
   void close(Micros /*wait_max*/) override {}
