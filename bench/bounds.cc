@@ -84,7 +84,7 @@ Input input_of(const Scenario& scenario) {
     input.supply.push_back({&device.truth, device.network.rtt, 1});
   }
   for (const auto& demand : scenario.classes) {
-    input.demands.push_back({demand.requirements, demand.share});
+    input.demands.push_back({demand.requirements, demand.share, demand.payload});
   }
   return input;
 }

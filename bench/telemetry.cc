@@ -66,7 +66,7 @@ void measure_probes(const char* name, HostFiles& host, HostFiles& own, int round
     now = now + kPeriod;
     const Readings readings = probes.sample(now);
     for (const Reading& reading : readings.list()) {
-      values += reading.value.has_value() ? 1 : 0;
+      values += reading.value.has_value() ? 1U : 0U;
     }
   }
   const double round = (cpu_seconds(CLOCK_THREAD_CPUTIME_ID) - begin) / rounds;

@@ -91,7 +91,7 @@ void Controller::not_loaded(const Attempt& attempt) {
   }
 }
 
-// What no device ever had was no attempt.
+// What no device ever had, or took, was no attempt.
 bool Controller::may_be_tried(const TaskRecord& record) const {
   const auto tried = std::count_if(record.attempts.begin(), record.attempts.end(),
                                    [](const Attempt& attempt) { return !attempt.came_back; });
@@ -196,7 +196,8 @@ void Controller::not_sent(TaskRecord& record, Attempt& attempt) {
   back_off(record, config_.attempt_grace);
 }
 
-// After dispatches that no device ever had: the second and each further one waits for longer.
+// After dispatches that no device ever had, or took: the second and each further one waits for
+// longer.
 void Controller::back_off(TaskRecord& record, Micros step) {
   const auto came_back = std::count_if(record.attempts.begin(), record.attempts.end(),
                                        [](const Attempt& attempt) { return attempt.came_back; });

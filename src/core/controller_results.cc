@@ -16,6 +16,9 @@ constexpr std::size_t kOrphansOfTaskMax = 16;
 constexpr std::size_t kOrphansOfDeviceMax = 2048;
 constexpr Bytes kOrphanBytesOfDeviceMax = mebibytes(64);
 
+// A task that devices refuse one after the other waits for them: an engine is back in seconds.
+constexpr Micros kRefusedStep = milliseconds(250);
+
 Bytes size_of(const AttemptResult& result) {
   std::size_t size = sizeof(AttemptResult) + result.reason.size() + result.fell_back.size();
   for (const Label& label : result.labels) {
@@ -78,7 +81,11 @@ void Controller::on(ResultArrived& event) {
       if (result.status == AttemptStatus::Error) {
         blame(result.device, record);
       }
+      attempt->came_back = result.status == AttemptStatus::Refused;  // nobody has tried it
       end_attempt(*record, *attempt, result.reason, result.status != AttemptStatus::Expired);
+      if (result.status == AttemptStatus::Refused) {
+        back_off(*record, kRefusedStep);
+      }
       try_again(*record);
     }
   }

@@ -68,7 +68,7 @@ struct Attempt {
   bool loads = false;      // the variant had to be loaded first, which counts as network
   bool open = true;
   bool sent = false;       // the broker has taken its dispatch, or the device has said that it runs
-  bool came_back = false;  // its dispatch: the device never had it
+  bool came_back = false;  // its dispatch: the device never had it, or did not take it
   std::string end;         // how it ended, once closed
 };
 

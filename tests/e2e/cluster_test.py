@@ -120,7 +120,8 @@ class Cluster(unittest.TestCase):
         Cluster.hang = (moment, moment + completed)
         self.report("leading node frozen", accepted, completed)
         self.assertLess(completed, HUNG_MAX_S)
-        before = {task for task, (when, _) in self.load.submitter.accepted.items() if when < moment + completed}
+        before = {task for task, (when, _) in list(self.load.submitter.accepted.items())
+                  if when < moment + completed}
         end = time.monotonic() + ANSWERED_MAX_S
         while before - self.load.collector.outcomes.keys() and time.monotonic() < end:
             time.sleep(0.05)

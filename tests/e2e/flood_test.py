@@ -96,7 +96,8 @@ class Floods(unittest.TestCase):
     def check_the_quiet_one(self, begun):
         """What it submitted since then was completed, soon; and no process took too much memory."""
         moment = time.monotonic()
-        accepted = {task: when for task, (when, _) in self.load.submitter.accepted.items() if begun <= when < moment}
+        accepted = {task: when for task, (when, _) in list(self.load.submitter.accepted.items())
+                    if begun <= when < moment}
         end = moment + DEADLINE_S + 5
         while accepted.keys() - self.load.collector.outcomes.keys() and time.monotonic() < end:
             time.sleep(0.05)

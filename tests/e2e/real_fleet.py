@@ -135,23 +135,23 @@ class Load:
         assert not problems, problems
 
     def waiting(self):
-        return [task for task in self.submitter.accepted if task not in self.collector.outcomes]
+        return [task for task in list(self.submitter.accepted) if task not in self.collector.outcomes]
 
     def outcomes(self):
         counts = {}
-        for _when, outcome in self.collector.outcomes.values():
+        for _when, outcome in list(self.collector.outcomes.values()):
             counts[outcome["outcome"]] = counts.get(outcome["outcome"], 0) + 1
         return counts
 
     def completed_after(self, moment):
         """Until the first task was completed that was accepted after this moment; None: none was."""
-        whens = [when for task, (when, outcome) in self.collector.outcomes.items()
+        whens = [when for task, (when, outcome) in list(self.collector.outcomes.items())
                  if outcome["outcome"] == "completed" and task in self.submitter.accepted
                  and self.submitter.accepted[task][0] >= moment]
         return min(whens) - moment if whens else None
 
     def accepted_after(self, moment):
-        whens = [when for when, _ in self.submitter.accepted.values() if when >= moment]
+        whens = [when for when, _ in list(self.submitter.accepted.values()) if when >= moment]
         return min(whens) - moment if whens else None
 
 

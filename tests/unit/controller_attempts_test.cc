@@ -327,6 +327,24 @@ TEST(Controller, DeviceRefuses_TheTaskGoesElsewhere) {
   EXPECT_EQ(harness.last_dispatch().device, "b");
 }
 
+// Behind a task that ends engines, others are refused by one device after the other.
+TEST(Controller, RefusedByEveryDevice_IsNotTriedYetAndServedWhenTheyTakeIt) {
+  ControllerHarness harness(ControllerConfig{}, "fastest-finish");
+  harness.lead_with({board("a"), board("b"), board("c")});
+  harness.submit(submission("t").deadline(seconds(30)));
+  for (int refused = 0; refused < 5; ++refused) {
+    const std::size_t sent = harness.dispatches().size();
+    harness.result(result_of(harness.last_dispatch(), AttemptStatus::Refused, "engine is stopped"));
+    for (int wait = 0; wait < 8 && harness.dispatches().size() == sent; ++wait) {
+      harness.advance(milliseconds(250));
+    }
+    ASSERT_EQ(harness.dispatches().size(), sent + 1) << refused;
+  }
+  EXPECT_TRUE(harness.outcomes().empty());
+  harness.result(result_of(harness.last_dispatch()));
+  EXPECT_EQ(harness.last_outcome().kind, OutcomeKind::Completed);
+}
+
 TEST(Controller, ErrorOfAnAttemptItDoesNotKnow_ChangesNothing) {
   ControllerHarness harness;
   harness.lead_with({board("a")});
