@@ -83,7 +83,7 @@ struct Judge::Scene {
   const Objective& objective() const { return question.objective; }
   const ProfileCosts& costs() const { return (*lane.costs)[profile]; }
   BatchCost expected(int tasks) const {
-    return corrected(costs().of(tasks), *lane.learned, profile);
+    return corrected(costs().of(tasks), *lane.learned, profile, lane.slowdown_permille);
   }
   Micros back() const { return lane.network - lane.network / 2; }
   // Until when a batch must have been computed for this task: the deadline less the way back.
@@ -311,8 +311,10 @@ Candidate Judge::judge_one(const Question& question, const LaneOutlook& lane, st
 
 void Judge::open(const Question& question, const LaneOutlook& lane) {
   const int priority_min = question.outlook.over_lower_priorities ? question.task.priority : 0;
-  timeline_.build(*lane.line, *lane.costs, *lane.learned, Timeline::Size::AsHoped,
-                  {lane.free_at, lane.variance_us2, lane.pace, lane.link_free_at}, priority_min);
+  timeline_.build(
+      *lane.line, *lane.costs, *lane.learned, Timeline::Size::AsHoped,
+      {lane.free_at, lane.variance_us2, lane.pace, lane.link_free_at, lane.slowdown_permille},
+      priority_min);
 }
 
 void Judge::judge(const Question& question, Detail detail, std::vector<Candidate>& candidates) {
@@ -367,6 +369,7 @@ LaneOutlook outlook_of(const LaneState& lane, const TaskView& task, Time now) {
   seen.link_free_at = now + network / 2 + lane.link.busy(now);
   seen.free_at = now + std::max(backlog.mean, network / 2);
   seen.variance_us2 = backlog.variance_us2 + network_spread * network_spread;
+  seen.slowdown_permille = lane.slowdown_permille;
   seen.price_mw = lane.price.mw(now);
   seen.scarce = lane.price.scarce(now);
   seen.queued = lane.queued;

@@ -93,6 +93,7 @@ struct LaneOutlook {
   Time free_at;                   // by the mean, with what is in flight; a dispatch cannot be
                                   // there earlier
   std::int64_t variance_us2 = 0;  // of that, and of the network
+  std::int64_t slowdown_permille = kSlowdownMin;  // by the device's other processors
   std::int64_t price_mw = 0;
   bool scarce = false;       // its time (core/prices.h)
   std::uint64_t queued = 0;  // tasks in flight and in line

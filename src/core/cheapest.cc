@@ -77,7 +77,8 @@ struct CheapestSearch::Run {
     const ProfileCosts& costs = (*lane.costs)[profile];
     const Time begin =
         std::max(lane.free_at, lane.link_free_at + lane.pace.transfer(question.task.bytes));
-    const Micros takes = corrected(costs.of(1), *lane.learned, profile).takes();
+    const Micros takes =
+        corrected(costs.of(1), *lane.learned, profile, lane.slowdown_permille).takes();
     return begin + takes > question.task.deadline - (lane.network - lane.network / 2);
   }
 

@@ -36,6 +36,7 @@ Consumer::Consumer(ConsumerConfig config, DeviceFacts facts)
     : config_(config),
       facts_(std::move(facts)),
       lanes_(facts_.processors.size()),
+      board_(facts_.processors),
       every_(config.heartbeat) {
   for (std::size_t l = 0; l < lanes_.size(); ++l) {
     const std::vector<std::string>& loaded = facts_.processors[l].loaded;
@@ -231,8 +232,20 @@ void Consumer::start_next(std::size_t lane_index) {
     start.items.push_back({job.dispatch.payload, job.dispatch.top_k});
   }
   stats_.batches += 1;
-  lane.running = Batch{start.batch, std::move(jobs)};
+  lane.running = Batch{start.batch, std::move(jobs), now_};
+  board_.begin(lane_index, now_);
   actions_->emplace_back(std::move(start));
+}
+
+// Ends what runs there, and returns how much of its time the processors beside it have added.
+Micros Consumer::end_run(std::size_t lane, Micros compute) {
+  const Micros took = now_ - lanes_[lane].running->began;
+  const Micros added = took - board_.progress(lane, now_);
+  board_.end(lane, now_);
+  lanes_[lane].running.reset();
+  // Of the time since it was handed to its engine, computing is the most, and slowed evenly.
+  return added > Micros{0} ? compute * (added.count * 1'000'000 / took.count) / 1'000'000
+                           : Micros{0};
 }
 
 AttemptResult Consumer::result_for(const Job& job, AttemptStatus status, std::string reason) const {
@@ -256,7 +269,7 @@ void Consumer::on(BatchFinished& event) {
       continue;
     }
     std::vector<Job> jobs = std::move(lane.running->jobs);
-    lane.running.reset();
+    const Micros slowed = end_run(l, event.report.compute);
     JUGGLER_CHECK(jobs.size() == event.report.outputs.size(), "an engine answers every input");
     const bool engine_failed = event.report.failure != EngineFailure::None;
     if (engine_failed) {
@@ -274,6 +287,7 @@ void Consumer::on(BatchFinished& event) {
       result.labels = std::move(output.labels);
       result.synthetic_labels = output.synthetic_labels;
       result.compute = event.report.compute;
+      result.slowed = slowed;
       // Loading a network counts as waiting: the controller takes what is left for the network's.
       result.queued = std::max(now_ - jobs[i].received - result.compute, Micros{0});
       result.batch_size = static_cast<int>(jobs.size());

@@ -17,6 +17,7 @@
 #include "core/consumer_messages.h"
 #include "core/device.h"
 #include "core/device_queue.h"
+#include "core/shared_board.h"
 #include "core/timers.h"
 
 namespace juggler {
@@ -63,6 +64,7 @@ class Consumer {
   struct Batch {
     std::uint64_t id = 0;
     std::vector<Job> jobs;
+    Time began{};
   };
   // A variant that has failed on a processor, and has not run there since.
   struct Stop {
@@ -102,6 +104,7 @@ class Consumer {
   bool recognise(const DispatchArrived& event);
   std::string refusal(const Dispatch& dispatch) const;
   void start_next(std::size_t lane);
+  Micros end_run(std::size_t lane, Micros compute);
   AttemptResult result_for(const Job& job, AttemptStatus status, std::string reason) const;
   void finish(const Job& job, AttemptResult result);
   void send(SentResult& sent);
@@ -121,6 +124,7 @@ class Consumer {
   ConsumerConfig config_;
   DeviceFacts facts_;
   std::vector<Lane> lanes_;  // in the order of facts_.processors
+  SharedBoard board_;        // likewise: which of them run
   std::map<AttemptId, SentResult> results_;
   std::deque<AttemptId> results_order_;
   std::unordered_map<PublishId, AttemptId> publishes_;  // looked up, never iterated

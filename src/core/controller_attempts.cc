@@ -302,7 +302,8 @@ void Controller::learn(const AttemptResult& result, const Attempt* attempt, bool
     if (first_of_batch) {
       auto learned = std::make_shared<LaneLearned>(*lane.learned);
       learned->add_time(static_cast<std::size_t>(at - processor.profiles.begin()),
-                        point_at(*at, result.batch_size).latency_mean, result.compute, now_);
+                        point_at(*at, result.batch_size).latency_mean,
+                        result.compute - result.slowed, now_);
       lane.learned = std::move(learned);
     }
     return;

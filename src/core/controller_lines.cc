@@ -152,7 +152,8 @@ void Controller::build_timeline(const DeviceState& device, const Lane& lane) {
                   {.free_at = now_ + std::max(backlog.mean, device.network() / 2),
                    .variance_us2 = backlog.variance_us2 + spread * spread,
                    .pace = device.link.believed().pace,
-                   .link_free_at = now_ + device.way_of(0, now_)},
+                   .link_free_at = now_ + device.way_of(0, now_),
+                   .slowdown_permille = device.slowdown_permille(lane)},
                   0);
 }
 
@@ -169,7 +170,8 @@ bool Controller::has_room(const DeviceState& device, const Lane& lane) {
   }
   const Time room = room_from(device, lane, bytes);
   if (room > now_ && !lane.in_flight.empty() &&
-      room < lane.head_since + lane.in_flight.front().mean + device.way_back()) {
+      room <
+          lane.head_since + lane.flight(device.slowdown_permille(lane)).head + device.way_back()) {
     wake_at(room, device, index);
   }
   return room <= now_;  // if not, the next result comes here again
@@ -323,8 +325,10 @@ void Controller::dispatch(const std::string& device_id, std::size_t lane_index,
   const int batch_max = (*lane.costs)[open_batch.profile].batch_max();
   const bool full = open_batch.tasks >= batch_max;
   // Tasks asked for their share of a full batch; what a smaller one takes beyond that is added.
-  const Micros share = lane.expected(open_batch.profile, batch_max).mean * open_batch.tasks;
-  const Micros takes = lane.expected(open_batch.profile, open_batch.tasks).mean;
+  const std::int64_t slowdown = device.slowdown_permille(lane);
+  const Micros share =
+      lane.expected(open_batch.profile, batch_max, slowdown).mean * open_batch.tasks;
+  const Micros takes = lane.expected(open_batch.profile, open_batch.tasks, slowdown).mean;
   lane.price.add(std::max(takes - share / batch_max, Micros{0}), now_);
 
   auto learned = std::make_shared<LaneLearned>(*lane.learned);
@@ -348,7 +352,8 @@ void Controller::dispatch(const std::string& device_id, std::size_t lane_index,
 Time Controller::begin_batch(DeviceState& device, std::size_t lane_index, std::int64_t batch,
                              std::uint32_t profile, int tasks, std::int64_t bytes) {
   Lane& lane = device.lanes[lane_index];
-  const BatchCost expected = lane.expected(profile, tasks);
+  const BatchCost alone = lane.expected(profile, tasks, kSlowdownMin);
+  const BatchCost expected = lane.expected(profile, tasks, device.slowdown_permille(lane));
   if (!lane.learned->profiles[profile].loaded) {
     auto learned = std::make_shared<LaneLearned>(*lane.learned);
     learned->profiles[profile].loaded = true;
@@ -363,15 +368,18 @@ Time Controller::begin_batch(DeviceState& device, std::size_t lane_index, std::i
   lane.in_flight.push_back({.batch = batch,
                             .profile = profile,
                             .open = tasks,
-                            .loads = expected.load > Micros{0},
-                            .mean = expected.takes(),
-                            .spread = expected.spread,
+                            .loads = alone.load > Micros{0},
+                            .mean = alone.takes(),
+                            .spread = alone.spread,
                             .there = now_ + way});
   const std::int64_t spread = device.network_spread().count;
   const Micros late =
       margin_of(device.backlog(lane, now_).variance_us2 + spread * spread, kHoldZPermille);
   BatchInFlight& last = lane.in_flight.back();
-  last.patience = predicted - now_ + late + expected.takes() / 2 + kHiccup;
+  // The others of the device may take up work before it is done, which makes it no straggler.
+  const Micros beside =
+      lane.expected(profile, tasks, device.slowdown_permille_max(lane)).mean - expected.mean;
+  last.patience = predicted - now_ + late + expected.takes() / 2 + kHiccup + beside;
   watch(last, device.facts->id, device.facts->processors[lane_index].id, Micros{0});
   return predicted;
 }

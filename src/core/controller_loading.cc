@@ -59,7 +59,7 @@ void Controller::ask_for(TaskRecord& record, const Decision& decision) {
 // Whether the variant is not there, and a copy of the task, which runs alone, may load it.
 bool Controller::may_be_loaded_by(const TaskRecord& record, const Candidate& candidate) const {
   const Lane& lane = fleet_.devices()[candidate.device].lanes[candidate.lane];
-  const BatchCost alone = lane.expected(candidate.profile, 1);
+  const BatchCost alone = lane.expected(candidate.profile, 1, kSlowdownMin);
   return alone.load > Micros{0} &&
          within_energy(alone, 1, record.submission.requirements.max_energy);
 }

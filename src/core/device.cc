@@ -86,6 +86,19 @@ Result<void> check_processor(const DeviceFacts& facts, const Processor& processo
       return ok;
     }
   }
+  for (const Slowdown& slowdown : processor.slowed_by) {
+    const bool other = slowdown.by != processor.id &&
+                       std::any_of(facts.processors.begin(), facts.processors.end(),
+                                   [&](const Processor& p) { return p.id == slowdown.by; });
+    if (!other || slowdown.permille < kSlowdownMin || slowdown.permille > kSlowdownMax) {
+      return bad(facts, processor.id +
+                            ": is slowed by another processor of the device, 1 to 10 "
+                            "times");
+    }
+  }
+  if (!strictly_ascending(processor.slowed_by, [](const Slowdown& s) { return s.by; })) {
+    return bad(facts, processor.id + ": what slows it must be sorted by processor, one each");
+  }
   const bool known = std::includes(processor.profiles.begin(), processor.profiles.end(),
                                    processor.loaded.begin(), processor.loaded.end(), ByVariant{});
   if (!known || !strictly_ascending(processor.loaded, [](const std::string& v) { return v; })) {
@@ -118,6 +131,16 @@ std::optional<EnergyFigure> at_board_input(const std::optional<EnergyFigure>& en
   }
   converted.scope = PowerScope::BoardInput;
   return converted;
+}
+
+void drop_absent_slowdowns(std::vector<Processor>& processors) {
+  const auto absent = [&processors](const Slowdown& slowdown) {
+    return std::none_of(processors.begin(), processors.end(),
+                        [&](const Processor& other) { return other.id == slowdown.by; });
+  };
+  for (Processor& processor : processors) {
+    std::erase_if(processor.slowed_by, absent);
+  }
 }
 
 int dispatches_max(const DeviceFacts& facts) {

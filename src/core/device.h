@@ -39,6 +39,15 @@ struct Profile {
   friend bool operator==(const Profile&, const Profile&) = default;
 };
 
+// How much longer a batch takes on a processor while another one of its device computes: they share
+// memory, a bus, power or cores. One number for each pair, whatever the variants.
+struct Slowdown {
+  std::string by;                // the other processor
+  std::int64_t permille = 1000;  // of the time alone
+
+  friend bool operator==(const Slowdown&, const Slowdown&) = default;
+};
+
 // The unit that is scheduled.
 struct Processor {
   std::string id;  // "cpu0", "gpu0", "dla1"
@@ -49,6 +58,8 @@ struct Processor {
   std::vector<Profile> profiles;  // sorted by variant id
   std::vector<std::string>
       loaded;  // of these variants, what was there as the device joined; sorted
+  std::vector<Slowdown>
+      slowed_by{};  // as measured, sorted by the other's id; by others: not at all
 
   friend bool operator==(const Processor&, const Processor&) = default;
 };
@@ -87,10 +98,17 @@ struct DeviceFacts {
   friend bool operator==(const DeviceFacts&, const DeviceFacts&) = default;
 };
 
+// Takes out what is said of processors that are not among these: of a board whose profile is known,
+// a part may be used.
+void drop_absent_slowdowns(std::vector<Processor>& processors);
+
 // Bounds on what one device may announce, so that no message makes the controller grow.
 inline constexpr std::size_t kVariantsMax = 256;
 inline constexpr std::size_t kProcessorsMax = 32;
 inline constexpr std::size_t kProfilePointsMax = 16;
+// Of a slowdown, in permille: what took less time beside another than alone was measured badly.
+inline constexpr std::int64_t kSlowdownMin = 1000;
+inline constexpr std::int64_t kSlowdownMax = 10'000;
 
 // Batches of one processor in flight at most. On a long way more of them are between controller and
 // device than its window holds, or the processor would stand still.

@@ -149,6 +149,9 @@ class Writer {
     digest_.add(result.reason);
     put(result.queued.count);
     put(result.compute.count);
+    if (result.slowed > Micros{0}) {  // as digests were before there was any
+      put(result.slowed.count);
+    }
     put(result.batch_size);
     put(result.energy);
   }

@@ -5,6 +5,7 @@
 
 #include "core/check.h"
 #include "core/names.h"
+#include "core/shared_board.h"
 
 namespace juggler {
 namespace {
@@ -25,6 +26,14 @@ auto lower_bound_by_id(Devices& devices, std::string_view id) {
                           });
 }
 
+// Of one of the device's own lanes: a copy has no place among them.
+std::size_t position_in(const std::vector<Lane>& lanes, const Lane& lane) {
+  const auto at =
+      std::find_if(lanes.begin(), lanes.end(), [&lane](const Lane& own) { return &own == &lane; });
+  JUGGLER_CHECK(at != lanes.end(), "a lane of another device, or a copy");
+  return static_cast<std::size_t>(at - lanes.begin());
+}
+
 }  // namespace
 
 std::string_view to_string(Liveness liveness) { return name_of(kLiveness, liveness); }
@@ -34,6 +43,18 @@ Milliwatts DeviceState::power_at_rest() const {
     return {};
   }
   return facts->idle.value_or(Milliwatts{0}) * facts->to_board_input.factor_permille / 1000;
+}
+
+std::int64_t DeviceState::slowdown_permille(const Lane& lane) const {
+  const std::size_t index = position_in(lanes, lane);
+  return slowdown_of(facts->processors, index, [this](std::size_t other) {
+    return !lanes[other].in_flight.empty() || !lanes[other].line->empty();
+  });
+}
+
+std::int64_t DeviceState::slowdown_permille_max(const Lane& lane) const {
+  const std::size_t index = position_in(lanes, lane);
+  return slowdown_of(facts->processors, index, [](std::size_t /*other*/) { return true; });
 }
 
 void DeviceState::fade(Time now, Micros after) {

@@ -57,7 +57,15 @@ struct DeviceState {
   // How long a result may be on its way.
   Micros way_back() const { return network() / 2 + network_spread(); }
   // What is in flight on one of its processors.
-  Lane::Backlog backlog(const Lane& lane, Time now) const { return lane.backlog(now, way_back()); }
+  Lane::Backlog backlog(const Lane& lane, Time now) const {
+    return lane.backlog(now, way_back(), slowdown_permille(lane));
+  }
+
+  // How much longer batches take on one of its processors because of those of the others that have
+  // work, in flight or in line.
+  std::int64_t slowdown_permille(const Lane& lane) const;
+  // The same if all others had work.
+  std::int64_t slowdown_permille_max(const Lane& lane) const;
 
   // What the whole board takes at rest, at its input; nothing once nobody waits for its return.
   Milliwatts power_at_rest() const;

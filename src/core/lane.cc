@@ -34,11 +34,12 @@ void work_out_entry(OpenBatch& entry, const std::vector<Member>& of_batch) {
 
 }  // namespace
 
-BatchCost corrected(const BatchCost& cost, const LaneLearned& learned, std::size_t profile) {
+BatchCost corrected(const BatchCost& cost, const LaneLearned& learned, std::size_t profile,
+                    std::int64_t slowdown_permille) {
   const std::int64_t permille = learned.correction(profile);
   BatchCost real = cost;
-  real.mean = std::min(cost.mean * permille / 1000, kMeanMax);
-  real.spread = cost.spread * permille / 1000;
+  real.mean = std::min(cost.mean * permille / 1000 * slowdown_permille / 1000, kMeanMax);
+  real.spread = cost.spread * permille / 1000 * slowdown_permille / 1000;
   const ProfileLearned& of_profile = learned.profiles[profile];
   if (of_profile.samples >= kSamplesMin) {
     real.spread = std::max(real.spread, real.mean * of_profile.spread_permille / 1000);
@@ -59,19 +60,23 @@ Micros margin_of_one(Micros spread, std::int64_t z_permille) {
   return {(spread.count * z_permille + 500) / 1000};
 }
 
-BatchCost Lane::expected(std::size_t profile, int tasks) const {
-  return corrected((*costs)[profile].of(tasks), *learned, profile);
+BatchCost Lane::expected(std::size_t profile, int tasks, std::int64_t slowdown_permille) const {
+  return corrected((*costs)[profile].of(tasks), *learned, profile, slowdown_permille);
 }
 
-Lane::Flight Lane::flight() const {
+Lane::Flight Lane::flight(std::int64_t slowdown_permille) const {
   Flight sum;
   for (std::size_t i = 0; i < in_flight.size(); ++i) {
     const BatchInFlight& batch = in_flight[i];
-    (i == 0 ? sum.head : sum.rest) += batch.mean;
+    // Loading mostly waits for a disk.
+    const std::int64_t permille = batch.loads ? kSlowdownMin : slowdown_permille;
+    const Micros mean = batch.mean * permille / 1000;
+    const Micros spread = std::min(batch.spread * permille / 1000, kSpreadMax);
+    (i == 0 ? sum.head : sum.rest) += mean;
     if (i > 0) {
-      sum.not_before = std::max(sum.not_before, batch.there) + batch.mean;
+      sum.not_before = std::max(sum.not_before, batch.there) + mean;
     }
-    sum.variance_us2 += batch.spread.count * batch.spread.count;
+    sum.variance_us2 += spread.count * spread.count;
   }
   sum.any = !in_flight.empty();
   sum.head_since = head_since;

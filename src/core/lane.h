@@ -22,7 +22,7 @@ struct BatchInFlight {
   int open = 0;           // tasks whose results have not come
   bool any_left = false;  // some have come
   bool loads = false;     // the variant, before it runs
-  Micros mean{};          // predicted when it was dispatched
+  Micros mean{};          // predicted when it was dispatched, as if it ran alone on its device
   Micros spread{};
   Time there{};       // when all of it is on the device
   Micros patience{};  // from when it counts on until it is overdue
@@ -87,7 +87,10 @@ struct Lane {
     Micros mean;
     std::int64_t variance_us2 = 0;
   };
-  Backlog backlog(Time now, Micros back) const { return flight().backlog(now, back); }
+  // `slowdown_permille`: by the other processors of its device (DeviceState::slowdown_permille()).
+  Backlog backlog(Time now, Micros back, std::int64_t slowdown_permille) const {
+    return flight(slowdown_permille).backlog(now, back);
+  }
   // What of it does not change with time alone.
   struct Flight {
     bool any = false;
@@ -100,10 +103,10 @@ struct Lane {
 
     Backlog backlog(Time now, Micros back) const;
   };
-  Flight flight() const;
+  Flight flight(std::int64_t slowdown_permille) const;
 
   // Mean and spread of a batch, corrected by what was learned.
-  BatchCost expected(std::size_t profile, int tasks) const;
+  BatchCost expected(std::size_t profile, int tasks, std::int64_t slowdown_permille) const;
   // Tasks in flight and in line.
   std::uint64_t queued() const;
   // What it may take above idle, at the board's input, for all that is in flight, in line or held:
@@ -131,7 +134,9 @@ struct Lane {
 inline constexpr Micros kMeanMax = seconds(3600);
 
 // The corrected cost of a batch, with no load where the variant is there: what predictions use.
-BatchCost corrected(const BatchCost& cost, const LaneLearned& learned, std::size_t profile);
+// `slowdown_permille`: by other processors of its device.
+BatchCost corrected(const BatchCost& cost, const LaneLearned& learned, std::size_t profile,
+                    std::int64_t slowdown_permille);
 
 // The finish at which a sum of times is predicted: z standard deviations above its mean.
 Micros margin_of(std::int64_t variance_us2, std::int64_t z_permille);

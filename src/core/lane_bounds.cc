@@ -49,8 +49,8 @@ void add_joining(const LaneState& lane, std::size_t profile, const Objective& ob
     if (known && objective.energy) {
       cost += std::max<std::int64_t>(grown.energy->count - before.energy->count, 0);
     }
-    Micros takes = corrected(grown, *lane.learned, profile).mean -
-                   corrected(before, *lane.learned, profile).mean;
+    Micros takes = corrected(grown, *lane.learned, profile, kSlowdownMin).mean -
+                   corrected(before, *lane.learned, profile, kSlowdownMin).mean;
     if (takes < Micros{0}) {  // the cheaper, the higher the price is: not a bound
       takes = Micros{0};
       cost = -kEnergyUnknown;
@@ -64,7 +64,8 @@ void add_joining(const LaneState& lane, std::size_t profile, const Objective& ob
 // When a batch finishes at the earliest, from now.
 Micros earliest_finish(const LaneState& lane, std::size_t profile) {
   const Micros network = lane.network();
-  const BatchCost alone = corrected((*lane.costs)[profile].of(1), *lane.learned, profile);
+  const BatchCost alone =
+      corrected((*lane.costs)[profile].of(1), *lane.learned, profile, kSlowdownMin);
   const std::int64_t way = lane.link.spread.count;
   return network + alone.takes() + margin_of(way * way + alone.variance_us2(), kPlanZPermille);
 }

@@ -5,7 +5,8 @@
 //
 // A bound is valid for every task of the kind and for some time to come: it counts the price that
 // the processor's time will have fallen to by then. It never counts what only makes a task dearer
-// or later, as a queue does. Bounds decide nothing: what they let through is judged.
+// or later, as a queue does, or another processor of the device. Bounds decide nothing: what they
+// let through is judged.
 
 #include <cstddef>
 #include <cstdint>

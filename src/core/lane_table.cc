@@ -35,7 +35,8 @@ LaneState state_of(const DeviceState& device, std::size_t device_position,
   state.device_power_rest = device.power_at_rest();
   state.link = device.link.believed();
   state.price = lane.price;
-  state.flight = lane.flight();
+  state.slowdown_permille = device.slowdown_permille(lane);
+  state.flight = lane.flight(state.slowdown_permille);
   state.queued = lane.queued();
   const int window = device.facts->processors[lane_position].window_batches;
   state.window_full = lane.in_flight.size() >= static_cast<std::size_t>(window);

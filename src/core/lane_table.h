@@ -34,6 +34,7 @@ struct LaneState {
   Milliwatts device_power_rest;  // at rest
   Link link;
   ShadowPrice price;
+  std::int64_t slowdown_permille = kSlowdownMin;  // by the device's other processors
   Lane::Flight flight;
   std::uint64_t queued = 0;  // tasks in flight and in line
   bool window_full = false;

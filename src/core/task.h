@@ -134,6 +134,9 @@ struct AttemptResult {
   bool synthetic_labels = false;  // from synthetic weights: meaningless
   Micros queued;                  // on the device, beside computing: waiting and loading
   Micros compute;                 // decode, preprocess and run, of its batch
+  // Of that, what other processors of the device added by computing beside it, by what it announced
+  // of them (Processor::slowed_by).
+  Micros slowed{};
   int batch_size = 1;
   std::optional<EnergyFigure> energy;  // this task's share, above idle
   bool redelivered = false;

@@ -27,7 +27,8 @@ void Timeline::build(const Line& line, const LaneCosts& costs, const LaneLearned
     slot.due = batch.due;
     if (slot.counts) {
       const int tasks = size == Size::AsHoped ? batch.hoped : batch.tasks;
-      slot.cost = corrected(costs[batch.profile].of(tasks), learned, batch.profile);
+      slot.cost = corrected(costs[batch.profile].of(tasks), learned, batch.profile,
+                            start.slowdown_permille);
       slot.transfer = start.pace.transfer(batch.bytes * tasks / std::max(batch.tasks, 1));
       there = there + slot.transfer;
       end = std::max(end, there) + slot.cost.takes();

@@ -34,10 +34,11 @@ class Timeline {
   enum class Size { AsItIs, AsHoped };
   // From when on.
   struct Start {
-    Time free_at;                   // the processor, by the mean
-    std::int64_t variance_us2 = 0;  // of that, and of the way
-    Pace pace;                      // of its link
-    Time link_free_at;              // when what is on its way now is there
+    Time free_at;                                   // the processor, by the mean
+    std::int64_t variance_us2 = 0;                  // of that, and of the way
+    Pace pace;                                      // of its link
+    Time link_free_at;                              // when what is on its way now is there
+    std::int64_t slowdown_permille = kSlowdownMin;  // by the device's other processors
   };
   void build(const Line& line, const LaneCosts& costs, const LaneLearned& learned, Size size,
              const Start& start, int priority_min);

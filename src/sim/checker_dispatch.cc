@@ -47,7 +47,8 @@ bool too_much_in_flight(const DeviceState& device, const Lane& lane, int window_
   before.in_flight = lane.in_flight;
   before.in_flight.pop_back();
   before.head_since = lane.head_since;
-  const Lane::Backlog backlog = device.backlog(before, now);
+  const Lane::Backlog backlog =
+      before.backlog(now, device.way_back(), device.slowdown_permille(lane));
   const std::int64_t spread = device.network_spread().count;
   const Micros ahead = margin_of(backlog.variance_us2 + spread * spread, kAheadZPermille);
   return now + backlog.mean > lane.in_flight.back().there + ahead + kAheadMargin;

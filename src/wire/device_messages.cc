@@ -229,6 +229,9 @@ void write_fields(JsonWriter& writer, const AttemptResult& result) {
     writer.text("reason", result.reason);
   }
   writer.flag("redelivered", result.redelivered);
+  if (result.slowed > Micros{0}) {
+    writer.integer("slowed_us", result.slowed.count);
+  }
   writer.text("status", to_string(result.status));
   writer.text("submitter", result.attempt.task.submitter);
   writer.flag("synthetic_labels", result.synthetic_labels);
@@ -250,6 +253,7 @@ AttemptResult read_result(ObjectReader& reader) {
   result.queued = {reader.integer("queued_us", 0, kMicrosMax)};
   result.reason = reader.string_or("reason", "", std::size_t{16} * 1024);
   result.redelivered = reader.boolean_or("redelivered", false);
+  result.slowed = {reader.integer_or("slowed_us", 0, 0, result.compute.count)};
   result.status = reader.name("status", parse_attempt_status, AttemptStatus::Error);
   result.attempt.task.submitter = reader.string("submitter", kSubmitterMax);
   result.synthetic_labels = reader.boolean_or("synthetic_labels", false);

@@ -69,6 +69,16 @@ void write(JsonWriter& writer, const Processor& processor) {
   }
   writer.end_array();
   writer.text("runtime", processor.runtime);
+  if (!processor.slowed_by.empty()) {
+    writer.begin_array("slowed_by");
+    for (const Slowdown& slowdown : processor.slowed_by) {
+      writer.begin_object();
+      writer.integer("permille", slowdown.permille);
+      writer.text("processor", slowdown.by);
+      writer.end_object();
+    }
+    writer.end_array();
+  }
   writer.integer("window_batches", processor.window_batches);
   writer.end_object();
 }
@@ -120,6 +130,12 @@ Processor read_processor(ObjectReader& reader) {
       processor.loaded.push_back(processor.profiles.back().variant);
     }
   });
+  if (reader.has("slowed_by")) {
+    reader.each("slowed_by", kProcessorsMax, [&](ObjectReader& slowdown) {
+      processor.slowed_by.push_back({slowdown.string("processor", 63),
+                                     slowdown.integer("permille", kSlowdownMin, kSlowdownMax)});
+    });
+  }
   return processor;
 }
 

@@ -209,7 +209,7 @@ void each_field(Of<Answered> auto& answered, const Visit& visit) {
 template <class Visit>
 void each_field(Of<AttemptResult> auto& result, const Visit& visit) {
   auto& [attempt, device, processor, variant, status, reason, fell_back, labels, synthetic, queued,
-         compute, batch_size, energy, redelivered] = result;
+         compute, slowed, batch_size, energy, redelivered] = result;
   visit("attempt", attempt);
   visit("device", device);
   visit("processor", processor);
@@ -220,6 +220,7 @@ void each_field(Of<AttemptResult> auto& result, const Visit& visit) {
   visit("synthetic_labels", synthetic);
   visit("queued_us", queued);
   visit("compute_us", compute);
+  visit("slowed_us", slowed);
   visit("batch_size", batch_size);
   visit("energy", energy);
   visit("redelivered", redelivered);

@@ -130,6 +130,14 @@ class RandomFleet {
         point.latency_p95 = point.latency_mean + point.latency_mean / (2 + of_kind(8));
       }
     }
+    if (of_kind(3) == 0) {  // two processors that slow each other down
+      Processor& first = facts.processors.front();
+      Processor second = first;
+      second.id = "cpu1";
+      second.slowed_by = {{first.id, 1000 + of_kind(3000)}};
+      first.slowed_by = {{second.id, 1000 + of_kind(3000)}};
+      facts.processors.push_back(std::move(second));
+    }
     return facts;
   }
 
@@ -160,7 +168,8 @@ class RandomFleet {
       return;
     }
     DeviceState& device = fleet_.change(position);
-    Lane& lane = device.lanes.front();
+    Lane& lane =
+        device.lanes[static_cast<std::size_t>(draw(static_cast<int>(device.lanes.size())))];
     const auto profile = static_cast<std::size_t>(draw(static_cast<int>(lane.costs->size())));
     switch (draw(8)) {
       case 0:
@@ -200,7 +209,7 @@ class RandomFleet {
     }
     const OpenBatch batch = lane.line->front();
     lane.take(batch.id);
-    const BatchCost cost = lane.expected(batch.profile, batch.tasks);
+    const BatchCost cost = lane.expected(batch.profile, batch.tasks, kSlowdownMin);
     lane.in_flight.push_back({.batch = static_cast<std::int64_t>(batch.id),
                               .profile = batch.profile,
                               .open = batch.tasks,

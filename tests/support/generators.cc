@@ -157,6 +157,7 @@ rc::Gen<AttemptResult> any_result() {
     result.synthetic_labels = *rc::gen::arbitrary<bool>();
     result.queued = {any_count(1'000'000'000'000)};
     result.compute = {any_count(1'000'000'000'000)};
+    result.slowed = std::min(result.compute, Micros{any_count(1'000'000)});
     result.batch_size = any_int(1, 1024);
     result.energy = maybe(any_energy());
     result.redelivered = *rc::gen::arbitrary<bool>();
@@ -272,6 +273,11 @@ rc::Gen<DeviceFacts> any_facts() {
         processor.profiles.push_back(std::move(profile));
         if (any_int(0, 1) == 1) {
           processor.loaded.push_back(variant.id);
+        }
+      }
+      for (int other = 0; other < processors; ++other) {
+        if (other != i && any_int(0, 1) == 1) {
+          processor.slowed_by.push_back({"p" + std::to_string(other), any_int(1000, 10'000)});
         }
       }
       facts.processors.push_back(std::move(processor));

@@ -176,6 +176,8 @@ TEST(WireResult, FieldOfTheWrongType_IsRefusedByName) {
                                                         {"queued_us", -1},
                                                         {"compute_us", 1e300},
                                                         {"compute_us", 18446744073709551615ULL},
+                                                        {"slowed_us", -1},
+                                                        {"slowed_us", 1e9},
                                                         {"batch_size", 0},
                                                         {"redelivered", 1},
                                                         {"energy_uj", "low"}};

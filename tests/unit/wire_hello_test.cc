@@ -83,6 +83,26 @@ TEST(WireHello, FactsThatAreNotSane_AreRefused) {
   expect_names(with(hello(), "/processors/0/profiles/0/points", json::array()), "batch sizes");
 }
 
+TEST(WireHello, SlowdownsThatAreNotSane_AreRefused) {
+  DeviceFacts facts = test::device("pi-1").processor("a").processor("b");
+  facts.processors[0].slowed_by = {{"b", 1500}};
+  const Envelope good = wire::encode_hello(facts);
+  const auto decoded = wire::decode_hello(good);
+  ASSERT_TRUE(decoded.has_value()) << decoded.error().message;
+  EXPECT_EQ(*decoded, facts);
+  const std::string rows = "/processors/0/slowed_by";
+  expect_names(with(good, rows, 3), "slowed_by");
+  expect_names(without(good, rows + "/0/processor"), "slowed_by[0].processor");
+  expect_names(without(good, rows + "/0/permille"), "slowed_by[0].permille");
+  expect_names(with(good, rows + "/0/permille", 999), "permille");
+  expect_names(with(good, rows + "/0/permille", 10'001), "permille");
+  expect_names(with(good, rows + "/0/processor", "c"), "another processor of the device");
+  expect_names(with(good, rows + "/0/processor", "a"), "another processor of the device");
+  const json one = json::parse(*good.body)["processors"][0]["slowed_by"][0];
+  expect_names(with(good, rows, json::array({one, one})), "sorted by processor");
+  expect_names(with(good, rows, json(std::vector<json>(kProcessorsMax + 1, one))), "slowed_by");
+}
+
 TEST(WireHello, DeviceNameThatIsNoRoutingKey_IsRefused) {
   Envelope envelope = with(hello(), "/device", "Pi 1");
   envelope.routing_key = "hello.Pi 1";
