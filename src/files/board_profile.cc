@@ -39,6 +39,7 @@ struct Row {
 struct ProcessorRows {
   Processor processor;
   std::vector<std::vector<MicrosInterval>> latency;  // as in FactsIntervals
+  std::vector<MeasuredSlowdown> slowdowns;
 };
 
 std::optional<BusyPower> read_busy(TomlSection& power, PowerScope scope) {
@@ -218,6 +219,8 @@ ProcessorRows read_processor(TomlSection& section, std::optional<PowerScope> sco
     rows.push_back(read_row(row, scope, measured));
   }
   group(std::move(rows), section, read);
+  read.slowdowns = read_slowdowns(section);
+  processor.slowed_by = announced_slowdowns(read.slowdowns);
   // Of a profile that `juggler profile` wrote; the rows of other numbers of threads are for people.
   section.text_or("engine", "");
   section.maybe_integer("threads", {1, 1024});
@@ -274,6 +277,7 @@ Result<BoardProfile> read_profile(TomlDocument& document) {
   for (auto& [id, read] : processors) {
     profile.processors.push_back(std::move(read.processor));
     profile.intervals.latency.push_back(std::move(read.latency));
+    profile.slowdowns.push_back(std::move(read.slowdowns));
   }
   return profile;
 }

@@ -12,6 +12,7 @@
 
 #include "core/device.h"
 #include "core/result.h"
+#include "files/beside_rows.h"
 #include "files/energy.h"
 
 namespace juggler {
@@ -64,6 +65,8 @@ struct BoardProfile {
   std::optional<BusyPower> busy;  // above idle, where there is no figure per variant
   ScopeConversion to_board_input;
   std::vector<Processor> processors;  // sorted by id, their profiles by variant
+  // Of each processor, what its `slowed_by` was taken from.
+  std::vector<std::vector<MeasuredSlowdown>> slowdowns;
   FactsIntervals intervals;
   std::optional<MeasuredOn> measured_on;
 };

@@ -114,6 +114,7 @@ Result<LocalDevice> open_given_twin(GivenTwin twin, const DeviceIdentity& identi
   }
   state_preloads(device.facts);
   const auto memory = std::make_shared<TwinMemory>(twin.truth.memory);
+  const std::shared_ptr<TwinBoard> shared = twin_board(twin.truth.processors);
   for (std::size_t p = 0; p < device.facts.processors.size(); ++p) {
     Processor& processor = twin.truth.processors[p];
     processor.loaded = device.facts.processors[p].loaded;
@@ -123,6 +124,8 @@ Result<LocalDevice> open_given_twin(GivenTwin twin, const DeviceIdentity& identi
     options.seed = seed++;
     options.noise = twin.noise;
     options.memory = memory;
+    options.board = shared;
+    options.position = p;
     device.engines[processor.id] = make_twin_engine(std::move(options));
   }
   return device;

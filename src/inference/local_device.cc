@@ -96,16 +96,21 @@ Result<LocalDevice> open_twin_device(const TwinDeviceOptions& options) {
     keep_described(*catalogue, processor, device);
     device.facts.processors.push_back(std::move(processor));
   }
+  drop_absent_slowdowns(device.facts.processors);
   state_preloads(device.facts);
   std::uint64_t seed = options.seed;
   const auto memory = std::make_shared<TwinMemory>(device.facts.memory);
-  for (const Processor& processor : device.facts.processors) {
+  const std::shared_ptr<TwinBoard> shared = twin_board(device.facts.processors);
+  for (std::size_t p = 0; p < device.facts.processors.size(); ++p) {
+    const Processor& processor = device.facts.processors[p];
     device.engines[processor.id] = make_twin_engine({.processor = processor,
                                                      .variants = device.facts.variants,
                                                      .catalogue = *catalogue,
                                                      .labels = labels,
                                                      .seed = seed++,
-                                                     .memory = memory});
+                                                     .memory = memory,
+                                                     .board = shared,
+                                                     .position = p});
   }
   if (device.facts.variants.empty()) {
     return fail(ErrorCode::NotFound,

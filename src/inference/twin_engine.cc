@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cmath>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -34,6 +35,13 @@ void sleep_precisely(SteadyTime until) {
   wake.tv_nsec = std::chrono::duration_cast<std::chrono::nanoseconds>(since - whole).count();
   while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &wake, nullptr) == EINTR) {
   }
+}
+
+// Less than this is slept in one piece: a look costs a few microseconds.
+constexpr Micros kLastSleep{100};
+
+Time time_of(SteadyTime time) {
+  return {std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count()};
 }
 
 class TwinEngine final : public InferenceEngine {
@@ -66,6 +74,7 @@ class TwinEngine final : public InferenceEngine {
 
  private:
   bool take_memory(const Profile& profile);
+  Micros take_time(SteadyTime start, Micros alone);
   EngineOutput answer(const std::string& variant, const EngineInput& input) const;
   const std::vector<Label>* labels_of(const std::string& payload_sha256,
                                       const std::string& variant) const;
@@ -156,6 +165,41 @@ EngineOutput TwinEngine::answer(const std::string& variant, const EngineInput& i
   return output;
 }
 
+// Returns when a batch that would take so long alone is done; with what it took on the board.
+//
+// Others of the board may begin and end meanwhile. It sleeps for what is left if they all ended
+// now, and looks again, so that it is never late for one that does; the last bit in one piece.
+Micros TwinEngine::take_time(SteadyTime start, Micros alone) {
+  if (options_.board == nullptr) {
+    options_.sleep_until(start + std::chrono::microseconds(alone.count));
+    return alone;
+  }
+  TwinBoard& board = *options_.board;
+  const std::size_t own = options_.position;
+  std::optional<Time> began;
+  while (true) {
+    Time look_again;
+    {
+      const MutexLock lock(board.mutex);
+      const Time now = time_of(std::chrono::steady_clock::now());
+      if (!began.has_value()) {
+        began = now;
+        board.runs.begin(own, now);
+        alone = std::max(alone - (now - time_of(start)), Micros{1});
+      }
+      const Micros left = alone - board.runs.progress(own, now);
+      const Time done = board.runs.done_at(own, alone, now);
+      if (left <= Micros{0}) {
+        const Micros over = board.runs.overdue(own, alone, now);
+        board.runs.end(own, now);
+        return now - over - time_of(start);
+      }
+      look_again = left < kLastSleep ? done : now + left;
+    }
+    options_.sleep_until(SteadyTime(std::chrono::microseconds(look_again.us)));
+  }
+}
+
 BatchReport TwinEngine::run(const std::string& variant, std::span<const EngineInput> inputs) {
   const SteadyTime start = std::chrono::steady_clock::now();
   const auto at = loaded_.find(variant);
@@ -173,12 +217,16 @@ BatchReport TwinEngine::run(const std::string& variant, std::span<const EngineIn
     report.compute =
         std::max(point.latency_mean + Micros{std::llround(spread * options_.noise)}, Micros{1});
     report.energy = point.energy;
-    options_.sleep_until(start + std::chrono::microseconds(report.compute.count));
+    report.compute = take_time(start, report.compute);
   }
   return report;
 }
 
 }  // namespace
+
+std::shared_ptr<TwinBoard> twin_board(const std::vector<Processor>& processors) {
+  return SharedBoard(processors).shared() ? std::make_shared<TwinBoard>(processors) : nullptr;
+}
 
 std::unique_ptr<InferenceEngine> make_twin_engine(TwinEngineOptions options) {
   return std::make_unique<TwinEngine>(std::move(options));

@@ -10,6 +10,7 @@
 
 #include "core/device.h"
 #include "core/loaded_variants.h"
+#include "core/shared_board.h"
 #include "files/catalogue.h"
 #include "inference/twin_labels.h"
 #include "runtime/engine.h"
@@ -25,6 +26,17 @@ struct TwinMemory {
   LoadedVariants loaded GUARDED_BY(mutex);
 };
 
+// The processors of the board that a twin stands for, as far as they slow each other down.
+struct TwinBoard {
+  explicit TwinBoard(const std::vector<Processor>& processors) : runs(processors) {}
+
+  Mutex mutex;
+  SharedBoard runs GUARDED_BY(mutex);
+};
+
+// Null where none slows another down.
+std::shared_ptr<TwinBoard> twin_board(const std::vector<Processor>& processors);
+
 struct TwinEngineOptions {
   Processor processor;  // with the profiles that it takes its times from, and what is loaded
   std::vector<Variant> variants;             // what the profiles' variants are
@@ -35,12 +47,14 @@ struct TwinEngineOptions {
   std::function<void(std::chrono::steady_clock::time_point)> sleep_until{};
   double noise = 1.0;                    // spread of single runs: 1 as p95 says, 0 none
   std::shared_ptr<TwinMemory> memory{};  // null: it has as much as it wants
+  std::shared_ptr<TwinBoard> board{};    // null: nothing slows it down
+  std::size_t position = 0;              // of its processor on the board
 };
 
 // A batch takes the profile's time with seeded noise (core/profile_point.h). Loading takes the
 // profile's load time, but for what the processor has loaded at first, as a board that has long
-// been up. The report says the drawn time: what the host adds to it is not
-// the board's.
+// been up. While processors of its board work that slow it down, the batch takes longer. The report
+// says the board's time: what the host adds to it is not the board's.
 std::unique_ptr<InferenceEngine> make_twin_engine(TwinEngineOptions options);
 
 }  // namespace juggler

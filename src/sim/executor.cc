@@ -25,6 +25,7 @@ SimExecutor::SimExecutor(Agenda& agenda, const DeviceFacts& truth, double noise,
       power_(power),
       loaded_(truth.memory),
       lanes_(truth.processors.size()),
+      board_(truth.processors),
       use_(truth.processors.size()) {
   for (std::size_t l = 0; l < lanes_.size(); ++l) {
     lanes_[l].rng = Rng(seed * kProcessorsMax + l);  // each its own: one never shifts another
@@ -139,7 +140,39 @@ void SimExecutor::begin(std::size_t index) {
   if (lanes_[index].report.energy.has_value()) {
     use.energy += lanes_[index].report.energy->value * truth_.to_board_input.factor_permille / 1000;
   }
-  agenda_.at(agenda_.now() + takes, *this, life_ << kLaneBits | index);
+  Lane& lane = lanes_[index];
+  lane.alone = takes;
+  lane.began = agenda_.now();
+  lane.ends = Time::never();
+  board_.begin(index, agenda_.now());
+  schedule();
+}
+
+// Sees to it that every batch ends when it is done, now that other processors work than before.
+void SimExecutor::schedule() {
+  for (std::size_t l = 0; l < lanes_.size(); ++l) {
+    Lane& lane = lanes_[l];
+    if (!board_.works(l)) {
+      continue;
+    }
+    const Time ends = board_.done_at(l, lane.alone, agenda_.now());
+    if (ends != lane.ends) {
+      lane.ends = ends;
+      agenda_.at(ends, *this, life_ << kLaneBits | l);
+    }
+  }
+}
+
+// What the other processors have added to its time counts as computing.
+void SimExecutor::end_run(std::size_t index) {
+  Lane& lane = lanes_[index];
+  const Micros added = agenda_.now() - lane.began - lane.alone;
+  board_.end(index, agenda_.now());
+  if (added > Micros{0}) {
+    const std::int64_t ppm = added.count * 1'000'000 / std::max<std::int64_t>(lane.alone.count, 1);
+    lane.report.compute += lane.report.compute * ppm / 1'000'000;
+    use_[index].busy += added;
+  }
 }
 
 void SimExecutor::wake(std::uint64_t what) {
@@ -148,11 +181,17 @@ void SimExecutor::wake(std::uint64_t what) {
   }
   const std::size_t index = what & ((1U << kLaneBits) - 1);
   Lane& lane = lanes_[index];
+  if (lane.jobs.empty() || agenda_.now() < lane.ends) {
+    return;  // it was to end now until other processors began to work
+  }
+  end_run(index);
   done_.push_back({lane.jobs.front().id, std::move(lane.report)});
   lane.jobs.pop_front();
   set_power(lane, Milliwatts{0});
   if (!lane.jobs.empty()) {
     begin(index);
+  } else {
+    schedule();
   }
   owner_.input();
 }
@@ -191,6 +230,7 @@ void SimExecutor::forget() {
   done_.clear();
   unloaded_.clear();
   loaded_.clear();
+  board_ = SharedBoard(truth_.processors);
   for (Lane& lane : lanes_) {
     lane.jobs.clear();
     set_power(lane, Milliwatts{0});

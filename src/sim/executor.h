@@ -11,6 +11,7 @@
 #include "core/device.h"
 #include "core/loaded_variants.h"
 #include "core/rng.h"
+#include "core/shared_board.h"
 #include "runtime/engine.h"
 #include "sim/agenda.h"
 #include "sim/power_track.h"
@@ -60,10 +61,15 @@ class SimExecutor final : public Executor, public Sleeper {
     std::deque<BatchJob> jobs;  // the first one runs
     BatchReport report;         // of the one that runs
     Milliwatts power;           // what that takes above idle, at the board's input
+    Micros alone;               // what that would take if no other processor worked
+    Time began;
+    Time ends;  // as the processors work now
     Rng rng{0};
   };
   void begin(std::size_t lane);
   Micros run(std::size_t lane, const BatchJob& job);
+  void schedule();
+  void end_run(std::size_t lane);
   Result<Micros> load(std::size_t lane, const Profile& profile);
   void set_power(Lane& lane, Milliwatts power);
   void fail_all(BatchReport& report, const BatchJob& job, const char* reason);
@@ -76,6 +82,7 @@ class SimExecutor final : public Executor, public Sleeper {
   LoadedVariants loaded_;
   std::vector<VariantUnloaded> unloaded_;
   std::vector<Lane> lanes_;
+  SharedBoard board_;
   std::vector<ProcessorUse> use_;
   std::vector<BatchDone> done_;
   std::uint64_t life_ = 0;

@@ -183,6 +183,7 @@ Result<ScenarioDevice> device_of(const BoardProfile& board, const VariantTable& 
       device.intervals.latency.push_back(std::move(latency));
     }
   }
+  drop_absent_slowdowns(facts.processors);
   if (facts.processors.empty()) {
     return fail(ErrorCode::InvalidArgument,
                 "nothing of board '" + board.board + "' is left by these variants and processors");

@@ -39,7 +39,7 @@ Profile profile_of(Rng& rng, const Variant& variant, int batch_max) {
   const bool known = !one_in(rng, 4);
   const std::int64_t energy = between(rng, 10'000, 900'000);
   const std::int64_t spread = between(rng, 100, 160);  // p95 in percent of the mean
-  const bool odd = one_in(rng, 8);  // the larger the batch, the less it takes
+  const bool odd = one_in(rng, 8);                     // the larger the batch, the less it takes
   for (int batch = 1; batch <= batch_max; batch *= 2) {
     ProfilePoint point;
     point.batch = batch;
@@ -131,6 +131,20 @@ void limit_power(std::uint64_t seed, Scenario& scenario) {
   }
 }
 
+// Two processors of a device slow each other down, by up to four times; what is true of that is not
+// what was announced.
+void slow_each_other(std::uint64_t seed, Scenario& scenario) {
+  Rng rng(seed_of(seed, Stream::Load, 2));
+  for (ScenarioDevice& device : scenario.devices) {
+    for (DeviceFacts* facts : {&device.announced, &device.truth}) {
+      std::vector<Processor>& processors = facts->processors;
+      for (std::size_t p = 0; processors.size() == 2 && p < 2; ++p) {
+        processors[p].slowed_by = {{processors[1 - p].id, between(rng, 1'000, 4'000)}};
+      }
+    }
+  }
+}
+
 // All at random times of the load; several at once happen.
 ArrivalSource arrivals_in(Rng& rng, int tasks, Micros load, std::size_t classes) {
   auto times = std::make_shared<std::vector<std::pair<Time, std::size_t>>>();
@@ -176,6 +190,9 @@ RandomWorld random_world(std::uint64_t seed, const RandomWorldLimits& limits) {
   // From a stream of its own: what was drawn before stays as it was.
   if (limits.watt_limits) {
     limit_power(seed, scenario);
+  }
+  if (limits.slowdowns) {
+    slow_each_other(seed, scenario);
   }
 
   options.lead_in = one_in(rng, 2) ? Micros{0} : seconds(5);

@@ -22,6 +22,7 @@ struct RandomWorldLimits {
   int faults_max = 12;
   std::string policy;       // empty: drawn
   bool watt_limits = true;  // some worlds have one
+  bool slowdowns = false;   // processors of one device slow each other down
 };
 
 RandomWorld random_world(std::uint64_t seed, const RandomWorldLimits& limits = {});

@@ -50,6 +50,21 @@ TEST(World, EverySeed_KeepsItsPromises) {
   }
 }
 
+TEST(World, ProcessorsThatSlowEachOtherDown_KeepTheirPromises) {
+  RandomWorldLimits limits;
+  limits.slowdowns = true;
+  int others = 0;
+  for (std::uint64_t seed = 1; seed <= 60 && !HasFailure(); ++seed) {
+    RandomWorld random = random_world(seed, limits);
+    const std::string about = describe(random);
+    World world(random.scenario, std::move(random.options));
+    const RunResult result = world.run();
+    EXPECT_EQ(complaints_of(result), "") << about;
+    others += result.digest != run_random_world(seed).digest ? 1 : 0;
+  }
+  EXPECT_GT(others, 10) << "nothing was slowed down";
+}
+
 TEST(World, SeedsThatFoundSomething_StayFound) {
   const char* path = std::getenv("JUGGLER_SEEDS");
   if (path == nullptr) {

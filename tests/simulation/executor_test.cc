@@ -61,6 +61,65 @@ TEST(SimExecutor, SlowedDown_TakesTheFactor) {
   EXPECT_EQ(bench.run(executor, 1).compute, milliseconds(100));
 }
 
+// "a" takes 40 ms alone and half as long again beside "b", which takes 60 ms and minds nothing.
+DeviceFacts two_that_share() {
+  DeviceFacts facts = test::device("d")
+                          .processor("a")
+                          .serves(test::variant("n-fp32"), milliseconds(40))
+                          .processor("b")
+                          .serves(test::variant("n-fp32"), milliseconds(60));
+  facts.processors[0].slowed_by = {{"b", 1500}};
+  return facts;
+}
+
+BatchJob job_on(const std::string& processor, std::uint64_t id) {
+  BatchJob job;
+  job.id = id;
+  job.processor = processor;
+  job.variant = "n-fp32";
+  job.inputs.resize(1);
+  return job;
+}
+
+TEST(SimExecutor, OtherProcessorAtWork_SlowsWhileItWorks) {
+  Agenda agenda;
+  const DeviceFacts facts = two_that_share();
+  Owner owner;
+  SimExecutor executor(agenda, facts, 0.0, 1, owner);
+  executor.start(job_on("b", 1));
+  agenda.run_until(Time{milliseconds(30).count});
+  executor.start(job_on("a", 2));  // 30 ms beside b are 20 ms of its 40; the rest takes 20 ms
+  std::vector<BatchDone> done;
+  agenda.run_until(Time{milliseconds(79).count});
+  executor.collect(done);
+  ASSERT_EQ(done.size(), 1U);
+  EXPECT_EQ(done[0].id, 1U);
+  EXPECT_EQ(done[0].report.compute, milliseconds(60));
+  agenda.run_until(Time{milliseconds(80).count});
+  done.clear();
+  executor.collect(done);
+  ASSERT_EQ(done.size(), 1U);
+  EXPECT_EQ(done[0].id, 2U);
+  EXPECT_EQ(done[0].report.compute, milliseconds(50));
+  EXPECT_EQ(executor.use()[0].busy, milliseconds(50));
+}
+
+TEST(SimExecutor, OtherProcessorBeginsMidway_TheRestIsSlowed) {
+  Agenda agenda;
+  const DeviceFacts facts = two_that_share();
+  Owner owner;
+  SimExecutor executor(agenda, facts, 0.0, 1, owner);
+  executor.start(job_on("a", 1));
+  agenda.run_until(Time{milliseconds(20).count});
+  executor.start(job_on("b", 2));
+  agenda.run_until(Time{milliseconds(100).count});
+  std::vector<BatchDone> done;
+  executor.collect(done);
+  ASSERT_EQ(done.size(), 2U);
+  EXPECT_EQ(done[0].report.compute, milliseconds(50)) << "20 alone, 20 at two thirds of the speed";
+  EXPECT_EQ(done[1].report.compute, milliseconds(60));
+}
+
 TEST(SimExecutor, FailingEngine_FailsEveryTaskOfTheBatch) {
   Bench bench;
   SimExecutor executor(bench.agenda, bench.facts, 0.0, 1, bench.owner);
