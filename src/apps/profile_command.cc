@@ -20,6 +20,7 @@
 #include "files/board_profile.h"
 #include "inference/calibration_file.h"
 #include "inference/machine_profiler.h"
+#include "inference/slowdown_profiler.h"
 #include "runtime/clock.h"
 #include "telemetry/discovery.h"
 #include "telemetry/host_files.h"
@@ -157,6 +158,9 @@ void print_result(const ProfileFlags& flags, const MachineProfile& profile,
                                      rough, flags.precision_percent),
                          screen));
   }
+  for (const std::string& one : slowdown_sentences(profile)) {
+    fmt::print("{}", paragraph(one, screen));
+  }
   fmt::print("{}", paragraph("Energy: " + energy_words(profile), screen));
   if (flags.twin.empty()) {
     fmt::print("{}", paragraph(fmt::format("Idle before: {}. Idle after: {}.",
@@ -230,6 +234,22 @@ void note_meter(const RunMeter& meter, const ProfiledMachine& machine, MachinePr
   }
 }
 
+// Each lane, then each beside each other.
+Result<void> measure_lanes(const ProfiledMachine& machine, const ProfilingOptions& options,
+                           MachineProfile& profile, std::vector<std::string>& left) {
+  for (const LaneUnderTest& lane : machine.lanes) {
+    const Result<void> measured = profile_lane(lane, machine.catalogue, options, profile, left);
+    end_line();
+    if (!measured) {
+      return measured;
+    }
+  }
+  const Result<void> together =
+      profile_slowdowns(machine.lanes, options, SlowdownGoal{}, profile, left);
+  end_line();
+  return together;
+}
+
 int profile(const ProfileFlags& flags) {
   catch_stop_signals();
   const fs::path home = home_folder(flags.home);
@@ -280,18 +300,13 @@ int profile(const ProfileFlags& flags) {
     };
   }
   std::vector<std::string> left = machine->notes;
-  for (const LaneUnderTest& lane : machine->lanes) {
-    const Result<void> measured = profile_lane(lane, machine->catalogue, options, *profile, left);
-    end_line();
-    if (!measured && stop_signals() > 0) {
-      return complain(file.empty() ? "stopped"
+  if (const Result<void> measured = measure_lanes(*machine, options, *profile, left); !measured) {
+    const bool stopped = stop_signals() > 0;
+    return complain(!stopped       ? measured.error().message
+                    : file.empty() ? "stopped"
                                    : "stopped; what is whole is in " + file.string() +
                                          ", and the next run goes on from there",
-                      kExitFailed);
-    }
-    if (!measured) {
-      return complain(measured.error().message, kExitFailed);
-    }
+                    kExitFailed);
   }
   if (meter != nullptr) {
     meter->rest(kRestWindow);

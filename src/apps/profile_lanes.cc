@@ -111,8 +111,10 @@ Result<ProfiledMachine> open_twin(const ProfileFlags& flags, const std::filesyst
   machine.memory = board->memory;
   machine.energy_absent = "of a twin: its profile's, which it does not measure";
   std::uint64_t seed = 1;
-  for (const Processor& processor : board->processors) {
+  for (std::size_t p = 0; p < board->processors.size(); ++p) {
+    const Processor& processor = board->processors[p];
     LaneUnderTest lane;
+    lane.slowdowns = board->slowdowns[p];
     lane.id = processor.id;
     lane.kind = processor.kind;
     lane.runtime = processor.runtime;

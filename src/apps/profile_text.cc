@@ -191,24 +191,50 @@ std::string profile_table(const MachineProfile& profile, const Screen& screen) {
   return table.text(screen) + "\n" + like_mlperf(profile, screen);
 }
 
+std::vector<std::string> slowdown_sentences(const MachineProfile& profile) {
+  std::vector<std::string> sentences;
+  for (const auto& [lane_id, lane] : profile.lanes) {
+    for (const auto& [other, slowdown] : lane.slowdowns) {
+      const auto times = [](std::int64_t permille) { return static_cast<double>(permille) / 1000; };
+      sentences.push_back(fmt::format(
+          "While {} computes, {} takes {:.2f} [{:.2f}-{:.2f}] times as long ({} beside {}).", other,
+          lane_id, times(slowdown.permille), times(slowdown.low), times(slowdown.high),
+          slowdown.variant, slowdown.beside_variant));
+    }
+  }
+  return sentences;
+}
+
 json profile_json(const MachineProfile& profile) {
   json points = json::array();
   json lanes = json::array();
+  json slowdowns = json::array();
   for (const auto& [lane_id, lane] : profile.lanes) {
     const int threads = lane.best_threads();
     lanes.push_back({{"id", lane_id},
                      {"kind", to_string(lane.kind)},
                      {"runtime", lane.runtime},
                      {"threads", threads}});
+    for (const auto& [other, slowdown] : lane.slowdowns) {
+      slowdowns.push_back({{"processor", lane_id},
+                           {"beside", other},
+                           {"permille", slowdown.permille},
+                           {"permille_low", slowdown.low},
+                           {"permille_high", slowdown.high},
+                           {"variant", slowdown.variant},
+                           {"beside_variant", slowdown.beside_variant},
+                           {"samples", slowdown.samples}});
+    }
     for (const auto& [id, variant] : lane.variants) {
       for (const MeasuredPoint& point : variant.points) {
         points.push_back(point_json(lane_id, id, variant, point, point.threads == threads));
       }
     }
   }
-  json document{{"name", profile.name}, {"machine", profile.machine},
-                {"date", profile.date}, {"energy_absent", profile.energy_absent},
-                {"processors", lanes},  {"points", points}};
+  json document{{"name", profile.name},  {"machine", profile.machine},
+                {"date", profile.date},  {"energy_absent", profile.energy_absent},
+                {"processors", lanes},   {"points", points},
+                {"slowdowns", slowdowns}};
   if (profile.meter.has_value()) {
     const ProfileMeter& meter = *profile.meter;
     document["meter"] = {{"name", meter.name},

@@ -15,6 +15,8 @@ namespace juggler {
 // Every variant on the number of threads that its processor serves best with, and below it what
 // MLPerf would call single stream and offline, which is no submission.
 std::string profile_table(const MachineProfile& profile, const Screen& screen);
+// One for each lane beside each other, where that was measured.
+std::vector<std::string> slowdown_sentences(const MachineProfile& profile);
 nlohmann::json profile_json(const MachineProfile& profile);
 
 // One point that two profiles have.

@@ -65,6 +65,9 @@ std::string file_text(const Calibration& calibration) {
     text += fmt::format("[power]\nscope = \"{}\"\n", to_string(*scope));
   }
   text += processor;
+  for (const MeasuredSlowdown& slowdown : calibration.slowdowns) {
+    text += slowdown_text(slowdown, "juggler profile, " + on.date);
+  }
   for (const Profile& profile : calibration.profiles) {
     const auto variant = on.variants.find(profile.variant);
     for (const ProfilePoint& point : profile.points) {
@@ -117,6 +120,7 @@ Result<Calibration> load_calibration(const std::filesystem::path& file) {
   calibration.title = std::move(read->title);
   calibration.processor = read->processors.front().id;
   calibration.kind = read->processors.front().kind;
+  calibration.slowdowns = std::move(read->slowdowns.front());
   calibration.profiles = std::move(read->processors.front().profiles);
   return calibration;
 }

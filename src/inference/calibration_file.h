@@ -22,7 +22,8 @@ struct Calibration {
   std::string title;
   std::string processor = kCpuLane;
   ProcessorKind kind = ProcessorKind::Cpu;
-  std::vector<Profile> profiles;  // sorted by variant, without energy: see local_device.h
+  std::vector<Profile> profiles;            // sorted by variant, without energy: see local_device.h
+  std::vector<MeasuredSlowdown> slowdowns;  // by `juggler profile`: a quick calibration has none
 
   const Profile* find(const std::string& variant) const;
   // Adds a profile, or replaces that of its variant.

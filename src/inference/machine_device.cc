@@ -57,6 +57,7 @@ Processor announced(const LaneSpec& lane, const PreparedLane& prepared,
   processor.id = lane.processor;
   processor.kind = lane.kind;
   processor.runtime = prepared.calibration.runtime;
+  processor.slowed_by = announced_slowdowns(calibration.slowdowns);
   if (lane.kind == ProcessorKind::Cpu && lane.engine != LaneEngine::External) {
     processor.runtime += fmt::format(", {} thread{}", calibration.on.threads,
                                      calibration.on.threads == 1 ? "" : "s");
@@ -145,7 +146,10 @@ class Opener {
   void note(const std::vector<std::string>& notes) {
     device_.notes.insert(device_.notes.end(), notes.begin(), notes.end());
   }
-  LocalDevice take() { return std::move(device_); }
+  LocalDevice take() {
+    drop_absent_slowdowns(device_.facts.processors);
+    return std::move(device_);
+  }
 
  private:
   void add(Processor processor, std::unique_ptr<InferenceEngine> engine) {

@@ -90,6 +90,10 @@ std::string lane_text(const ProfiledLane& lane, const std::string& source) {
   int batch_max = 1;
   std::string rows;
   std::string sweep;
+  std::string beside;
+  for (const auto& [id, slowdown] : lane.slowdowns) {
+    beside += slowdown_text(slowdown, source);
+  }
   for (const auto& [variant, measured] : lane.variants) {
     // A twin needs batch 1: a variant that was not measured on these threads is only shown.
     const bool whole = measured.find(threads, 1) != nullptr;
@@ -107,7 +111,7 @@ std::string lane_text(const ProfiledLane& lane, const std::string& source) {
              toml_quoted(
                  fmt::format("{}, {} thread{}", lane.runtime, threads, threads == 1 ? "" : "s")),
              toml_quoted(lane.runtime), threads, batch_max) +
-         rows + sweep;
+         beside + rows + sweep;
 }
 
 std::string source_of(const MachineProfile& profile) {
@@ -215,6 +219,10 @@ Result<MachineProfile> read_document(TomlDocument& document) {
     lane.id = section.text("id");
     lane.kind = section.choice("kind", parse_processor_kind, "cpu, gpu, dla");
     lane.runtime = section.text("engine");
+    for (MeasuredSlowdown& slowdown : read_slowdowns(section)) {
+      const std::string by = slowdown.by;
+      lane.slowdowns[by] = std::move(slowdown);
+    }
     read_rows(section, "profile", scope, lane);
     read_rows(section, "sweep", scope, lane);
     for (auto& [id, variant] : lane.variants) {
@@ -276,6 +284,9 @@ Calibration calibration_of(const MachineProfile& profile, const ProfiledLane& la
   made.title = profile.title;
   made.processor = lane.id;
   made.kind = lane.kind;
+  for (const auto& [id, slowdown] : lane.slowdowns) {
+    made.slowdowns.push_back(slowdown);
+  }
   for (const auto& [id, measured] : lane.variants) {
     const MeasuredPoint* one = measured.find(threads, 1);
     if (one == nullptr) {

@@ -34,6 +34,7 @@ struct ProfiledLane {
   ProcessorKind kind = ProcessorKind::Cpu;
   std::string runtime;  // the engine, without its threads
   std::map<std::string, ProfiledVariant> variants;
+  std::map<std::string, MeasuredSlowdown> slowdowns;  // by the other lane's id
 
   // The number of threads that serves pictures one by one fastest: the least sum, over the variants
   // measured on all numbers, of logarithms, so that none outweighs the others. A further thread has

@@ -61,6 +61,9 @@ class LaneProfiler {
     ProfiledLane& lane = profile_.lanes[lane_.id];
     if (lane.runtime != lane_.runtime) {
       lane = {};  // another engine than the earlier run's
+      for (auto& [id, other] : profile_.lanes) {
+        other.slowdowns.erase(lane_.id);
+      }
     }
     lane.id = lane_.id;
     lane.kind = lane_.kind;

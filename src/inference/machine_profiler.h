@@ -29,6 +29,7 @@ struct LaneUnderTest {
   std::function<Bytes()> memory;
   // What a twin takes for its loads and holds while loaded: it has neither itself. May be empty.
   std::function<const Profile*(const std::string& variant)> announced;
+  std::vector<MeasuredSlowdown> slowdowns{};  // a twin's: it computes nothing that another slows
 };
 
 // How warm the machine is.
