@@ -17,6 +17,7 @@
 #include "apps/version.h"
 #include "core/consumer.h"
 #include "inference/machine.h"
+#include "inference/twin_engine.h"
 #include "runtime/clock.h"
 #include "runtime/consumer_shell.h"
 #include "runtime/thread_executor.h"
@@ -64,6 +65,7 @@ class Serving {
     executor_.emplace(std::move(device.engines), [this] { transport_->wake(); });
     consumer_.emplace(ConsumerConfig{}, std::move(device.facts));
     memory_free_ = device.memory_free;
+    board_ = std::move(device.board);
   }
   Serving(const Serving&) = delete;
   Serving& operator=(const Serving&) = delete;
@@ -110,6 +112,13 @@ class Serving {
     if (memory_free_.has_value()) {
       sampled.memory_free = memory_free_;
     }
+    if (board_ != nullptr) {
+      const TwinWarmth warmth = warmth_of(*board_);
+      if (warmth.millicelsius.has_value()) {
+        sampled.temperature_millicelsius = warmth.millicelsius;
+        sampled.throttled = warmth.throttled;
+      }
+    }
     return sampled;
   }
 
@@ -122,6 +131,7 @@ class Serving {
   std::optional<ThreadExecutor> executor_;
   std::optional<Consumer> consumer_;
   std::optional<Bytes> memory_free_;
+  std::shared_ptr<TwinBoard> board_;
 };
 
 void tell_device(const ConsumerFlags& flags, const LocalDevice& device) {

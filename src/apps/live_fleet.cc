@@ -143,7 +143,7 @@ Result<void> LiveFleet::start_twin(const Scenario& scenario, std::size_t device)
   const std::string& id = ours.announced.id;
   const fs::path facts = folder_ / (id + ".json");
   std::ofstream stream(facts, std::ios::trunc);
-  stream << given_twin_text({ours.announced, ours.truth, ours.noise});
+  stream << given_twin_text({ours.announced, ours.truth, ours.noise, ours.curves});
   if (!stream.flush()) {
     return fail(ErrorCode::Unavailable, "cannot write " + facts.string());
   }

@@ -104,6 +104,7 @@ Result<MachineProfile> begin(const ProfileFlags& flags, const ProfiledMachine& m
   fresh.program = "juggler " + version_short();
   fresh.note = flags.note;
   fresh.energy_absent = machine.energy_absent;
+  fresh.curves = machine.curves;
   if (flags.again || file.empty()) {
     return fresh;
   }
@@ -122,12 +123,19 @@ Result<MachineProfile> begin(const ProfileFlags& flags, const ProfiledMachine& m
                     file.string(), known->name, known->machine, machine.name, machine.processor));
   }
   fresh.lanes = std::move(known->lanes);
+  fresh.curves = std::move(known->curves);
   fresh.meter = std::move(known->meter);
   return fresh;
 }
 
 std::size_t rough_points(const MachineProfile& profile, const MeasuringGoal& goal) {
   std::size_t rough = 0;
+  if (!profile.curves.flat()) {
+    fmt::print("{}",
+               paragraph("Warm-up and heat: as the file had them, and not measured. The times "
+                         "above are of a warm and cool board.",
+                         screen));
+  }
   for (const auto& [lane_id, lane] : profile.lanes) {
     for (const auto& [id, variant] : lane.variants) {
       rough += static_cast<std::size_t>(

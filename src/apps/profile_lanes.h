@@ -45,6 +45,7 @@ struct ProfiledMachine {
   Catalogue catalogue;
   std::vector<LaneUnderTest> lanes;
   std::vector<std::string> notes;
+  BoardCurves curves;                             // a twin's: in no time nothing becomes warm
   std::vector<Processor> published;               // of the board's profile, to check against
   std::optional<ScopeConversion> to_board_input;  // of that profile, for meters of its scope
 };

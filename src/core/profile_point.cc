@@ -70,6 +70,11 @@ ProfilePoint point_at(const Profile& profile, int batch) {
   return point;
 }
 
+Milliwatts power_above_idle(const ProfilePoint& point) {
+  const std::int64_t uj = point.energy.has_value() ? point.energy->value.count : 0;
+  return {uj * 1000 / std::max<std::int64_t>(point.latency_mean.count, 1)};
+}
+
 Micros draw_latency(const ProfilePoint& point, Rng& rng) {
   const auto mean = static_cast<double>(point.latency_mean.count);
   const double ratio = static_cast<double>(point.latency_p95.count) / mean;

@@ -9,6 +9,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "files/curve_rows.h"
 #include "files/data_folders.h"
 #include "files/nearest_name.h"
 #include "files/sha256.h"
@@ -40,6 +41,7 @@ struct ProcessorRows {
   Processor processor;
   std::vector<std::vector<MicrosInterval>> latency;  // as in FactsIntervals
   std::vector<MeasuredSlowdown> slowdowns;
+  std::optional<WarmUp> warm_up;
 };
 
 std::optional<BusyPower> read_busy(TomlSection& power, PowerScope scope) {
@@ -220,6 +222,7 @@ ProcessorRows read_processor(TomlSection& section, std::optional<PowerScope> sco
   }
   group(std::move(rows), section, read);
   read.slowdowns = read_slowdowns(section);
+  read.warm_up = read_warm_up(section);
   processor.slowed_by = announced_slowdowns(read.slowdowns);
   // Of a profile that `juggler profile` wrote; the rows of other numbers of threads are for people.
   section.text_or("engine", "");
@@ -262,6 +265,7 @@ Result<BoardProfile> read_profile(TomlDocument& document) {
     profile.measured_on = read_measured_on(*measured);
   }
   MeasuredOn* measured = profile.measured_on.has_value() ? &*profile.measured_on : nullptr;
+  profile.curves.heat = read_heating(root);
   std::map<std::string, ProcessorRows> processors;  // by id
   for (TomlSection& section : root.sections("processor", kProcessorsMax)) {
     ProcessorRows read = read_processor(section, scope, measured);
@@ -276,6 +280,9 @@ Result<BoardProfile> read_profile(TomlDocument& document) {
   }
   for (auto& [id, read] : processors) {
     profile.processors.push_back(std::move(read.processor));
+    if (read.warm_up.has_value()) {
+      profile.curves.warm_up[id] = *read.warm_up;
+    }
     profile.intervals.latency.push_back(std::move(read.latency));
     profile.slowdowns.push_back(std::move(read.slowdowns));
   }

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/board_curves.h"
 #include "core/device.h"
 #include "core/result.h"
 #include "files/beside_rows.h"
@@ -69,6 +70,7 @@ struct BoardProfile {
   std::vector<std::vector<MeasuredSlowdown>> slowdowns;
   FactsIntervals intervals;
   std::optional<MeasuredOn> measured_on;
+  BoardCurves curves;  // warm-up and heat, for twins and simulations
 };
 
 // errors  file, line and reason

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/preload.h"
+#include "files/curve_rows.h"
 #include "inference/twin_engine.h"
 #include "wire/messages.h"
 
@@ -41,6 +42,46 @@ Result<DeviceFacts> facts_of(const json& document, const char* key,
   return facts;
 }
 
+// The profile's own lines: [heat], and a [[processor]] for each [processor.warm_up].
+json curves_json(const BoardCurves& curves) {
+  std::string text;
+  if (curves.heat.has_value()) {
+    text += heating_text(*curves.heat, "");
+  }
+  for (const auto& [id, warm_up] : curves.warm_up) {
+    text += "\n[[processor]]\nid = " + toml_quoted(id) + "\n" + warm_up_text(warm_up, "");
+  }
+  return text;
+}
+
+Result<BoardCurves> curves_of(const json& twin, const std::filesystem::path& file) {
+  BoardCurves curves;
+  const auto at = twin.find("curves");
+  if (at == twin.end()) {
+    return curves;
+  }
+  if (!at->is_string()) {
+    return fail(ErrorCode::InvalidArgument, file.string() + ": `curves` is no text");
+  }
+  Result<std::unique_ptr<TomlDocument>> document =
+      TomlDocument::parse(at->get<std::string>(), file.string() + ": `curves`");
+  if (!document) {
+    return document.error();
+  }
+  TomlSection root = (*document)->root();
+  curves.heat = read_heating(root);
+  for (TomlSection& section : root.sections("processor", kProcessorsMax)) {
+    const std::string id = section.text("id");
+    if (const std::optional<WarmUp> warm_up = read_warm_up(section)) {
+      curves.warm_up[id] = *warm_up;
+    }
+  }
+  if (Result<void> read = (*document)->finish(); !read) {
+    return read.error();
+  }
+  return curves;
+}
+
 bool same_shape(const DeviceFacts& a, const DeviceFacts& b) {
   if (a.processors.size() != b.processors.size() || a.variants != b.variants) {
     return false;
@@ -63,9 +104,12 @@ bool same_shape(const DeviceFacts& a, const DeviceFacts& b) {
 }  // namespace
 
 std::string given_twin_text(const GivenTwin& twin) {
-  const json document{{"announced", facts_json(twin.announced)},
-                      {"truth", facts_json(twin.truth)},
-                      {"noise", twin.noise}};
+  json document{{"announced", facts_json(twin.announced)},
+                {"truth", facts_json(twin.truth)},
+                {"noise", twin.noise}};
+  if (!twin.curves.flat()) {
+    document["curves"] = curves_json(twin.curves);
+  }
   return document.dump(1, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
@@ -94,7 +138,12 @@ Result<GivenTwin> read_given_twin(const std::filesystem::path& file) {
       noise->get<double>() > kNoiseMax) {
     return fail(ErrorCode::InvalidArgument, file.string() + ": `noise` is a number from 0 to 10");
   }
-  return GivenTwin{std::move(*announced), std::move(*truth), noise->get<double>()};
+  Result<BoardCurves> curves = curves_of(document, file);
+  if (!curves) {
+    return curves.error();
+  }
+  return GivenTwin{std::move(*announced), std::move(*truth), noise->get<double>(),
+                   std::move(*curves)};
 }
 
 Result<LocalDevice> open_given_twin(GivenTwin twin, const DeviceIdentity& identity,
@@ -114,7 +163,7 @@ Result<LocalDevice> open_given_twin(GivenTwin twin, const DeviceIdentity& identi
   }
   state_preloads(device.facts);
   const auto memory = std::make_shared<TwinMemory>(twin.truth.memory);
-  const std::shared_ptr<TwinBoard> shared = twin_board(twin.truth.processors);
+  device.board = twin_board(twin.truth.processors, twin.curves);
   for (std::size_t p = 0; p < device.facts.processors.size(); ++p) {
     Processor& processor = twin.truth.processors[p];
     processor.loaded = device.facts.processors[p].loaded;
@@ -124,7 +173,7 @@ Result<LocalDevice> open_given_twin(GivenTwin twin, const DeviceIdentity& identi
     options.seed = seed++;
     options.noise = twin.noise;
     options.memory = memory;
-    options.board = shared;
+    options.board = device.board;
     options.position = p;
     device.engines[processor.id] = make_twin_engine(std::move(options));
   }

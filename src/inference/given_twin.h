@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <string>
 
+#include "core/board_curves.h"
 #include "core/result.h"
 #include "inference/local_device.h"
 
@@ -15,9 +16,11 @@ struct GivenTwin {
   DeviceFacts announced;  // its hello
   DeviceFacts truth;      // what its batches take and cost; the same processors and variants
   double noise = 1.0;     // spread of single runs: 1 as p95 says, 0 none
+  BoardCurves curves{};   // warm-up and heat
 };
 
-// JSON: {"announced", "truth", "noise"}, the facts as in a hello (docs/protocol.md).
+// JSON: {"announced", "truth", "noise"}, the facts as in a hello (docs/protocol.md); "curves" as in
+// a board's profile, where there are any.
 std::string given_twin_text(const GivenTwin& twin);
 
 // errors  what is wrong with the file, and where

@@ -100,7 +100,7 @@ Result<LocalDevice> open_twin_device(const TwinDeviceOptions& options) {
   state_preloads(device.facts);
   std::uint64_t seed = options.seed;
   const auto memory = std::make_shared<TwinMemory>(device.facts.memory);
-  const std::shared_ptr<TwinBoard> shared = twin_board(device.facts.processors);
+  device.board = twin_board(device.facts.processors, board->curves);
   for (std::size_t p = 0; p < device.facts.processors.size(); ++p) {
     const Processor& processor = device.facts.processors[p];
     device.engines[processor.id] = make_twin_engine({.processor = processor,
@@ -109,7 +109,7 @@ Result<LocalDevice> open_twin_device(const TwinDeviceOptions& options) {
                                                      .labels = labels,
                                                      .seed = seed++,
                                                      .memory = memory,
-                                                     .board = shared,
+                                                     .board = device.board,
                                                      .position = p});
   }
   if (device.facts.variants.empty()) {

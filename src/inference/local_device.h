@@ -17,12 +17,15 @@
 
 namespace juggler {
 
+struct TwinBoard;
+
 struct LocalDevice {
   DeviceFacts facts;
   std::map<std::string, std::unique_ptr<InferenceEngine>> engines;  // by processor id
   std::vector<std::string> notes;  // what is missing and why, for the person who started it
   // What its heartbeats say is free; empty: what the host has.
   std::optional<Bytes> memory_free{};
+  std::shared_ptr<TwinBoard> board{};  // of a twin whose board slows down or warms up; may be null
 };
 
 struct DeviceIdentity {

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "files/curve_rows.h"
 #include "files/sha256.h"
 #include "files/toml_reader.h"
 
@@ -21,6 +22,7 @@ constexpr std::int64_t kMilliwattsMax = 1'000'000'000;
 constexpr std::size_t kRowsMax = 16'384;
 // A further thread must pay at least this, since it takes a core from something else.
 constexpr double kThreadGainMin = 0.1;
+constexpr const char* kCurvesSource = "of the file before: `juggler profile` measures no curves";
 
 // Its energy and how warm it was.
 std::string more_text(const MeasuredPoint& point) {
@@ -215,9 +217,13 @@ Result<MachineProfile> read_document(TomlDocument& document) {
     scope = profile.meter->scope;
   }
   for (TomlSection& section : root.sections("processor", kProcessorsMax)) {
+  profile.curves.heat = read_heating(root);
     ProfiledLane lane;
     lane.id = section.text("id");
     lane.kind = section.choice("kind", parse_processor_kind, "cpu, gpu, dla");
+    if (const std::optional<WarmUp> warm_up = read_warm_up(section)) {
+      profile.curves.warm_up[lane.id] = *warm_up;
+    }
     lane.runtime = section.text("engine");
     for (MeasuredSlowdown& slowdown : read_slowdowns(section)) {
       const std::string by = slowdown.by;
@@ -338,8 +344,15 @@ std::string profile_text(const MachineProfile& profile) {
   }
   for (const auto& [id, lane] : profile.lanes) {
     text += lane_text(lane, source);
+  if (profile.curves.heat.has_value()) {
+    text += heating_text(*profile.curves.heat, kCurvesSource);
+  }
   }
   return text;
+    const auto warm_up = profile.curves.warm_up.find(id);
+    if (warm_up != profile.curves.warm_up.end()) {
+      text += warm_up_text(warm_up->second, kCurvesSource);
+    }
 }
 
 Result<void> save_profile(const MachineProfile& profile, const std::filesystem::path& file) {

@@ -73,6 +73,7 @@ struct MachineProfile {
   IdleState after;
   std::map<std::string, ProfiledLane> lanes;  // by id
 };
+  BoardCurves curves;                         // as somebody wrote them: they are not measured
 
 std::string profile_text(const MachineProfile& profile);
 Result<void> save_profile(const MachineProfile& profile, const std::filesystem::path& file);

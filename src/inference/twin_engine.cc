@@ -74,7 +74,7 @@ class TwinEngine final : public InferenceEngine {
 
  private:
   bool take_memory(const Profile& profile);
-  Micros take_time(SteadyTime start, Micros alone);
+  Micros take_time(SteadyTime start, const ProfilePoint& point, Micros alone);
   EngineOutput answer(const std::string& variant, const EngineInput& input) const;
   const std::vector<Label>* labels_of(const std::string& payload_sha256,
                                       const std::string& variant) const;
@@ -121,6 +121,10 @@ Result<void> TwinEngine::load(const std::string& variant) {
     return fail(ErrorCode::TooLarge, variant + " does not fit into the twin's memory: refused");
   }
   options_.sleep_until(start + std::chrono::microseconds(at->load.count));
+  if (options_.board != nullptr) {
+    const MutexLock lock(options_.board->mutex);
+    options_.board->state.loaded(options_.position, time_of(std::chrono::steady_clock::now()));
+  }
   return {};
 }
 
@@ -169,7 +173,7 @@ EngineOutput TwinEngine::answer(const std::string& variant, const EngineInput& i
 //
 // Others of the board may begin and end meanwhile. It sleeps for what is left if they all ended
 // now, and looks again, so that it is never late for one that does; the last bit in one piece.
-Micros TwinEngine::take_time(SteadyTime start, Micros alone) {
+Micros TwinEngine::take_time(SteadyTime start, const ProfilePoint& point, Micros alone) {
   if (options_.board == nullptr) {
     options_.sleep_until(start + std::chrono::microseconds(alone.count));
     return alone;
@@ -185,6 +189,7 @@ Micros TwinEngine::take_time(SteadyTime start, Micros alone) {
       if (!began.has_value()) {
         began = now;
         board.runs.begin(own, now);
+        alone = alone * board.state.begin(own, alone, power_above_idle(point), now) / 1000;
         alone = std::max(alone - (now - time_of(start)), Micros{1});
       }
       const Micros left = alone - board.runs.progress(own, now);
@@ -192,6 +197,7 @@ Micros TwinEngine::take_time(SteadyTime start, Micros alone) {
       if (left <= Micros{0}) {
         const Micros over = board.runs.overdue(own, alone, now);
         board.runs.end(own, now);
+        board.state.end(own, now);
         return now - over - time_of(start);
       }
       look_again = left < kLastSleep ? done : now + left;
@@ -217,15 +223,24 @@ BatchReport TwinEngine::run(const std::string& variant, std::span<const EngineIn
     report.compute =
         std::max(point.latency_mean + Micros{std::llround(spread * options_.noise)}, Micros{1});
     report.energy = point.energy;
-    report.compute = take_time(start, report.compute);
+    report.compute = take_time(start, point, report.compute);
   }
   return report;
 }
 
 }  // namespace
 
-std::shared_ptr<TwinBoard> twin_board(const std::vector<Processor>& processors) {
-  return SharedBoard(processors).shared() ? std::make_shared<TwinBoard>(processors) : nullptr;
+std::shared_ptr<TwinBoard> twin_board(const std::vector<Processor>& processors,
+                                      const BoardCurves& curves) {
+  return SharedBoard(processors).shared() || !curves.flat()
+             ? std::make_shared<TwinBoard>(processors, curves)
+             : nullptr;
+}
+
+TwinWarmth warmth_of(TwinBoard& board) {
+  const MutexLock lock(board.mutex);
+  const Time now = time_of(std::chrono::steady_clock::now());
+  return {board.state.millicelsius(now), board.state.throttled(now)};
 }
 
 std::unique_ptr<InferenceEngine> make_twin_engine(TwinEngineOptions options) {

@@ -6,8 +6,11 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <utility>
 #include <vector>
 
+#include "core/board_curves.h"
 #include "core/device.h"
 #include "core/loaded_variants.h"
 #include "core/shared_board.h"
@@ -26,16 +29,26 @@ struct TwinMemory {
   LoadedVariants loaded GUARDED_BY(mutex);
 };
 
-// The processors of the board that a twin stands for, as far as they slow each other down.
+// What the processors of the board that a twin stands for share: they slow each other down, and
+// they warm up. Times of its own, from the monotonic clock.
 struct TwinBoard {
-  explicit TwinBoard(const std::vector<Processor>& processors) : runs(processors) {}
+  TwinBoard(const std::vector<Processor>& processors, BoardCurves curves)
+      : runs(processors), state(std::move(curves), processors) {}
 
   Mutex mutex;
   SharedBoard runs GUARDED_BY(mutex);
+  BoardState state GUARDED_BY(mutex);
 };
+// How warm it is, for its heartbeats.
+struct TwinWarmth {
+  std::optional<std::int64_t> millicelsius;  // nothing where its profile has no heating
+  bool throttled = false;
+};
+TwinWarmth warmth_of(TwinBoard& board);
 
-// Null where none slows another down.
-std::shared_ptr<TwinBoard> twin_board(const std::vector<Processor>& processors);
+// Null where none slows another down, and there are no curves.
+std::shared_ptr<TwinBoard> twin_board(const std::vector<Processor>& processors,
+                                      const BoardCurves& curves);
 
 struct TwinEngineOptions {
   Processor processor;  // with the profiles that it takes its times from, and what is loaded

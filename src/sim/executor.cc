@@ -17,7 +17,7 @@ constexpr Micros kFailureTakes = milliseconds(1);
 }  // namespace
 
 SimExecutor::SimExecutor(Agenda& agenda, const DeviceFacts& truth, double noise, std::uint64_t seed,
-                         TransportOwner& owner, PowerTrack* power)
+                         TransportOwner& owner, PowerTrack* power, BoardCurves curves)
     : agenda_(agenda),
       truth_(truth),
       noise_(noise),
@@ -26,6 +26,8 @@ SimExecutor::SimExecutor(Agenda& agenda, const DeviceFacts& truth, double noise,
       loaded_(truth.memory),
       lanes_(truth.processors.size()),
       board_(truth.processors),
+      curved_(!curves.flat()),
+      state_(std::move(curves), truth.processors),
       use_(truth.processors.size()) {
   for (std::size_t l = 0; l < lanes_.size(); ++l) {
     lanes_[l].rng = Rng(seed * kProcessorsMax + l);  // each its own: one never shifts another
@@ -71,7 +73,17 @@ Result<Micros> SimExecutor::load(std::size_t index, const Profile& profile) {
   for (std::string& variant : unloaded) {
     unloaded_.push_back({processor, std::move(variant)});
   }
+  if (curved_) {
+    state_.loaded(index, agenda_.now());
+  }
   return slowed(profile.load);
+}
+
+void SimExecutor::add_warmth(HostSample& sample) {
+  if (curved_ && state_.millicelsius(agenda_.now()).has_value()) {
+    sample.temperature_millicelsius = state_.millicelsius(agenda_.now());
+    sample.throttled = state_.throttled(agenda_.now());
+  }
 }
 
 void SimExecutor::set_power(Lane& lane, Milliwatts power) {
@@ -107,6 +119,9 @@ Micros SimExecutor::run(std::size_t index, const BatchJob& job) {
   if (noise_ != 1.0) {
     const auto spread = static_cast<double>((compute - point.latency_mean).count);
     compute = point.latency_mean + Micros{std::llround(spread * noise_)};
+  }
+  if (curved_) {
+    compute = compute * state_.begin(index, compute, power_above_idle(point), agenda_.now()) / 1000;
   }
   compute = std::max(slowed(compute), Micros{1});
   lane.report.compute = compute;
@@ -168,6 +183,9 @@ void SimExecutor::end_run(std::size_t index) {
   Lane& lane = lanes_[index];
   const Micros added = agenda_.now() - lane.began - lane.alone;
   board_.end(index, agenda_.now());
+  if (curved_) {
+    state_.end(index, agenda_.now());
+  }
   if (added > Micros{0}) {
     const std::int64_t ppm = added.count * 1'000'000 / std::max<std::int64_t>(lane.alone.count, 1);
     lane.report.compute += lane.report.compute * ppm / 1'000'000;
@@ -231,6 +249,9 @@ void SimExecutor::forget() {
   unloaded_.clear();
   loaded_.clear();
   board_ = SharedBoard(truth_.processors);
+  for (std::size_t l = 0; curved_ && l < lanes_.size(); ++l) {
+    state_.end(l, agenda_.now());
+  }
   for (Lane& lane : lanes_) {
     lane.jobs.clear();
     set_power(lane, Milliwatts{0});

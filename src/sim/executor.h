@@ -8,7 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "core/board_curves.h"
 #include "core/device.h"
+#include "core/host_sample.h"
 #include "core/loaded_variants.h"
 #include "core/rng.h"
 #include "core/shared_board.h"
@@ -32,9 +34,9 @@ struct ProcessorUse {
 class SimExecutor final : public Executor, public Sleeper {
  public:
   // `noise`: 1 draws what mean and p95 say, 0 takes the mean. `power` is told what runs, and may be
-  // null. requires  `truth` and `power` outlive it
+  // null; `curves` are its board's. requires  `truth` and `power` outlive it
   SimExecutor(Agenda& agenda, const DeviceFacts& truth, double noise, std::uint64_t seed,
-              TransportOwner& owner, PowerTrack* power = nullptr);
+              TransportOwner& owner, PowerTrack* power = nullptr, BoardCurves curves = {});
 
   void start(BatchJob job) override;
   void collect(std::vector<BatchDone>& done) override;
@@ -48,6 +50,9 @@ class SimExecutor final : public Executor, public Sleeper {
   std::vector<std::string> preload(std::size_t processor, std::vector<std::string> variants);
   // What a time of the profile really is now.
   Micros slowed(Micros time) const { return time * slowness_permille_ / 1000; }
+
+  // What its board's curves say of the moment, for a heartbeat.
+  void add_warmth(HostSample& sample);
 
   // What is wrong with the device. Counts for batches that start from now on.
   void slow_down(std::int64_t permille) { slowness_permille_ = permille; }
@@ -83,6 +88,8 @@ class SimExecutor final : public Executor, public Sleeper {
   std::vector<VariantUnloaded> unloaded_;
   std::vector<Lane> lanes_;
   SharedBoard board_;
+  bool curved_;
+  BoardState state_;
   std::vector<ProcessorUse> use_;
   std::vector<BatchDone> done_;
   std::uint64_t life_ = 0;

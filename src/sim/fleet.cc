@@ -159,6 +159,7 @@ Result<ScenarioDevice> device_of(const BoardProfile& board, const VariantTable& 
   facts.memory = board.memory;
   facts.idle = board.idle;
   facts.to_board_input = board.to_board_input;
+  device.curves = board.curves;
   device.intervals = board.intervals;
   device.intervals.latency.clear();
   for (std::size_t p = 0; p < board.processors.size(); ++p) {

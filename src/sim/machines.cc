@@ -53,7 +53,8 @@ DeviceMachine::DeviceMachine(Agenda& agenda, Broker& broker, DeviceMachineOption
       link_(agenda, options_.link, options_.seed),
       transport_(agenda, broker, link_, options_.seed),
       clock_(agenda),
-      executor_(agenda, options_.truth, options_.noise, options_.seed, *this, options_.power) {}
+      executor_(agenda, options_.truth, options_.noise, options_.seed, *this, options_.power,
+                options_.curves) {}
 
 void DeviceMachine::begin() {
   JUGGLER_CHECK(!runs(), "one consumer on a machine");
@@ -91,10 +92,13 @@ void DeviceMachine::join() {
   consumer_ = std::make_unique<Consumer>(options_.config, facts);
   ConsumerShellOptions shell;
   shell.observer = options_.observer;
-  if (facts.memory > Bytes{0}) {
-    shell.sample_host = [memory = facts.memory] {
+  if (facts.memory > Bytes{0} || !options_.curves.flat()) {
+    shell.sample_host = [this, memory = facts.memory] {
       HostSample sample;
-      sample.memory_free = memory;
+      if (memory > Bytes{0}) {
+        sample.memory_free = memory;
+      }
+      executor_.add_warmth(sample);
       return sample;
     };
   }

@@ -89,6 +89,7 @@ class ControllerMachine final : public TransportOwner, public Sleeper {
 struct DeviceMachineOptions {
   DeviceFacts announced;
   DeviceFacts truth;
+  BoardCurves curves{};
   double noise = 1.0;
   bool preloads = true;  // as core/preload.h says; else what is announced as loaded
   ConsumerConfig config;

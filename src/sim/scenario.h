@@ -43,6 +43,7 @@ struct ScenarioDevice {
   DeviceFacts announced;     // what its hello says, and what the controller believes at first
   DeviceFacts truth;         // what its executor takes: as announced, unless drawn or mis-stated
   FactsIntervals intervals;  // what `truth` may be drawn from (fleet.h)
+  BoardCurves curves{};      // warm-up and heat, true and not announced
   double slower = 1.0;       // times and energies of `truth` over those announced, draws apart
   NetworkProfile network;
   double noise = 1.0;    // spread of single runs: 1 as p95 says, 0 none

@@ -275,6 +275,7 @@ void World::build() {
     const bool watched = options_.digest || options_.trace || options_.device_meddler != nullptr;
     DeviceMachineOptions machine{.announced = device.announced,
                                  .truth = device.truth,
+                                 .curves = device.curves,
                                  .noise = device.noise,
                                  .preloads = device.preloads,
                                  .config = {},
