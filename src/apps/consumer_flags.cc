@@ -7,6 +7,7 @@
 
 #include "apps/device_telemetry.h"
 #include "apps/incarnation.h"
+#include "apps/power_mode.h"
 #include "apps/stop_signals.h"
 #include "inference/given_twin.h"
 #include "inference/machine_device.h"
@@ -176,6 +177,7 @@ Result<LocalDevice> open_device(const ConsumerFlags& flags) {
     options.lanes = std::move(*lanes);
   }
   options.calibration_budget = flags.calibrate_max.value_or(seconds(15));
+  options.mode = mode_now(flags.host_root);
   options.preload = !flags.no_preload;
   options.progress = show_progress;
   options.stop = [] { return stop_signals() > 0; };

@@ -6,19 +6,18 @@
 
 #include <algorithm>
 #include <chrono>
-#include <ctime>
 #include <memory>
 #include <thread>
 
 #include "apps/commands.h"
 #include "apps/device_telemetry.h"
 #include "apps/places.h"
+#include "apps/profile_keep.h"
 #include "apps/profile_lanes.h"
+#include "apps/profile_modes.h"
 #include "apps/profile_text.h"
 #include "apps/stop_signals.h"
-#include "apps/version.h"
 #include "files/board_profile.h"
-#include "inference/calibration_file.h"
 #include "inference/machine_profiler.h"
 #include "inference/slowdown_profiler.h"
 #include "runtime/clock.h"
@@ -33,13 +32,6 @@ namespace fs = std::filesystem;
 
 constexpr std::chrono::seconds kIdleWindow{2};
 constexpr Micros kRestWindow = seconds(12);  // with a meter, before and after
-
-std::string today() {
-  const time_t now = time(nullptr);
-  tm parts{};
-  gmtime_r(&now, &parts);
-  return fmt::format("{:04}-{:02}-{:02}", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday);
-}
 
 // Two seconds of doing nothing: what else computes here.
 IdleState look_at_idle(const std::string& root) {
@@ -92,42 +84,6 @@ void end_line() {
   }
 }
 
-// What an earlier run left in the file, where it fits this machine.
-Result<MachineProfile> begin(const ProfileFlags& flags, const ProfiledMachine& machine,
-                             const fs::path& file) {
-  MachineProfile fresh;
-  fresh.name = machine.name;
-  fresh.title = machine.title;
-  fresh.machine = machine.processor;
-  fresh.memory = machine.memory;
-  fresh.date = today();
-  fresh.program = "juggler " + version_short();
-  fresh.note = flags.note;
-  fresh.energy_absent = machine.energy_absent;
-  fresh.curves = machine.curves;
-  if (flags.again || file.empty()) {
-    return fresh;
-  }
-  Result<MachineProfile> known = load_profile(file);
-  if (!known && known.error().code == ErrorCode::NotFound) {
-    return fresh;
-  }
-  if (!known) {
-    return fail(known.error().code, known.error().message + "; --again replaces the file");
-  }
-  if (known->machine != machine.processor || known->name != machine.name) {
-    return fail(
-        ErrorCode::InvalidArgument,
-        fmt::format("{} is of '{}' on {}, not of '{}' on {}: name another file, or --again "
-                    "replaces it",
-                    file.string(), known->name, known->machine, machine.name, machine.processor));
-  }
-  fresh.lanes = std::move(known->lanes);
-  fresh.curves = std::move(known->curves);
-  fresh.meter = std::move(known->meter);
-  return fresh;
-}
-
 std::size_t rough_points(const MachineProfile& profile, const MeasuringGoal& goal) {
   std::size_t rough = 0;
   if (!profile.curves.flat()) {
@@ -164,6 +120,9 @@ void print_result(const ProfileFlags& flags, const MachineProfile& profile,
                paragraph(fmt::format("{} points are known less well than +-{:g} %: their time "
                                      "was up (--time-max).",
                                      rough, flags.precision_percent),
+  if (const std::string mode = mode_words(profile.mode); !mode.empty()) {
+    fmt::print("{}", paragraph("Set meanwhile: " + mode + ".", screen));
+  }
                          screen));
   }
   for (const std::string& one : slowdown_sentences(profile)) {
@@ -186,19 +145,6 @@ void print_result(const ProfileFlags& flags, const MachineProfile& profile,
                                            file.string(), profile.name),
                                screen));
   }
-}
-
-// For the consumer of this device: juggler-consumer finds it measured already.
-Result<void> announce(const ProfileFlags& flags, const fs::path& home,
-                      const MachineProfile& profile) {
-  for (const auto& [id, lane] : profile.lanes) {
-    if (Result<void> saved = save_calibration(calibration_of(profile, lane),
-                                              calibration_file(home, flags.device, id));
-        !saved) {
-      return saved;
-    }
-  }
-  return {};
 }
 
 // Null for a twin, which says nothing of the machine that it runs on.
@@ -269,7 +215,7 @@ int profile(const ProfileFlags& flags) {
   const fs::path file = !flags.out.empty()   ? fs::path(flags.out)
                         : flags.twin.empty() ? home / "profiles" / (machine->name + ".toml")
                                              : fs::path();
-  Result<MachineProfile> profile = begin(flags, *machine, file);
+  Result<MachineProfile> profile = begin_profile(flags, *machine, file);
   if (!profile) {
     return complain(profile.error().message, kExitUsage);
   }
@@ -332,7 +278,7 @@ int profile(const ProfileFlags& flags) {
     }
   }
   if (!flags.device.empty()) {
-    if (Result<void> saved = announce(flags, home, *profile); !saved) {
+    if (Result<void> saved = announce_profile(flags, home, *profile); !saved) {
       return complain(saved.error().message, kExitFailed);
     }
   }
@@ -385,10 +331,10 @@ void add_profile_command(CLI::App& app, Action& action) {
   other->add_option("--home", flags->home, "Folder of models and state")->type_name("DIR");
   other->add_flag("--json", flags->json, "One JSON document instead of the table");
   command->require_subcommand(0, 1);
-  command->callback([flags, command, other, &action] {
-    action = [flags, compared = command->got_subcommand(other)] {
-      return compared ? compare(*flags) : profile(*flags);
-    };
+  command->callback([flags, command, &action] {
+    if (command->get_subcommands().empty()) {
+      action = [flags] { return profile_in_modes(*flags, profile); };
+    }
   });
 }
 

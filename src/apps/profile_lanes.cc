@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "apps/power_mode.h"
 #include "files/board_profile.h"
 #include "files/lanes_file.h"
 #include "inference/lane.h"
@@ -65,6 +66,7 @@ Result<ProfiledMachine> open_machine(const ProfileFlags& flags, const std::files
   machine.title = here.title;
   machine.processor = here.processor;
   machine.memory = here.memory;
+  machine.mode = mode_now(flags.host_root);
   machine.catalogue = std::move(*catalogue);
   if (const Result<BoardProfile> board = find_board_profile(here.board, home)) {
     machine.published = board->processors;
@@ -175,6 +177,11 @@ void declare_profile_flags(CLI::App& command, ProfileFlags& flags) {
   command.add_option("--note", flags.note, "What a reader should know of the conditions")
       ->type_name("TEXT");
   command
+      .add_option("--power-modes", flags.power_modes,
+                  "Set each of these by nvpmodel, measure it as NAME-MODE, set the first one again")
+      ->delimiter(',')
+      ->type_name("MODE,...");
+  command
       .add_option("--precision", flags.precision_percent,
                   "Half of the mean's 95 % interval, in percent of it; 2")
       ->check(CLI::Range(0.1, 50.0))
@@ -204,6 +211,12 @@ Result<ProfiledMachine> open_profiled(const ProfileFlags& flags,
   }
   if (!flags.twin.empty() && !flags.device.empty()) {
     return fail(ErrorCode::InvalidArgument, "--device is a real one's: leave --twin out");
+  }
+  if (!flags.power_modes.empty() &&
+      !(flags.twin.empty() && flags.device.empty() && flags.out.empty())) {
+    return fail(ErrorCode::InvalidArgument,
+                "--power-modes makes one profile for each mode of this machine: leave --twin, "
+                "--device and --out out");
   }
   return flags.twin.empty() ? open_machine(flags, home) : open_twin(flags, home);
 }

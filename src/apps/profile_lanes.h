@@ -25,6 +25,7 @@ struct ProfileFlags {
   std::string out;
   std::string device;
   std::string note;
+  std::vector<std::string> power_modes;  // to go through, one profile for each; empty: as it is
   double precision_percent = 2.0;
   std::optional<Micros> time_max;  // for one point
   bool again = false;
@@ -45,6 +46,7 @@ struct ProfiledMachine {
   Catalogue catalogue;
   std::vector<LaneUnderTest> lanes;
   std::vector<std::string> notes;
+  MeasuredMode mode;                              // the power mode and clocks that are set
   BoardCurves curves;                             // a twin's: in no time nothing becomes warm
   std::vector<Processor> published;               // of the board's profile, to check against
   std::optional<ScopeConversion> to_board_input;  // of that profile, for meters of its scope

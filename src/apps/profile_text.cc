@@ -108,6 +108,23 @@ json point_json(const std::string& lane, const std::string& id, const ProfiledVa
   return row;
 }
 
+json mode_json(const MeasuredMode& mode) {
+  json entry = json::object();
+  if (!mode.power_mode.empty()) {
+    entry["power_mode"] = mode.power_mode;
+  }
+  const auto add = [&entry](const char* key, const auto& value) {
+    if (value.has_value()) {
+      entry[key] = *value;
+    }
+  };
+  add("power_mode_id", mode.power_mode_id);
+  add("clocks_locked", mode.clocks_locked);
+  add("cpu_khz_max", mode.cpu_khz_max);
+  add("gpu_hz_max", mode.gpu_hz_max);
+  return entry;
+}
+
 using Key = std::tuple<std::string, std::string, int>;
 
 struct Known {
@@ -231,10 +248,10 @@ json profile_json(const MachineProfile& profile) {
       }
     }
   }
-  json document{{"name", profile.name},  {"machine", profile.machine},
-                {"date", profile.date},  {"energy_absent", profile.energy_absent},
-                {"processors", lanes},   {"points", points},
-                {"slowdowns", slowdowns}};
+  json document{{"name", profile.name},   {"machine", profile.machine},
+                {"date", profile.date},   {"energy_absent", profile.energy_absent},
+                {"processors", lanes},    {"points", points},
+                {"slowdowns", slowdowns}, {"mode", mode_json(profile.mode)}};
   if (profile.meter.has_value()) {
     const ProfileMeter& meter = *profile.meter;
     document["meter"] = {{"name", meter.name},
@@ -280,6 +297,9 @@ Comparison compare_profiles(const BoardProfile& a, const BoardProfile& b) {
     }
     comparison.points.push_back(std::move(point));
   }
+  if (a.measured_on.has_value() && b.measured_on.has_value()) {
+    comparison.modes = mode_differences(a.measured_on->mode, b.measured_on->mode);
+  }
   comparison.only_b = theirs.size() - comparison.points.size();
   return comparison;
 }
@@ -319,6 +339,11 @@ std::string comparison_table(const Comparison& comparison, const Screen& screen)
                                   comparison.other_scope),
                       screen);
   }
+  if (!comparison.modes.empty()) {
+    text += paragraph(fmt::format("Measured under different conditions, A and B: {}.",
+                                  fmt::join(comparison.modes, "; ")),
+                      screen);
+  }
   return text;
 }
 
@@ -339,7 +364,8 @@ json comparison_json(const Comparison& comparison) {
   return {{"points", points},
           {"only_a", comparison.only_a},
           {"only_b", comparison.only_b},
-          {"energies_of_other_scopes", comparison.other_scope}};
+          {"energies_of_other_scopes", comparison.other_scope},
+          {"different_modes", comparison.modes}};
 }
 
 }  // namespace juggler

@@ -40,7 +40,8 @@ struct Comparison {
   std::vector<ComparedPoint> points;
   std::size_t only_a = 0;
   std::size_t only_b = 0;
-  std::size_t other_scope = 0;  // both have an energy, of different meters
+  std::size_t other_scope = 0;       // both have an energy, of different meters
+  std::vector<std::string> modes{};  // in what the modes and clocks differ, where both say
 };
 
 Comparison compare_profiles(const BoardProfile& a, const BoardProfile& b);

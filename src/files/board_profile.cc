@@ -238,6 +238,7 @@ MeasuredOn read_measured_on(TomlSection section) {
   measured.machine = section.text("machine");
   measured.runtime_version = section.text("runtime_version");
   measured.threads = static_cast<int>(section.integer("threads", {1, 1024}));
+  measured.mode = read_measured_mode(section);
   for (const char* note : {"picture", "program", "note", "energy_absent"}) {
     section.text_or(note, "");
   }

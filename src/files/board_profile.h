@@ -15,6 +15,7 @@
 #include "core/result.h"
 #include "files/beside_rows.h"
 #include "files/energy.h"
+#include "files/measured_mode.h"
 
 namespace juggler {
 
@@ -32,6 +33,7 @@ struct MeasuredOn {
   std::string runtime_version;
   int threads = 1;
   std::map<std::string, MeasuredVariant> variants;
+  MeasuredMode mode{};  // the power mode and clocks that were set
 
   friend bool operator==(const MeasuredOn&, const MeasuredOn&) = default;
 };

@@ -200,6 +200,11 @@ std::optional<Calibration> earlier(const Catalogue& catalogue, const Machine& ma
         file.string(), on.machine, on.runtime_version, on.threads);
     return std::nullopt;
   }
+  if (other_power_mode(on.mode, options.mode)) {
+    spdlog::info("{}: measured in power mode {}, and {} is set now; measuring again", file.string(),
+                 power_mode_name(on.mode), power_mode_name(options.mode));
+    return std::nullopt;
+  }
   Calibration valid = *known;
   valid.profiles.clear();
   valid.on.variants.clear();
@@ -260,7 +265,7 @@ class Calibrator {
     Calibration& result = summary_.calibration;
     if (result.on.date.empty()) {
       const CalibrationLane& lane = options_.lane;
-      result.on = {today(), machine_.processor, lane.runtime, lane.threads, {}};
+      result.on = {today(), machine_.processor, lane.runtime, lane.threads, {}, options_.mode};
       result.board = machine_.board;
       result.title = machine_.title;
       result.processor = lane.processor;

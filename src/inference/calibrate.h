@@ -43,6 +43,7 @@ struct CalibrationOptions {
   Micros budget = seconds(15);                               // for all of it
   std::function<void(const CalibrationProgress&)> progress;  // may be empty
   std::function<bool()> stop;  // asked between runs; true ends it. May be empty
+  MeasuredMode mode{};         // the power mode and clocks that are set now
 };
 
 struct CalibrationSummary {
@@ -51,7 +52,8 @@ struct CalibrationSummary {
 };
 
 // Loads what was measured before, measures what was not, saves the result. What was measured on
-// another machine, with another runtime, thread count or model file is measured again.
+// another machine, with another runtime, thread count or model file, or in another power mode is
+// measured again.
 // Pretrained variants come first, then cheap ones, then larger batches while time remains.
 //
 // errors  where no variant can be measured at all, none was asked for, or it was stopped; nothing

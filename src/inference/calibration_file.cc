@@ -53,9 +53,10 @@ std::string file_text(const Calibration& calibration) {
       "# Measured by this device when it started; delete the file to measure again.\n"
       "format = 1\nboard = {}\ntitle = {}\n\n"
       "[measured]\ndate = {}\nmachine = {}\nruntime_version = {}\nthreads = {}\n"
-      "picture = \"decode, preprocess and run of a synthetic 500 x 375 JPEG\"\n\n",
+      "picture = \"decode, preprocess and run of a synthetic 500 x 375 JPEG\"\n",
       toml_quoted(calibration.board), toml_quoted(calibration.title), toml_quoted(on.date),
       toml_quoted(on.machine), toml_quoted(on.runtime_version), on.threads);
+  text += measured_mode_text(on.mode) + "\n";
   const std::string processor = fmt::format(
       "[[processor]]\nid = {}\nkind = \"{}\"\nruntime = {}\n"
       "window_batches = 2\nbatch_max = {}\n",

@@ -109,7 +109,7 @@ class Opener {
     Result<CalibrationSummary> calibrated =
         calibrate(catalogue_, machine_,
                   {options_.home, options_.identity.id, prepared->calibration, prepared->variants,
-                   options_.calibration_budget, options_.progress, options_.stop});
+                   options_.calibration_budget, options_.progress, options_.stop, options_.mode});
     if (!calibrated) {
       return calibrated.error();
     }

@@ -24,6 +24,8 @@ struct MachineDeviceOptions {
   bool allow_spinning = false;              // only for a machine that runs nothing else
   std::vector<std::string> variants;        // models, networks or variants to serve; empty: all
   Micros calibration_budget = seconds(15);  // for each lane
+  MeasuredMode mode{};                      // that is set now: what was measured in another does
+                                            // not hold
   bool preload = true;                      // the best variants, before it joins: core/preload.h
   std::function<void(const CalibrationProgress&)> progress;
   std::function<bool()> stop;  // of the calibration: see calibrate.h

@@ -209,6 +209,7 @@ Result<MachineProfile> read_document(TomlDocument& document) {
   profile.program = measured->text_or("program", "");
   profile.note = measured->text_or("note", "");
   profile.energy_absent = measured->text_or("energy_absent", "");
+  profile.mode = read_measured_mode(*measured);
   profile.before = read_idle(*measured, "before");
   profile.after = read_idle(*measured, "after");
   std::optional<PowerScope> scope;
@@ -285,7 +286,7 @@ int ProfiledLane::best_threads() const {
 Calibration calibration_of(const MachineProfile& profile, const ProfiledLane& lane) {
   Calibration made;
   const int threads = lane.best_threads();
-  made.on = {profile.date, profile.machine, lane.runtime, threads, {}};
+  made.on = {profile.date, profile.machine, lane.runtime, threads, {}, profile.mode};
   made.board = profile.name;
   made.title = profile.title;
   made.processor = lane.id;
@@ -332,6 +333,7 @@ std::string profile_text(const MachineProfile& profile) {
   if (!profile.energy_absent.empty()) {
     text += fmt::format("energy_absent = {}\n", toml_quoted(profile.energy_absent));
   }
+  text += measured_mode_text(profile.mode);
   text += idle_text("before", profile.before) + idle_text("after", profile.after);
   // What earlier readers want of [measured]: they know one runtime and one number of threads.
   for (const auto& [id, lane] : profile.lanes) {

@@ -68,6 +68,7 @@ struct MachineProfile {
   std::string note;           // what a reader should know of the conditions
   std::string energy_absent;  // why there is no meter
   std::optional<ProfileMeter> meter;
+  MeasuredMode mode;  // the power mode and clocks that were set
   Bytes memory;
   IdleState before;
   IdleState after;
