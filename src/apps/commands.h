@@ -35,7 +35,8 @@ void add_bench_command(CLI::App& app, Action& action);
 void add_replay_command(CLI::App& app, Action& action);
 void add_evaluate_command(CLI::App& app, Action& action);
 void add_plan_command(CLI::App& app, Action& action);
-void add_profile_command(CLI::App& app, Action& action);  // and profile compare
+void add_profile_command(CLI::App& app, Action& action);        // and profile compare
+void add_calibrate_command(CLI::App& profile, Action& action);  // profile calibrate
 void add_serve_command(CLI::App& app, Action& action);
 void add_token_command(CLI::App& app, Action& action);
 

@@ -86,12 +86,6 @@ void end_line() {
 
 std::size_t rough_points(const MachineProfile& profile, const MeasuringGoal& goal) {
   std::size_t rough = 0;
-  if (!profile.curves.flat()) {
-    fmt::print("{}",
-               paragraph("Warm-up and heat: as the file had them, and not measured. The times "
-                         "above are of a warm and cool board.",
-                         screen));
-  }
   for (const auto& [lane_id, lane] : profile.lanes) {
     for (const auto& [id, variant] : lane.variants) {
       rough += static_cast<std::size_t>(
@@ -120,19 +114,25 @@ void print_result(const ProfileFlags& flags, const MachineProfile& profile,
                paragraph(fmt::format("{} points are known less well than +-{:g} %: their time "
                                      "was up (--time-max).",
                                      rough, flags.precision_percent),
-  if (const std::string mode = mode_words(profile.mode); !mode.empty()) {
-    fmt::print("{}", paragraph("Set meanwhile: " + mode + ".", screen));
-  }
                          screen));
   }
   for (const std::string& one : slowdown_sentences(profile)) {
     fmt::print("{}", paragraph(one, screen));
   }
   fmt::print("{}", paragraph("Energy: " + energy_words(profile), screen));
+  if (const std::string mode = mode_words(profile.mode); !mode.empty()) {
+    fmt::print("{}", paragraph("Set meanwhile: " + mode + ".", screen));
+  }
   if (flags.twin.empty()) {
     fmt::print("{}", paragraph(fmt::format("Idle before: {}. Idle after: {}.",
                                            idle_words(profile.before), idle_words(profile.after)),
                                screen));
+  }
+  if (!profile.curves.flat()) {
+    fmt::print("{}",
+               paragraph("Warm-up and heat: as the file had them, and not measured. The times "
+                         "above are of a warm and cool board.",
+                         screen));
   }
   for (const std::string& one : strange) {
     fmt::print("{}", paragraph("Looks wrong: " + one, screen));
@@ -330,6 +330,8 @@ void add_profile_command(CLI::App& app, Action& action) {
   other->add_option("b", flags->b, "Another")->required()->type_name("B");
   other->add_option("--home", flags->home, "Folder of models and state")->type_name("DIR");
   other->add_flag("--json", flags->json, "One JSON document instead of the table");
+  other->callback([flags, &action] { action = [flags] { return compare(*flags); }; });
+  add_calibrate_command(*command, action);
   command->require_subcommand(0, 1);
   command->callback([flags, command, &action] {
     if (command->get_subcommands().empty()) {

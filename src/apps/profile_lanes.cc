@@ -111,9 +111,9 @@ Result<ProfiledMachine> open_twin(const ProfileFlags& flags, const std::filesyst
   machine.title = "Twin of " + board->title;
   machine.processor = "twin of " + board->board;
   machine.memory = board->memory;
+  machine.curves = board->curves;
   machine.energy_absent = "of a twin: its profile's, which it does not measure";
   std::uint64_t seed = 1;
-  machine.curves = board->curves;
   for (std::size_t p = 0; p < board->processors.size(); ++p) {
     const Processor& processor = board->processors[p];
     LaneUnderTest lane;

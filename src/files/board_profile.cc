@@ -265,8 +265,8 @@ Result<BoardProfile> read_profile(TomlDocument& document) {
   if (std::optional<TomlSection> measured = root.maybe_section("measured")) {
     profile.measured_on = read_measured_on(*measured);
   }
-  MeasuredOn* measured = profile.measured_on.has_value() ? &*profile.measured_on : nullptr;
   profile.curves.heat = read_heating(root);
+  MeasuredOn* measured = profile.measured_on.has_value() ? &*profile.measured_on : nullptr;
   std::map<std::string, ProcessorRows> processors;  // by id
   for (TomlSection& section : root.sections("processor", kProcessorsMax)) {
     ProcessorRows read = read_processor(section, scope, measured);
@@ -280,10 +280,10 @@ Result<BoardProfile> read_profile(TomlDocument& document) {
     return ok.error();
   }
   for (auto& [id, read] : processors) {
-    profile.processors.push_back(std::move(read.processor));
     if (read.warm_up.has_value()) {
       profile.curves.warm_up[id] = *read.warm_up;
     }
+    profile.processors.push_back(std::move(read.processor));
     profile.intervals.latency.push_back(std::move(read.latency));
     profile.slowdowns.push_back(std::move(read.slowdowns));
   }

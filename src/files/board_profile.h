@@ -70,9 +70,9 @@ struct BoardProfile {
   std::vector<Processor> processors;  // sorted by id, their profiles by variant
   // Of each processor, what its `slowed_by` was taken from.
   std::vector<std::vector<MeasuredSlowdown>> slowdowns;
+  BoardCurves curves;  // warm-up and heat, for twins and simulations
   FactsIntervals intervals;
   std::optional<MeasuredOn> measured_on;
-  BoardCurves curves;  // warm-up and heat, for twins and simulations
 };
 
 // errors  file, line and reason

@@ -217,14 +217,14 @@ Result<MachineProfile> read_document(TomlDocument& document) {
     profile.meter = read_meter(*power);
     scope = profile.meter->scope;
   }
-  for (TomlSection& section : root.sections("processor", kProcessorsMax)) {
   profile.curves.heat = read_heating(root);
+  for (TomlSection& section : root.sections("processor", kProcessorsMax)) {
     ProfiledLane lane;
     lane.id = section.text("id");
-    lane.kind = section.choice("kind", parse_processor_kind, "cpu, gpu, dla");
     if (const std::optional<WarmUp> warm_up = read_warm_up(section)) {
       profile.curves.warm_up[lane.id] = *warm_up;
     }
+    lane.kind = section.choice("kind", parse_processor_kind, "cpu, gpu, dla");
     lane.runtime = section.text("engine");
     for (MeasuredSlowdown& slowdown : read_slowdowns(section)) {
       const std::string by = slowdown.by;
@@ -344,17 +344,17 @@ std::string profile_text(const MachineProfile& profile) {
   if (profile.meter.has_value()) {
     text += power_text(*profile.meter, source);
   }
-  for (const auto& [id, lane] : profile.lanes) {
-    text += lane_text(lane, source);
   if (profile.curves.heat.has_value()) {
     text += heating_text(*profile.curves.heat, kCurvesSource);
   }
-  }
-  return text;
+  for (const auto& [id, lane] : profile.lanes) {
+    text += lane_text(lane, source);
     const auto warm_up = profile.curves.warm_up.find(id);
     if (warm_up != profile.curves.warm_up.end()) {
       text += warm_up_text(warm_up->second, kCurvesSource);
     }
+  }
+  return text;
 }
 
 Result<void> save_profile(const MachineProfile& profile, const std::filesystem::path& file) {

@@ -73,8 +73,8 @@ struct MachineProfile {
   IdleState before;
   IdleState after;
   std::map<std::string, ProfiledLane> lanes;  // by id
-};
   BoardCurves curves;                         // as somebody wrote them: they are not measured
+};
 
 std::string profile_text(const MachineProfile& profile);
 Result<void> save_profile(const MachineProfile& profile, const std::filesystem::path& file);

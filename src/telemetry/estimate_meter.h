@@ -29,6 +29,9 @@ struct LoadModel {
 Result<LoadModel> load_model(const std::filesystem::path& file);
 Result<LoadModel> parse_load_model(std::string_view text, const std::string& origin);
 
+// As such a file, which is replaced as a whole.
+Result<void> save_load_model(const LoadModel& model, const std::filesystem::path& file);
+
 // What a calibration saw at one level of load.
 struct LoadPoint {
   double load = 0.0;  // 0 to 1
