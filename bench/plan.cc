@@ -144,8 +144,10 @@ class MovingFleet {
     }
     const juggler::OpenBatch batch = lane.line->front();
     lane.take(batch.id);
-    const juggler::BatchCost cost = lane.expected(batch.profile, batch.tasks);
-    const juggler::Time from = lane.in_flight.empty() ? now_ : now_ + lane.backlog(now_, {}).mean;
+    const juggler::BatchCost cost =
+        lane.expected(batch.profile, batch.tasks, juggler::kSlowdownMin);
+    const juggler::Time from =
+        lane.in_flight.empty() ? now_ : now_ + lane.backlog(now_, {}, juggler::kSlowdownMin).mean;
     lane.head_since = lane.in_flight.empty() ? now_ : lane.head_since;
     lane.in_flight.push_back({.batch = static_cast<std::int64_t>(batch.id),
                               .profile = batch.profile,

@@ -136,7 +136,7 @@ Result<ProfiledMachine> open_twin(const ProfileFlags& flags, const std::filesyst
     lane.memory = [] { return Bytes{0}; };
     lane.announced = [announced](const std::string& variant) -> const Profile* {
       const auto at = std::find_if(announced->profiles.begin(), announced->profiles.end(),
-                                   [&](const Profile& p) { return p.variant == variant; });
+                                   [&](const Profile& one) { return one.variant == variant; });
       return at != announced->profiles.end() ? &*at : nullptr;
     };
     machine.lanes.push_back(std::move(lane));

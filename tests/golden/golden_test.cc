@@ -54,6 +54,7 @@ std::vector<GoldenCase> help_cases(const std::string& programs) {
                               "plan",
                               "profile",
                               "profile compare",
+                              "profile calibrate",
                               "broker",
                               "broker mend",
                               "broker provision",

@@ -22,37 +22,41 @@ Lane lane_with(std::vector<Micros> expected, Time head_since) {
 }
 
 TEST(Lane, Idle_HasNoBacklog) {
-  EXPECT_EQ(lane_with({}, Time{0}).backlog(Time{50}, {}).mean, Micros{0});
+  EXPECT_EQ(lane_with({}, Time{0}).backlog(Time{50}, {}, kSlowdownMin).mean, Micros{0});
 }
 
 // Of 100 us the first has 60 left; the second is there only 90 us from now.
 TEST(Lane, WhatIsOnItsWay_CannotRunBeforeItIsThere) {
   Lane lane = lane_with({Micros{100}, Micros{30}}, Time{0});
   lane.in_flight[1].there = Time{130};
-  EXPECT_EQ(lane.backlog(Time{40}, {}).mean, Micros{120});
-  EXPECT_EQ(lane.backlog(Time{150}, {}).mean, Micros{80});  // the first is late by 50 us
+  EXPECT_EQ(lane.backlog(Time{40}, {}, kSlowdownMin).mean, Micros{120});
+  EXPECT_EQ(lane.backlog(Time{150}, {}, kSlowdownMin).mean,
+            Micros{80});  // the first is late by 50 us
 }
 
 TEST(Lane, Busy_IsFreeAfterWhatIsInFlight) {
-  EXPECT_EQ(lane_with({Micros{100}, Micros{30}}, Time{0}).backlog(Time{40}, {}).mean, Micros{90});
+  EXPECT_EQ(lane_with({Micros{100}, Micros{30}}, Time{0}).backlog(Time{40}, {}, kSlowdownMin).mean,
+            Micros{90});
 }
 
 TEST(Lane, HeadOverdue_IsExpectedToTakeAsLongAgainAsItIsLate) {
-  EXPECT_EQ(lane_with({Micros{100}, Micros{30}}, Time{0}).backlog(Time{150}, {}).mean, Micros{80});
+  EXPECT_EQ(lane_with({Micros{100}, Micros{30}}, Time{0}).backlog(Time{150}, {}, kSlowdownMin).mean,
+            Micros{80});
 }
 
 TEST(Lane, ResultOnItsWayBack_IsNotOverdue) {
   const Lane lane = lane_with({Micros{100}, Micros{30}}, Time{0});
-  EXPECT_EQ(lane.backlog(Time{110}, Micros{50}).mean, Micros{20});  // the second runs
-  EXPECT_EQ(lane.backlog(Time{150}, Micros{50}).mean, Micros{0});
-  EXPECT_EQ(lane.backlog(Time{220}, Micros{50}).mean, Micros{50});  // it is late by 70 us
+  EXPECT_EQ(lane.backlog(Time{110}, Micros{50}, kSlowdownMin).mean, Micros{20});  // the second runs
+  EXPECT_EQ(lane.backlog(Time{150}, Micros{50}, kSlowdownMin).mean, Micros{0});
+  EXPECT_EQ(lane.backlog(Time{220}, Micros{50}, kSlowdownMin).mean,
+            Micros{50});  // it is late by 70 us
 }
 
 TEST(Lane, Backlog_AddsVariancesNotSpreads) {
   Lane lane = lane_with({Micros{100}, Micros{100}}, Time{0});
   lane.in_flight[0].spread = Micros{3};
   lane.in_flight[1].spread = Micros{4};
-  EXPECT_EQ(lane.backlog(Time{0}, {}).variance_us2, 25);
+  EXPECT_EQ(lane.backlog(Time{0}, {}, kSlowdownMin).variance_us2, 25);
   EXPECT_EQ(margin_of(25, 2000), Micros{10});
 }
 
@@ -139,12 +143,12 @@ TEST(LaneLearned, NothingConfirmsIt_AllOfItFades) {
   }
   const BatchCost plain{
       .mean = Micros{1000}, .spread = {}, .energy = {}, .energy_high = {}, .load = {}};
-  EXPECT_GT(corrected(plain, learned, 0).spread, Micros{300});
+  EXPECT_GT(corrected(plain, learned, 0, kSlowdownMin).spread, Micros{300});
   for (int i = 0; i < 80; ++i) {
     learned.fade(Time{10'000'000}, seconds(10));
   }
-  EXPECT_NEAR(static_cast<double>(corrected(plain, learned, 0).mean.count), 1000, 20);
-  EXPECT_LT(corrected(plain, learned, 0).spread, Micros{20});
+  EXPECT_NEAR(static_cast<double>(corrected(plain, learned, 0, kSlowdownMin).mean.count), 1000, 20);
+  EXPECT_LT(corrected(plain, learned, 0, kSlowdownMin).spread, Micros{20});
   EXPECT_GT(learned.profiles[0].fill_permille(), 980);
 }
 
@@ -193,9 +197,9 @@ TEST(LaneLearned, VariantNotLoaded_TakesItsLoadFirst) {
                        .energy_high = {},
                        .load = milliseconds(300)};
   LaneLearned learned(1);
-  EXPECT_EQ(corrected(cost, learned, 0).takes(), Micros{301'000});
+  EXPECT_EQ(corrected(cost, learned, 0, kSlowdownMin).takes(), Micros{301'000});
   learned.profiles[0].loaded = true;
-  EXPECT_EQ(corrected(cost, learned, 0).takes(), Micros{1000});
+  EXPECT_EQ(corrected(cost, learned, 0, kSlowdownMin).takes(), Micros{1000});
 }
 
 TEST(LaneLearned, AbsurdTimes_StayWithinWhatCanBeSquared) {
@@ -204,7 +208,7 @@ TEST(LaneLearned, AbsurdTimes_StayWithinWhatCanBeSquared) {
                          .energy = {},
                          .energy_high = {},
                          .load = {}};
-  const BatchCost real = corrected(absurd, LaneLearned(1), 0);
+  const BatchCost real = corrected(absurd, LaneLearned(1), 0, kSlowdownMin);
   EXPECT_LE(real.spread, seconds(30));
   EXPECT_LE(real.mean, seconds(3600));
 }
