@@ -4,13 +4,15 @@
 #include <cmath>
 #include <utility>
 
+#include "core/portable_math.h"
+
 namespace juggler {
 namespace {
 
 double as_double(std::int64_t count) { return static_cast<double>(count); }
 // What is left of something after so long, where 37 % is left after `constant`.
 double left_after(double time_us, Micros constant) {
-  return std::exp(-time_us / as_double(std::max<std::int64_t>(constant.count, 1)));
+  return portable_exp(-time_us / as_double(std::max<std::int64_t>(constant.count, 1)));
 }
 
 }  // namespace

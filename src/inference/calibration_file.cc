@@ -1,12 +1,12 @@
 #include "inference/calibration_file.h"
 
 #include <algorithm>
-#include <fstream>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "files/toml_reader.h"
+#include "files/write_file.h"
 
 namespace juggler {
 namespace {
@@ -127,21 +127,7 @@ Result<Calibration> load_calibration(const std::filesystem::path& file) {
 }
 
 Result<void> save_calibration(const Calibration& calibration, const std::filesystem::path& file) {
-  std::error_code failed;
-  std::filesystem::create_directories(file.parent_path(), failed);
-  const std::filesystem::path fresh = file.string() + ".new";
-  {
-    std::ofstream stream(fresh, std::ios::binary | std::ios::trunc);
-    stream << file_text(calibration);
-    if (!stream.flush()) {
-      return fail(ErrorCode::Unavailable, "cannot write " + fresh.string());
-    }
-  }
-  std::filesystem::rename(fresh, file, failed);
-  if (failed) {
-    return fail(ErrorCode::Unavailable, "cannot write " + file.string() + ": " + failed.message());
-  }
-  return {};
+  return write_file(file, file_text(calibration));
 }
 
 }  // namespace juggler

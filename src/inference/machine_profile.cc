@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <memory>
 #include <utility>
 
@@ -11,6 +10,7 @@
 #include "files/curve_rows.h"
 #include "files/sha256.h"
 #include "files/toml_reader.h"
+#include "files/write_file.h"
 
 namespace juggler {
 namespace {
@@ -358,23 +358,7 @@ std::string profile_text(const MachineProfile& profile) {
 }
 
 Result<void> save_profile(const MachineProfile& profile, const std::filesystem::path& file) {
-  std::error_code failed;
-  if (file.has_parent_path()) {
-    std::filesystem::create_directories(file.parent_path(), failed);
-  }
-  const std::filesystem::path fresh = file.string() + ".new";
-  {
-    std::ofstream stream(fresh, std::ios::binary | std::ios::trunc);
-    stream << profile_text(profile);
-    if (!stream.flush()) {
-      return fail(ErrorCode::Unavailable, "cannot write " + fresh.string());
-    }
-  }
-  std::filesystem::rename(fresh, file, failed);
-  if (failed) {
-    return fail(ErrorCode::Unavailable, "cannot write " + file.string() + ": " + failed.message());
-  }
-  return {};
+  return write_file(file, profile_text(profile));
 }
 
 Result<MachineProfile> load_profile(const std::filesystem::path& file) {

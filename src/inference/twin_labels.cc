@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "files/sha256.h"
+#include "files/write_file.h"
 #include "inference/image.h"
 
 namespace juggler {
@@ -210,30 +211,19 @@ Result<TwinLabels> TwinLabels::parse(std::string_view text, const std::string& o
 }
 
 Result<void> TwinLabels::save(const std::filesystem::path& file) const {
-  const std::filesystem::path fresh = file.string() + ".new";
-  {
-    std::ofstream stream(fresh, std::ios::binary | std::ios::trunc);
-    for (const auto& [key, entry] : entries_) {
-      Json list = Json::array();
-      for (const Label& label : entry.labels) {
-        list.push_back({{"index", label.index}, {"name", label.name}, {"score", label.score}});
-      }
-      const Json line = {{"payload_sha256", key.first},
-                         {"variant", key.second},
-                         {"model_sha256", entry.model_sha256},
-                         {"labels", std::move(list)}};
-      stream << line.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n';
+  std::string text;
+  for (const auto& [key, entry] : entries_) {
+    Json list = Json::array();
+    for (const Label& label : entry.labels) {
+      list.push_back({{"index", label.index}, {"name", label.name}, {"score", label.score}});
     }
-    if (!stream.flush()) {
-      return fail(ErrorCode::Unavailable, "cannot write " + fresh.string());
-    }
+    const Json line = {{"payload_sha256", key.first},
+                       {"variant", key.second},
+                       {"model_sha256", entry.model_sha256},
+                       {"labels", std::move(list)}};
+    text += line.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n';
   }
-  std::error_code failed;
-  std::filesystem::rename(fresh, file, failed);
-  if (failed) {
-    return fail(ErrorCode::Unavailable, "cannot write " + file.string() + ": " + failed.message());
-  }
-  return {};
+  return write_file(file, text);
 }
 
 const TwinLabels::Entry* TwinLabels::find(const std::string& payload_sha256,

@@ -11,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include "core/portable_math.h"
 #include "sim/samplers.h"
 
 namespace juggler {

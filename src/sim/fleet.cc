@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/check.h"
+#include "core/portable_math.h"
 #include "files/nearest_name.h"
 #include "sim/samplers.h"
 

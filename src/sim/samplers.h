@@ -1,7 +1,7 @@
 #pragma once
 // Random numbers of the shapes that scenarios need, from the project's generator. The distributions
-// of <random> differ between libraries, and so do std::log and std::exp in their last bit: these
-// use neither, so that a seed means the same run on every compiler and machine.
+// of <random> differ between libraries: these use none, nor std::log and std::exp
+// (core/portable_math.h), so that a seed means the same run on every compiler and machine.
 
 #include <cstdint>
 #include <initializer_list>
@@ -14,13 +14,6 @@ namespace juggler {
 // A generator of its own for each concern, derived from the one seed of a run and the concern's
 // names, e.g. {"arrivals", class, "gaps"}: a change of one leaves the others as they were.
 Rng stream_rng(std::uint64_t seed, std::initializer_list<std::string_view> names);
-
-// Natural logarithm and exponential by + - * / alone: the same bits everywhere, right to 1e-14.
-//
-// requires  0 < x, finite
-double portable_ln(double x);
-// 0 below -700, as if infinitely small; requires x <= 700
-double portable_exp(double x);
 
 double draw_uniform(Rng& rng);      // in (0, 1)
 double draw_exponential(Rng& rng);  // mean 1

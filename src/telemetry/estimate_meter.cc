@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 
 #include "files/toml_reader.h"
+#include "files/write_file.h"
 #include "telemetry/parse_proc.h"
 
 namespace juggler {
@@ -89,27 +89,12 @@ Result<LoadModel> parse_load_model(std::string_view text, const std::string& ori
 }
 
 Result<void> save_load_model(const LoadModel& model, const std::filesystem::path& file) {
-  std::error_code failed;
-  if (file.has_parent_path()) {
-    std::filesystem::create_directories(file.parent_path(), failed);
-  }
-  const std::filesystem::path fresh = file.string() + ".new";
-  {
-    std::ofstream stream(fresh, std::ios::binary | std::ios::trunc);
-    stream << fmt::format(
-        "# Power = at_rest + per_load x load of all cores: docs/energy.md.\nformat = 1\n"
-        "at_rest_mw = {}\nper_load_mw = {}\nrmse_mw = {}\nscope = \"{}\"\nsource = {}\n",
-        model.at_rest.count, model.per_load.count, model.rmse.count, to_string(model.scope),
-        toml_quoted(model.source));
-    if (!stream.flush()) {
-      return fail(ErrorCode::Unavailable, "cannot write " + fresh.string());
-    }
-  }
-  std::filesystem::rename(fresh, file, failed);
-  if (failed) {
-    return fail(ErrorCode::Unavailable, "cannot write " + file.string() + ": " + failed.message());
-  }
-  return {};
+  return write_file(
+      file,
+      fmt::format("# Power = at_rest + per_load x load of all cores: docs/energy.md.\nformat = 1\n"
+                  "at_rest_mw = {}\nper_load_mw = {}\nrmse_mw = {}\nscope = \"{}\"\nsource = {}\n",
+                  model.at_rest.count, model.per_load.count, model.rmse.count,
+                  to_string(model.scope), toml_quoted(model.source)));
 }
 
 Result<LoadModel> fit_load_model(std::span<const LoadPoint> points, PowerScope scope,

@@ -1,5 +1,6 @@
 // Tests that the samplers have the distributions they name, and the same bits everywhere.
 
+#include "core/portable_math.h"
 #include "sim/samplers.h"
 
 #include <gtest/gtest.h>
