@@ -125,8 +125,9 @@ class Fields {
 Scores scores_of(const std::string& tensor) {
   Scores scores;
   scores.values.resize(tensor.size() / sizeof(float));
-  // Little-endian, as all our boards are.
-  std::memcpy(scores.values.data(), tensor.data(), scores.values.size() * sizeof(float));
+  if (!scores.values.empty()) {  // Little-endian, as all our boards are.
+    std::memcpy(scores.values.data(), tensor.data(), scores.values.size() * sizeof(float));
+  }
   return scores;
 }
 
