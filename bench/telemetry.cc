@@ -72,7 +72,7 @@ void measure_probes(const char* name, HostFiles& host, HostFiles& own, int round
   const double round = (cpu_seconds(CLOCK_THREAD_CPUTIME_ID) - begin) / rounds;
   JUGGLER_CHECK(values >= static_cast<std::size_t>(rounds) * 3, "a round that reads nothing");
 
-  Result<MeterChoice> choice = choose_meter("auto", found, host, nullptr);
+  Result<MeterChoice> choice = choose_meter("auto", found, host, nullptr, system_nvml());
   JUGGLER_CHECK(choice.has_value(), "auto is a meter's name");
   double read = 0.0;
   if (choice->meter != nullptr) {

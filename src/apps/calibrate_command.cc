@@ -129,7 +129,7 @@ Result<MeterChoice> open_reference(const CalibrateFlags& flags, const Discovery&
                 "--meter estimate is no reference: name a meter or a plug, as "
                 "shelly=http://HOST");
   }
-  Result<MeterChoice> choice = choose_meter(flags.meter, found, host, mailbox);
+  Result<MeterChoice> choice = choose_meter(flags.meter, found, host, mailbox, system_nvml());
   if (choice && choice->meter == nullptr) {
     return fail(ErrorCode::InvalidArgument,
                 "there is no reference meter (" + choice->why + "): name one by --meter");

@@ -16,7 +16,8 @@ Result<std::unique_ptr<DeviceTelemetry>> DeviceTelemetry::open(const std::string
   if (found.family == BoardFamily::RaspberryPi) {
     opened->mailbox_ = make_mailbox();
   }
-  Result<MeterChoice> choice = choose_meter(meter, found, opened->files_, opened->mailbox_.get());
+  Result<MeterChoice> choice =
+      choose_meter(meter, found, opened->files_, opened->mailbox_.get(), system_nvml());
   if (!choice) {
     return choice.error();
   }

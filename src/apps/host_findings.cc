@@ -141,7 +141,7 @@ std::vector<Finding> host_findings(const Discovery& found, HostFiles& host) {
 }
 
 Finding meter_finding(const Discovery& found, HostFiles& host, Mailbox* mailbox) {
-  const Result<MeterChoice> choice = choose_meter("auto", found, host, mailbox);
+  const Result<MeterChoice> choice = choose_meter("auto", found, host, mailbox, system_nvml());
   if (!choice || choice->meter == nullptr) {
     return {"power meter", State::Note, choice ? choice->why : choice.error().message};
   }

@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
 #include "telemetry/board_meters.h"
 #include "telemetry/estimate_meter.h"
+#include "telemetry/nvml_meter.h"
 #include "telemetry/plug_meter.h"
 #include "telemetry/rapl_meter.h"
 
@@ -26,6 +28,12 @@ std::string remedy_of(std::string_view meter, Absence why) {
   if (meter == "pmic" && why == Absence::Missing) {
     return "in a container: --device /dev/vcio";
   }
+  if (meter == "nvml" && why == Absence::NoData) {
+    return "cards count their energy from Volta on";
+  }
+  if (meter == "nvml" && why == Absence::Missing) {
+    return "install the card's driver (in a container: --gpus all)";
+  }
   if (meter == "battery" && why == Absence::NoData) {
     return "it measures only while it discharges";
   }
@@ -40,7 +48,12 @@ std::string complaint(std::string_view meter, const Opened& opened) {
   return text;
 }
 
-Opened open_named(std::string_view name, HostFiles& host, Mailbox* mailbox) {
+constexpr std::array<std::string_view, 5> kOwnMeters{"ina3221", "nvml", "rapl", "pmic", "battery"};
+
+Opened open_named(std::string_view name, HostFiles& host, Mailbox* mailbox, const NvmlApi* nvml) {
+  if (name == "nvml") {
+    return open_nvml_meter(nvml, open_rapl_meter(host).value.value_or(nullptr));
+  }
   if (name == "ina3221") {
     return open_rail_meter(host);
   }
@@ -71,10 +84,11 @@ Result<MeterChoice> open_plug(std::string_view name, std::string_view url) {
   return choice;
 }
 
-MeterChoice choose_first(const Discovery& found, HostFiles& host, Mailbox* mailbox) {
+MeterChoice choose_first(const Discovery& found, HostFiles& host, Mailbox* mailbox,
+                         const NvmlApi* nvml) {
   MeterChoice choice;
-  for (const char* name : {"ina3221", "rapl", "pmic", "battery"}) {
-    Opened opened = open_named(name, host, mailbox);
+  for (const std::string_view name : kOwnMeters) {
+    Opened opened = open_named(name, host, mailbox, nvml);
     if (opened.value.has_value()) {
       choice.meter = std::move(*opened.value);
       choice.why.clear();
@@ -96,19 +110,18 @@ MeterChoice choose_first(const Discovery& found, HostFiles& host, Mailbox* mailb
 }  // namespace
 
 Result<MeterChoice> choose_meter(const std::string& wanted, const Discovery& found, HostFiles& host,
-                                 Mailbox* mailbox) {
+                                 Mailbox* mailbox, const NvmlApi* nvml) {
   if (wanted == "none") {
     return MeterChoice{nullptr, "--meter none"};
   }
   if (wanted == "auto") {
-    return choose_first(found, host, mailbox);
+    return choose_first(found, host, mailbox, nvml);
   }
   const std::size_t equals = wanted.find('=');
   const std::string name = wanted.substr(0, equals);
   const std::string rest = equals == std::string::npos ? "" : wanted.substr(equals + 1);
-  if (rest.empty() &&
-      (name == "ina3221" || name == "rapl" || name == "pmic" || name == "battery")) {
-    Opened opened = open_named(name, host, mailbox);
+  if (rest.empty() && std::find(kOwnMeters.begin(), kOwnMeters.end(), name) != kOwnMeters.end()) {
+    Opened opened = open_named(name, host, mailbox, nvml);
     if (!opened.value.has_value()) {
       return fail(ErrorCode::Unavailable, "--meter " + complaint(name, opened));
     }

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <fstream>
 #include <thread>
 
@@ -17,6 +18,7 @@
 #include "telemetry/choose_meter.h"
 #include "telemetry/estimate_meter.h"
 #include "telemetry/metered_engine.h"
+#include "telemetry/nvml_meter.h"
 #include "telemetry/plug_meter.h"
 #include "telemetry/rapl_meter.h"
 
@@ -61,8 +63,9 @@ TEST(ChooseMeter, EachBoard_HasItsOwnWithItsScope) {
     HostTree tree = HostTree::fixture(board.tree);
     TreeMailbox mailbox(tree);
     const Discovery found = discover(tree, tree);
-    Result<MeterChoice> choice = choose_meter(
-        "auto", found, tree, found.family == BoardFamily::RaspberryPi ? &mailbox : nullptr);
+    Result<MeterChoice> choice =
+        choose_meter("auto", found, tree,
+                     found.family == BoardFamily::RaspberryPi ? &mailbox : nullptr, nullptr);
     ASSERT_TRUE(choice.has_value());
     ASSERT_EQ(choice->meter != nullptr, !board.name.empty()) << choice->why;
     if (choice->meter == nullptr) {
@@ -81,7 +84,8 @@ TEST(ChooseMeter, EachBoard_HasItsOwnWithItsScope) {
 TEST(ChooseMeter, CountersForRootAlone_AreDeniedWithWhatMendsIt) {
   HostTree tree = HostTree::fixture("x86-rapl");
   tree.fail("sys/class/powercap/intel-rapl:0/energy_uj", EACCES);
-  const Result<MeterChoice> choice = choose_meter("auto", discover(tree, tree), tree, nullptr);
+  const Result<MeterChoice> choice =
+      choose_meter("auto", discover(tree, tree), tree, nullptr, nullptr);
   ASSERT_TRUE(choice.has_value());
   EXPECT_EQ(choice->meter, nullptr);
   EXPECT_NE(choice->why.find("denied"), std::string::npos);
@@ -91,14 +95,95 @@ TEST(ChooseMeter, CountersForRootAlone_AreDeniedWithWhatMendsIt) {
 TEST(ChooseMeter, OneThatWasAskedFor_IsThatOneOrAnError) {
   HostTree tree = HostTree::fixture("x86-rapl");
   const Discovery found = discover(tree, tree);
-  EXPECT_EQ(choose_meter("none", found, tree, nullptr)->meter, nullptr);
-  EXPECT_NE(choose_meter("rapl", found, tree, nullptr)->meter, nullptr);
-  EXPECT_EQ(choose_meter("ina3221", found, tree, nullptr).error().code, ErrorCode::Unavailable);
-  EXPECT_EQ(choose_meter("pmic", found, tree, nullptr).error().code, ErrorCode::Unavailable);
+  EXPECT_EQ(choose_meter("none", found, tree, nullptr, nullptr)->meter, nullptr);
+  EXPECT_NE(choose_meter("rapl", found, tree, nullptr, nullptr)->meter, nullptr);
+  EXPECT_EQ(choose_meter("ina3221", found, tree, nullptr, nullptr).error().code,
+            ErrorCode::Unavailable);
+  EXPECT_EQ(choose_meter("pmic", found, tree, nullptr, nullptr).error().code,
+            ErrorCode::Unavailable);
   for (const char* wrong : {"", "abacus", "shelly", "shelly=ftp://x", "rapl=1", "estimate"}) {
-    EXPECT_EQ(choose_meter(wrong, found, tree, nullptr).error().code, ErrorCode::InvalidArgument)
+    EXPECT_EQ(choose_meter(wrong, found, tree, nullptr, nullptr).error().code,
+              ErrorCode::InvalidArgument)
         << wrong;
   }
+}
+
+// Cards as NVIDIA's library shows them; its functions take no context.
+struct FakeCards {
+  std::vector<unsigned long long> millijoules;
+  int failure = 0;
+};
+FakeCards cards;
+
+const NvmlApi kFakeNvml{.count =
+                            [](unsigned* count) {
+                              *count = static_cast<unsigned>(cards.millijoules.size());
+                              return 0;
+                            },
+                        .handle =
+                            [](unsigned card, void** device) {
+                              *device = &cards.millijoules[card];
+                              return 0;
+                            },
+                        .name =
+                            [](void* /*device*/, char* text, unsigned size) {
+                              std::snprintf(text, size,
+                                            "H\x1b[2J100");  // a driver's text is a stranger's
+                              return 0;
+                            },
+                        .energy =
+                            [](void* device, unsigned long long* millijoules) {
+                              *millijoules = *static_cast<unsigned long long*>(device);
+                              return cards.failure;
+                            }};
+
+TEST(NvmlMeterTest, CardsAndProcessors_AreAdded) {
+  HostTree tree = HostTree::fixture("x86-rapl");
+  cards = {{1'000, 50}};
+  const Result<MeterChoice> choice =
+      choose_meter("auto", discover(tree, tree), tree, nullptr, &kFakeNvml);
+  ASSERT_NE(choice->meter, nullptr) << choice->why;
+  PowerMeter& meter = *choice->meter;
+  EXPECT_EQ(meter.facts().name, "nvml H?[2J100 + H?[2J100 + rapl package-0 dram");
+  EXPECT_EQ(meter.facts().scope, PowerScope::Package);
+  EXPECT_TRUE(meter.facts().counter);
+  EXPECT_EQ(meter.read({}).value->energy, Microjoules{0});
+  cards.millijoules = {1'007, 52};
+  const std::string package = "sys/class/powercap/intel-rapl:0/energy_uj";
+  const std::int64_t before = std::stoll(*tree.text(package).value);
+  tree.set(package, std::to_string(before + 300) + "\n");
+  EXPECT_EQ(meter.read({100'000}).value->energy, Microjoules{9'300});
+}
+
+TEST(NvmlMeterTest, DriverLoadedAnew_BeginsANewCount) {
+  cards = {{5'000}};
+  auto opened = open_nvml_meter(&kFakeNvml, nullptr);
+  ASSERT_TRUE(opened.value.has_value()) << opened.source;
+  PowerMeter& meter = **opened.value;
+  static_cast<void>(meter.read({}));
+  cards.millijoules = {5'600};
+  EXPECT_EQ(meter.read({200'000}).value->energy, Microjoules{600'000});
+  cards.millijoules = {3};
+  EXPECT_EQ(meter.read({400'000}).value->energy, Microjoules{0});
+  cards.millijoules = {10};
+  EXPECT_EQ(meter.read({600'000}).value->energy, Microjoules{7'000});
+  cards.failure = 15;  // NVML_ERROR_GPU_IS_LOST
+  EXPECT_EQ(meter.read({800'000}).why, Absence::Failed);
+}
+
+TEST(NvmlMeterTest, NoCard_OrOneThatDoesNotCount_IsNoMeter) {
+  HostTree tree = HostTree::fixture("plain-linux");
+  const Discovery found = discover(tree, tree);
+  EXPECT_EQ(open_nvml_meter(nullptr, nullptr).why, Absence::Missing);
+  cards = {};
+  EXPECT_EQ(open_nvml_meter(&kFakeNvml, nullptr).why, Absence::Missing);
+  cards = {{1}, 3};  // NVML_ERROR_NOT_SUPPORTED
+  const Result<MeterChoice> asked = choose_meter("nvml", found, tree, nullptr, &kFakeNvml);
+  ASSERT_FALSE(asked.has_value());
+  EXPECT_NE(asked.error().message.find("from Volta on"), std::string::npos)
+      << asked.error().message;
+  EXPECT_EQ(choose_meter("auto", found, tree, nullptr, &kFakeNvml)->meter->facts().name,
+            "battery BAT0");
 }
 
 TEST(RaplMeterTest, CountersThatWrap_GoOn) {
@@ -242,7 +327,7 @@ TEST(PlugMeterTest, APlugThatAnswers_IsTheWall) {
   plug.answer(200, R"({"apower":12.5})");
   HostTree tree;
   const Result<MeterChoice> choice =
-      choose_meter("shelly=" + plug.url(), discover(tree, tree), tree, nullptr);
+      choose_meter("shelly=" + plug.url(), discover(tree, tree), tree, nullptr, nullptr);
   ASSERT_TRUE(choice.has_value()) << choice.error().message;
   EXPECT_EQ(choice->meter->facts().scope, PowerScope::Wall);
   EXPECT_EQ(choice->meter->read({}).value->power, Milliwatts{12'500});
@@ -257,7 +342,7 @@ TEST(PlugMeterTest, APlugThatAnswers_IsTheWall) {
 TEST(PlugMeterTest, APlugThatIsAway_IsAnErrorThatNamesIt) {
   HostTree tree;
   const Result<MeterChoice> choice =
-      choose_meter("tasmota=http://127.0.0.1:1", discover(tree, tree), tree, nullptr);
+      choose_meter("tasmota=http://127.0.0.1:1", discover(tree, tree), tree, nullptr, nullptr);
   ASSERT_FALSE(choice.has_value());
   EXPECT_NE(choice.error().message.find("127.0.0.1:1"), std::string::npos);
 }
@@ -269,7 +354,7 @@ TEST(EstimateMeterTest, OfALoad_IsMarkedWithItsSource) {
   std::ofstream(file) << "format = 1\nat_rest_mw = 2300\nper_load_mw = 4500\nrmse_mw = 150\n"
                          "scope = \"board-input\"\nsource = \"a fit against a plug\"\n";
   const Result<MeterChoice> choice =
-      choose_meter("estimate=" + file, discover(tree, tree), tree, nullptr);
+      choose_meter("estimate=" + file, discover(tree, tree), tree, nullptr, nullptr);
   ASSERT_TRUE(choice.has_value()) << choice.error().message;
   EXPECT_EQ(choice->meter->facts().evidence, Evidence::Estimated);
   EXPECT_EQ(choice->meter->facts().source, "a fit against a plug");
