@@ -268,7 +268,8 @@ int profile(const ProfileFlags& flags) {
   }
   std::erase_if(profile->lanes, [](const auto& lane) { return lane.second.variants.empty(); });
   if (profile->lanes.empty()) {
-    return complain("nothing could be measured" + (left.empty() ? "" : ": " + left.front()),
+    return complain(fmt::format("nothing could be measured{}{}", left.empty() ? "" : ":\n  ",
+                                fmt::join(left, "\n  ")),
                     kExitFailed);
   }
   profile->after = real ? look_at_idle(flags.host_root) : IdleState{};

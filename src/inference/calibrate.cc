@@ -27,7 +27,7 @@ constexpr int kWarmUps = 2;
 constexpr std::size_t kRunsWanted = 10;
 constexpr std::size_t kRunsMin = 3;
 constexpr Micros kRunsTimeMax = milliseconds(500);
-constexpr std::array<int, 2> kLargerBatches{2, 4};
+constexpr std::array<int, 3> kLargerBatches{2, 4, 8};
 // A further thread must pay at least this, in percent, since it takes a core from something else.
 constexpr std::int64_t kThreadGainMin = 10;
 

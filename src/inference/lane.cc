@@ -36,7 +36,8 @@ Result<PreparedLane> prepare_onnx(const LaneSpec& lane, const LaneContext& conte
   const bool on_cpu = lane.kind == ProcessorKind::Cpu;
   calibration.threads = !on_cpu ? 1 : lane.threads > 0 ? lane.threads : context.threads;
   calibration.batch_max = lane_batch_max(lane);
-  calibration.builds_first = lane.engine == LaneEngine::TensorRt;
+  // TensorRT builds its engines; CUDA its context, which is no variant's memory.
+  calibration.builds_first = !on_cpu;
   calibration.memory = on_cpu ? resident_memory : system_memory_used;
   const Catalogue& catalogue = *context.catalogue;
   for (const CatalogueVariant& entry : catalogue.variants()) {

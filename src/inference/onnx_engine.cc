@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "inference/onnx_session.h"
 #include "inference/picture_engine.h"
 #include "inference/provider_options.h"
+#include "inference/sized_network.h"
 
 namespace juggler {
 namespace {
@@ -27,6 +29,48 @@ Result<void> check_provider(const OnnxRuntime& runtime, LaneEngine engine) {
       fmt::format("ONNX Runtime {} ({}) has no {}: it lists {}. Set ORT_LIBRARY to a build "
                   "that has it",
                   runtime.version, runtime.library.string(), wanted, fmt::join(there, ", ")));
+}
+
+// From this version on CUDA's provider plans each layer anew whenever a batch is of another size
+// than the one before: 0.1 to 1 s on an H100 (github.com/microsoft/onnxruntime/issues/23006;
+// docs/engines.md). Before it, once for each size.
+constexpr unsigned kPlansAnewSince = 20;
+
+// What a first run plans, no task is to wait for.
+Result<void> run_once(Network& network, const InputSpec& input, int batch) {
+  std::vector<float> nothing(input.floats() * static_cast<std::size_t>(batch));
+  const Result<std::span<const float>> scores = network.run(nothing, batch);
+  return scores ? Result<void>{} : scores.error();
+}
+
+// A session for each size of batch, which then never changes.
+Result<std::unique_ptr<Network>> open_each_size(const CatalogueVariant& variant,
+                                                SessionOptions session, int batch_max) {
+  std::vector<SizedPart> parts;
+  for (const int size : batch_sizes(batch_max)) {
+    session.fixed_batch = size;
+    Result<std::unique_ptr<Network>> network = open_onnx_session(variant, session);
+    if (!network) {
+      return network;
+    }
+    if (Result<void> ran = run_once(**network, variant.input, size); !ran) {
+      return ran.error();
+    }
+    parts.push_back({size, std::move(*network)});
+  }
+  return make_sized_network(std::move(parts), variant.input.floats());
+}
+
+// One session, which has seen each size of batch.
+Result<std::unique_ptr<Network>> open_any_size(const CatalogueVariant& variant,
+                                               const SessionOptions& session, int batch_max) {
+  Result<std::unique_ptr<Network>> network = open_onnx_session(variant, session);
+  for (int size = 1; network && size <= batch_max; ++size) {
+    if (Result<void> ran = run_once(**network, variant.input, size); !ran) {
+      return ran.error();
+    }
+  }
+  return network;
 }
 
 Result<std::unique_ptr<Network>> load_variant(const CatalogueVariant& variant,
@@ -48,8 +92,15 @@ Result<std::unique_ptr<Network>> load_variant(const CatalogueVariant& variant,
   session.threads = options.threads;
   session.allow_spinning = options.allow_spinning;
   session.providers = provider_choices(options.lane, variant, context);
-  session.batch_one = options.lane.dla_core.has_value();
-  return open_onnx_session(variant, session);
+  const int batch_max = lane_batch_max(options.lane);
+  if (options.lane.dla_core.has_value()) {
+    session.fixed_batch = 1;
+  }
+  if (options.lane.engine == LaneEngine::Cuda && context.runtime_minor >= kPlansAnewSince) {
+    return open_each_size(variant, session, batch_max);
+  }
+  return options.lane.kind == ProcessorKind::Gpu ? open_any_size(variant, session, batch_max)
+                                                 : open_onnx_session(variant, session);
 }
 
 }  // namespace

@@ -84,6 +84,7 @@ ErrorCode code_of(std::string_view what) {
   const auto says = [&](std::string_view words) { return what.find(words) != what.npos; };
   const bool memory = says("out of memory") || says("OUT_OF_MEMORY") ||
                       says("Failed to allocate memory") || says("bad_alloc") ||
+                      says("smaller than requested bytes") ||  // an arena at its limit
                       says("CUDA_ERROR_OUT_OF_MEMORY") || says("cudaErrorMemoryAllocation");
   return memory ? ErrorCode::TooLarge : ErrorCode::Unavailable;
 }
@@ -105,8 +106,9 @@ Ort::SessionOptions library_options(const SessionOptions& options) {
   chosen.AddConfigEntry("session.x64quantprecision", "1");
   chosen.AddConfigEntry("session.intra_op.allow_spinning",
                         options.allow_spinning && !own_threads ? "1" : "0");
-  if (options.batch_one) {
-    Ort::ThrowOnError(Ort::GetApi().AddFreeDimensionOverrideByName(chosen, kBatchDimension, 1));
+  if (options.fixed_batch > 0) {
+    Ort::ThrowOnError(
+        Ort::GetApi().AddFreeDimensionOverrideByName(chosen, kBatchDimension, options.fixed_batch));
   }
   for (const ProviderChoice& provider : options.providers) {
     append(chosen, provider);
@@ -215,7 +217,9 @@ Result<std::span<const float>> OnnxSession::run(std::span<float> input, int batc
 Result<std::unique_ptr<Network>> open_onnx_session(const CatalogueVariant& variant,
                                                    const SessionOptions& options) {
   try {
-    Ort::Session session(environment(), variant.file.c_str(), library_options(options));
+    // Before the options: CUDA's provider writes to the environment's log while they are made.
+    Ort::Env& owner = environment();
+    Ort::Session session(owner, variant.file.c_str(), library_options(options));
     const std::optional<Port> input = find_input(session, variant.input.name);
     if (!input.has_value() || session.GetInputCount() != 1) {
       return mismatch(variant, "it needs exactly one input, '" + variant.input.name + "'");

@@ -16,7 +16,7 @@ struct SessionOptions {
   // Spinning threads are faster on cores of their own, and several times slower on shared ones.
   bool allow_spinning = false;
   std::vector<ProviderChoice> providers;  // besides the CPU's
-  bool batch_one = false;                 // fixed shapes, of one picture
+  int fixed_batch = 0;                    // fixed shapes, of so many pictures; 0: any
 };
 
 // Loads a model file and checks its input and output against the catalogue.
