@@ -213,6 +213,24 @@ TEST_F(OnnxEngineTest, DeviceOnAnotherMachine_MeasuresAgain) {
   EXPECT_NE(load_calibration(file)->on.machine, "another processor");
 }
 
+TEST_F(OnnxEngineTest, DeviceInAnotherPowerMode_MeasuresAgain) {
+  MachineDeviceOptions options = device_options(home_.path());
+  int measured = 0;
+  options.progress = [&](const CalibrationProgress&) { ++measured; };
+  const auto runs_in = [&](const char* name, std::int64_t id) {
+    options.mode.power_mode = name;
+    options.mode.power_mode_id = id;
+    measured = 0;
+    EXPECT_TRUE(open_machine_device(options).has_value());
+    return measured > 0;
+  };
+  EXPECT_TRUE(runs_in("MAXN", 0));
+  EXPECT_FALSE(runs_in("MAXN", 0));
+  EXPECT_TRUE(runs_in("15W", 1)) << "what was measured in MAXN does not hold";
+  EXPECT_EQ(load_calibration(calibration_file(home_.path(), "here"))->on.mode.power_mode, "15W");
+  EXPECT_FALSE(runs_in("15W", 1));
+}
+
 TEST_F(OnnxEngineTest, LabelPictures_ComputesEachOnce) {
   test::write_file(home_.path() / "pictures/red.png", test::plain_png(9, 9, 255, 0, 0));
   test::write_file(home_.path() / "pictures/blue.png", test::plain_png(9, 9, 0, 0, 255));
