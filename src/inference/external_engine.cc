@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "inference/machine.h"
 #include "inference/network.h"
 #include "inference/picture_engine.h"
 
@@ -77,8 +78,8 @@ std::unique_ptr<InferenceEngine> make_external_engine(ExternalEngine options) {
     worker->look();
     return worker->look_again();
   };
-  return make_picture_engine(
-      {std::move(options.catalogue), load, options.busy, idle, std::move(options.memory)});
+  return make_picture_engine({std::move(options.catalogue), load, options.busy, idle,
+                              std::move(options.memory), decode_threads_beside()});
 }
 
 }  // namespace juggler::external

@@ -114,6 +114,8 @@ Machine read_machine(const std::filesystem::path& root, const std::filesystem::p
   return machine;
 }
 
+int decode_threads_beside() { return std::clamp(read_machine().cores / 2, 1, 4); }
+
 Bytes resident_memory() {
   std::ifstream file("/proc/self/statm");
   std::int64_t total = 0;

@@ -23,6 +23,9 @@ struct Machine {
 Machine read_machine(const std::filesystem::path& root = "/",
                      const std::filesystem::path& own = "/");
 
+// How many threads read pictures for a processor that is no CPU: half of the cores, 1 to 4.
+int decode_threads_beside();
+
 // Resident memory of this process.
 Bytes resident_memory();
 

@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "inference/machine.h"
 #include "inference/onnx_runtime.h"
 #include "inference/onnx_session.h"
 #include "inference/picture_engine.h"
@@ -121,7 +122,13 @@ Result<std::unique_ptr<InferenceEngine>> make_onnx_engine(Catalogue catalogue,
   const auto load = [options, context](const CatalogueVariant& variant) {
     return load_variant(variant, options, context);
   };
-  return make_picture_engine({std::move(catalogue), load, options.busy, {}, options.memory});
+  return make_picture_engine(
+      {std::move(catalogue),
+       load,
+       options.busy,
+       {},
+       options.memory,
+       options.lane.kind == ProcessorKind::Cpu ? options.threads : decode_threads_beside()});
 }
 
 }  // namespace juggler

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/check.h"
+#include "inference/helper_threads.h"
 #include "inference/image.h"
 #include "inference/payload_check.h"
 #include "inference/preprocess.h"
@@ -20,8 +21,54 @@ namespace {
 // How often an idle engine looks whether memory is short: one small file read.
 constexpr Micros kLookAtMemory = seconds(2);
 
+// Pictures with more pixels are decoded one at a time: their decoders may take 400 MiB each.
+constexpr std::int64_t kPixelsDecodedBeside = 4'000'000;
+
 // A tensor for more pictures than this is given back after the run.
 constexpr std::size_t kTensorFloatsKept = std::size_t{8} * 3 * 260 * 260;
+
+// Puts pictures into tensors. Keeps its memory for the next.
+//
+// thread  one at a time
+class PictureReader {
+ public:
+  Result<void> fill(const EngineInput& input, const InputSpec& spec, std::span<float> tensor);
+
+ private:
+  Picture picture_;
+  Preprocessor preprocessor_;
+};
+
+Result<void> PictureReader::fill(const EngineInput& input, const InputSpec& spec,
+                                 std::span<float> tensor) {
+  if (Result<void> ok = check_payload(input, &spec); !ok) {
+    return ok;
+  }
+  const std::string& bytes = *input.bytes;
+  if (input.payload.kind == PayloadKind::FloatTensor) {
+    std::memcpy(tensor.data(), bytes.data(), bytes.size());  // little-endian, as all our boards are
+    return {};
+  }
+  if (input.payload.kind == PayloadKind::RawRgb) {
+    const auto* pixels = reinterpret_cast<const std::uint8_t*>(bytes.data());
+    preprocessor_.run({pixels, input.payload.width, input.payload.height}, spec, tensor);
+    return {};
+  }
+  if (Result<void> ok = decode_picture(bytes, spec.resize_shorter_px, picture_); !ok) {
+    return ok;
+  }
+  preprocessor_.run({picture_.pixels().data(), picture_.width(), picture_.height()}, spec, tensor);
+  picture_.trim();
+  return {};
+}
+
+bool is_large(const EngineInput& input) {
+  if (input.payload.kind != PayloadKind::Jpeg && input.payload.kind != PayloadKind::Png) {
+    return false;
+  }
+  const Result<ImageHeader> header = read_header(*input.bytes);
+  return header && static_cast<std::int64_t>(header->width) * header->height > kPixelsDecodedBeside;
+}
 
 class PictureEngine final : public InferenceEngine {
  public:
@@ -29,7 +76,9 @@ class PictureEngine final : public InferenceEngine {
       : catalogue_(std::move(options.catalogue)),
         load_network_(std::move(options.load_network)),
         busy_(options.busy),
-        idle_(std::move(options.idle)) {
+        idle_(std::move(options.idle)),
+        helpers_(options.decode_threads),
+        readers_(helpers_.workers()) {
     if (options.memory.has_value()) {
       keeper_.emplace(std::move(*options.memory), [this](const std::string& variant) {
         loaded_.erase(variant);
@@ -54,10 +103,9 @@ class PictureEngine final : public InferenceEngine {
     const CatalogueVariant* entry = nullptr;
     std::unique_ptr<Network> network;
     std::vector<std::string> labels;
-    Preprocessor preprocessor;
   };
 
-  Result<void> fill(Loaded& loaded, const EngineInput& input, std::span<float> tensor);
+  std::vector<Result<void>> fill(const InputSpec& spec, std::span<const EngineInput> inputs);
   void answer(Loaded& loaded, std::span<const EngineInput> inputs,
               const std::vector<std::size_t>& good, BatchReport& report);
 
@@ -68,8 +116,9 @@ class PictureEngine final : public InferenceEngine {
   std::optional<MemoryKeeper> keeper_;
   std::map<std::string, Loaded> loaded_;
   std::vector<std::string> unloaded_;  // by the keeper, and not told yet
-  Picture picture_;                    // reused from picture to picture
-  std::vector<float> tensor_;          // the batch
+  HelperThreads helpers_;
+  std::vector<PictureReader> readers_;  // one for each thread
+  std::vector<float> tensor_;           // the batch
 };
 
 Result<void> PictureEngine::load(const std::string& variant) {
@@ -105,7 +154,7 @@ Result<void> PictureEngine::load(const std::string& variant) {
                                                 " classes, " + entry->labels.string() + " has " +
                                                 std::to_string(labels->size()) + " labels");
   }
-  loaded_[variant] = {entry, std::move(*network), std::move(*labels), {}};
+  loaded_[variant] = {entry, std::move(*network), std::move(*labels)};
   if (keeper_.has_value()) {
     keeper_->used(variant);
   }
@@ -121,30 +170,29 @@ Micros PictureEngine::idle() {
   return again;
 }
 
-// One input into its place in the batch's tensor.
-Result<void> PictureEngine::fill(Loaded& loaded, const EngineInput& input,
-                                 std::span<float> tensor) {
-  const InputSpec& spec = loaded.entry->input;
-  if (Result<void> ok = check_payload(input, &spec); !ok) {
-    return ok;
+// The inputs into their places in the tensor, several at a time.
+std::vector<Result<void>> PictureEngine::fill(const InputSpec& spec,
+                                              std::span<const EngineInput> inputs) {
+  std::vector<Result<void>> filled(inputs.size());
+  const auto read = [&](std::size_t i, std::size_t worker) {
+    const std::span<float> place(tensor_.data() + i * spec.floats(), spec.floats());
+    filled[i] = readers_[worker].fill(inputs[i], spec, place);
+  };
+  std::vector<std::size_t> large;
+  for (std::size_t i = 0; inputs.size() > 1 && i < inputs.size(); ++i) {
+    if (is_large(inputs[i])) {
+      large.push_back(i);
+    }
   }
-  const std::string& bytes = *input.bytes;
-  if (input.payload.kind == PayloadKind::FloatTensor) {
-    std::memcpy(tensor.data(), bytes.data(), bytes.size());  // little-endian, as all our boards are
-    return {};
+  helpers_.run(inputs.size(), [&](std::size_t i, std::size_t worker) {
+    if (!std::binary_search(large.begin(), large.end(), i)) {
+      read(i, worker);
+    }
+  });
+  for (const std::size_t i : large) {
+    read(i, 0);
   }
-  if (input.payload.kind == PayloadKind::RawRgb) {
-    const auto* pixels = reinterpret_cast<const std::uint8_t*>(bytes.data());
-    loaded.preprocessor.run({pixels, input.payload.width, input.payload.height}, spec, tensor);
-    return {};
-  }
-  if (Result<void> ok = decode_picture(bytes, spec.resize_shorter_px, picture_); !ok) {
-    return ok;
-  }
-  loaded.preprocessor.run({picture_.pixels().data(), picture_.width(), picture_.height()}, spec,
-                          tensor);
-  picture_.trim();
-  return {};
+  return filled;
 }
 
 // Runs the good inputs, which lie in the tensor in this order, and writes their outputs.
@@ -194,14 +242,18 @@ BatchReport PictureEngine::run(const std::string& variant, std::span<const Engin
   }
   BatchReport report;
   report.outputs.resize(inputs.size());
+  const std::vector<Result<void>> filled = fill(loaded.entry->input, inputs);
   std::vector<std::size_t> good;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const std::span<float> place(tensor_.data() + good.size() * floats, floats);
-    if (Result<void> ok = fill(loaded, inputs[i], place); !ok) {
-      report.outputs[i] = bad_payload(ok.error().message);
-    } else {
-      good.push_back(i);
+    if (!filled[i]) {
+      report.outputs[i] = bad_payload(filled[i].error().message);
+      continue;
     }
+    if (good.size() < i) {  // one before it was bad
+      std::copy_n(tensor_.begin() + static_cast<std::ptrdiff_t>(i * floats), floats,
+                  tensor_.begin() + static_cast<std::ptrdiff_t>(good.size() * floats));
+    }
+    good.push_back(i);
   }
   if (!good.empty()) {
     answer(loaded, inputs, good, report);

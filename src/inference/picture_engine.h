@@ -20,6 +20,7 @@ struct PictureEngineOptions {
   std::optional<BusyPower> busy;        // for a device without a meter
   std::function<Micros()> idle{};       // see InferenceEngine::idle; may be empty
   std::optional<MemoryRules> memory{};  // none: whatever is asked for is loaded
+  int decode_threads = 1;               // that share a batch's pictures
 };
 
 std::unique_ptr<InferenceEngine> make_picture_engine(PictureEngineOptions options);
