@@ -87,7 +87,8 @@ Result<void> JournalReader::begin_file() {
   if (!in_) {
     return fail(ErrorCode::NotFound, "cannot open " + files_[file_].path.string());
   }
-  if (!read_line()) {
+  headless_ = !read_line();
+  if (headless_) {
     line_number_ = 1;
     return at_place(fail(ErrorCode::Corrupt, "ends before its first line is whole"));
   }
@@ -121,6 +122,10 @@ Result<std::optional<wire::JournalLine>> JournalReader::next() {
     }
     file_ += 1;
     if (Result<void> begun = begin_file(); !begun) {
+      if (headless_ && file_ + 1 == files_.size()) {
+        torn_ = true;  // killed between making its last segment and writing the first line of it
+        return Next();
+      }
       return begun.error();
     }
   }

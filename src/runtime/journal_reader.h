@@ -53,6 +53,7 @@ class JournalReader {
   std::string line_;
   std::int64_t line_number_ = 0;
   bool torn_ = false;
+  bool headless_ = false;  // the segment ends before its first line is whole
 };
 
 }  // namespace juggler

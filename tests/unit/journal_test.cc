@@ -117,6 +117,37 @@ TEST(Journal, CutLastLine_CostsThatLineAlone) {
   EXPECT_TRUE(reader.torn());
 }
 
+// Killed just when the next segment was begun.
+TEST(Journal, LastSegmentWithoutAWholeFirstLine_CostsNothingBeforeIt) {
+  const TempFolder folder;
+  {
+    const auto writer = writer_in(folder, mebibytes(1));
+    write_ticks(*writer, 20'000);
+  }
+  std::vector<JournalFile> files = files_of(folder);
+  ASSERT_GE(files.size(), 2U);
+  const std::filesystem::path last = files.back().path;
+  const std::size_t whole = all<JournalStep>(reader_of(folder)).size();
+  const std::size_t in_last = [&] {
+    std::ifstream file(last);
+    return static_cast<std::size_t>(
+        std::count(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>(), '\n'));
+  }();
+  for (const std::uintmax_t size : {200U, 0U}) {
+    std::filesystem::resize_file(last, size);
+    JournalReader reader = reader_of(folder);
+    std::size_t steps = 0;
+    auto line = reader.next();
+    for (; line && line->has_value(); line = reader.next()) {
+      steps += std::holds_alternative<JournalStep>(**line) ? 1U : 0U;
+    }
+    EXPECT_TRUE(line.has_value()) << line.error().message;
+    EXPECT_TRUE(reader.torn());
+    EXPECT_GT(steps, 0U);
+    EXPECT_GE(steps + in_last, whole);
+  }
+}
+
 TEST(Journal, JunkInTheMiddle_IsAnErrorWithItsLine) {
   const TempFolder folder;
   write_ticks(*writer_in(folder), 1);
