@@ -213,10 +213,14 @@ def run(options, folder):
         collector.stop()
         watcher.stop()
         problems = [str(worker.problem) for worker in (submitter, collector, watcher) if worker.problem]
+        fleet.look()
+        problems += [death for process in fleet.processes.values() for death in process.deaths]
         memory = {name: process.rss_max_kib for name, process in fleet.processes.items()}
         for name in fleet.controllers:
             fleet.processes[name].end()
         judged = fleet.judged()
+        if not judged.get("steps"):
+            problems.append("no step of any journal was checked")
         return Report(faults, submitter, collector, watcher, fleet, left, problems, memory, judged)
 
 

@@ -91,7 +91,7 @@ class Faults:
             self.fleet.links.heal(fault.target)
             part.signal(signal.SIGCONT)
             if fault.kind in ("drain", "stop-leader"):
-                part.process.wait(70)
+                part.leave(70)
             if not part.alive():
                 part.start()
         fault.healed = time.monotonic()

@@ -58,21 +58,38 @@ class Process:
         self.log_path = os.path.join(folder, name + ".log")
         self.process = None
         self.rss_max_kib = 0
+        self.ended_by_us = False
+        self.deaths = []  # how it ended when nobody had asked for it
         self.start()
 
     def start(self):
+        self.ended_by_us = False
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(  # pylint: disable=subprocess-popen-preexec-fn
                 self.arguments, env=self.environment, stdin=subprocess.DEVNULL, stdout=log,
                 stderr=log, preexec_fn=die_with_parent)
 
     def signal(self, number):
+        self.look_whether_it_died()
+        self.ended_by_us = self.ended_by_us or number in (signal.SIGKILL, signal.SIGTERM)
         if self.process.poll() is None:
             self.process.send_signal(number)
 
     def kill(self):
         self.signal(signal.SIGKILL)
         self.process.wait()
+
+    def leave(self, limit_s):
+        """After SIGTERM: it ends in time, and well."""
+        status = self.process.wait(limit_s)
+        if status not in (0, -signal.SIGKILL):
+            self.deaths.append(f"{self.name} left with status {status}")
+
+    def look_whether_it_died(self):
+        status = self.process.poll()
+        if status is not None and not self.ended_by_us:
+            self.ended_by_us = True  # told once
+            self.deaths.append(f"{self.name} ended by itself with status {status}: see {self.log_path}")
 
     def alive(self):
         return self.process.poll() is None
@@ -96,7 +113,8 @@ class Process:
         return int(lines[1].split()[0]) if len(lines) > 1 else 0
 
     def look(self):
-        """Remembers the most memory that it had."""
+        """Remembers the most memory that it had, and whether it ended by itself."""
+        self.look_whether_it_died()
         try:
             with open(f"/proc/{self.process.pid}/status", encoding="ascii") as file:
                 for line in file:

@@ -104,5 +104,5 @@ class Report:
         lines += [f"  BROKEN {complaint}" for complaint in self.judged["complaints"]]
         if self.left:
             lines.append(f"  LEFT in queues: {self.left}")
-        lines += [f"  PROBLEM of the harness: {problem}" for problem in self.problems]
+        lines += [f"  PROBLEM: {problem}" for problem in self.problems]
         return "\n".join(lines)
