@@ -13,6 +13,10 @@ namespace {
 // For the queue of a device that has just come to be made, with those of many others before it.
 constexpr Micros kQueueTakes = milliseconds(200);
 
+// Of one submitter, outcomes that its reply queues refuse: above, they are sent once more and then
+// to where they can be found, since each keeps a place in the window of deliveries meanwhile.
+constexpr std::size_t kResendingMax = 512;
+
 }  // namespace
 
 PublishId Controller::open(OpenPublish publish) {
@@ -208,14 +212,14 @@ void Controller::all_settled(TaskRecord& record) {
   if (!leading_) {
     return;  // the next lead sends it
   }
-  if (record.resends >= config_.resends_max) {
-    if (!give_way(record)) {
-      close(record);
-      return;
-    }
-    record.resends = 0;
+  const bool enough = record.resends >= config_.resends_max;
+  const bool many = record.resends > 0 && tasks_.resending_beside(record) > kResendingMax;
+  const bool gave_way = (enough || many) && give_way(record);
+  if (enough && !gave_way) {
+    close(record);
+    return;
   }
-  record.resends += 1;
+  tasks_.resend(record, gave_way ? 1 : record.resends + 1);
   record.resend_due = true;
   timers_.set(now_ + config_.resend_after,
               {.kind = ControllerTimer::Kind::Resend, .task = record.number});

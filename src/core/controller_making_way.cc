@@ -44,13 +44,22 @@ std::optional<std::vector<TaskNumber>> Controller::room_for(const Submission& ta
 }
 
 void Controller::make_way(const std::vector<TaskNumber>& tasks) {
-  for (const TaskNumber number : tasks) {
+  const auto leave = [this](TaskNumber number) {
     TaskRecord* record = tasks_.find(number);
     if (record != nullptr && record->phase == TaskPhase::Waiting) {
       answer(
           *record, OutcomeKind::Rejected,
           "overload: it made way for a task of a submitter that has fewer here; try again later");
     }
+  };
+  std::for_each(tasks.begin(), tasks.end(), leave);
+  // One of them may have been dispatched meanwhile, with the newcomer in its batch: then another.
+  while (tasks_.held() > config_.tasks_max || tasks_.payload_bytes() > config_.tasks_bytes_max) {
+    const std::optional<TaskNumber> another = tasks_.last_in_room();
+    if (!another.has_value()) {
+      return;  // all are under way
+    }
+    leave(*another);
   }
 }
 

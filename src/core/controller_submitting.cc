@@ -139,8 +139,16 @@ void Controller::attach(TaskRecord& record, const Submitted& event) {
       return;
     }
   }
-  record.requesters.push_back(
-      {event.delivery, event.submission.reply_to, event.submission.correlation_id});
+  if (record.requesters.size() >= kAskersMax || tasks_.joined() >= kJoinedMax) {
+    if (record.phase == TaskPhase::Answering || record.requesters.size() == 1) {
+      act(AckDelivery{event.delivery});  // the answer is on its way to those before
+      return;
+    }
+    if (const Requester first = tasks_.leave_out_first(record); first.delivery.has_value()) {
+      act(AckDelivery{*first.delivery});
+    }
+  }
+  tasks_.join(record, {event.delivery, event.submission.reply_to, event.submission.correlation_id});
   const bool sent =
       record.phase == TaskPhase::Answering && (!record.record_decided || record.decided_kept);
   if (sent && leading_) {

@@ -51,6 +51,12 @@ void TaskTable::erase(TaskNumber number) {
   in_no_line_.erase(rank_of(at->second));
   in_line_ -= at->second.place.has_value() ? 1U : 0U;
   drop_payload(at->second);
+  joined_ -= at->second.requesters.size() - 1;
+  if (at->second.resends > 0) {
+    const auto share = shares_.find(sharer_of(at->second.submission.key));
+    share->second.resending -= 1;
+    drop_if_empty(share);
+  }
   const auto key = by_key_.find(at->second.submission.key);
   if (key != by_key_.end() && key->second == number) {
     by_key_.erase(key);  // else a later task has it
@@ -66,10 +72,39 @@ void TaskTable::drop_payload(TaskRecord& record) {
     const auto share = shares_.find(sharer_of(record.submission.key));
     share->second.tasks -= 1;
     share->second.payloads -= record.submission.payload.size;
-    if (share->second.tasks == 0) {
-      shares_.erase(share);
-    }
+    drop_if_empty(share);
   }
+}
+
+void TaskTable::drop_if_empty(Shares::iterator share) {
+  if (share->second.tasks == 0 && share->second.resending == 0) {
+    shares_.erase(share);
+  }
+}
+
+void TaskTable::resend(TaskRecord& record, int times) {
+  if (record.resends == 0) {
+    shares_[std::string(sharer_of(record.submission.key))].resending += 1;
+  }
+  record.resends = times;
+}
+
+std::size_t TaskTable::resending_beside(const TaskRecord& record) const {
+  const auto share = shares_.find(sharer_of(record.submission.key));
+  return share == shares_.end() ? 0 : share->second.resending;
+}
+
+void TaskTable::join(TaskRecord& record, Requester requester) {
+  record.requesters.push_back(std::move(requester));
+  joined_ += 1;
+}
+
+Requester TaskTable::leave_out_first(TaskRecord& record) {
+  JUGGLER_CHECK(record.requesters.size() > 1, "somebody is told of every task");
+  Requester first = std::move(record.requesters.front());
+  record.requesters.erase(record.requesters.begin());
+  joined_ -= 1;
+  return first;
 }
 
 // One that comes again may have an answer that is not known here yet.
@@ -84,6 +119,15 @@ std::vector<const TaskRecord*> TaskTable::waiting_of(std::string_view sharer) co
   std::sort(waiting.begin(), waiting.end(),
             [](const TaskRecord* a, const TaskRecord* b) { return rank_of(*b) < rank_of(*a); });
   return waiting;
+}
+
+std::optional<TaskNumber> TaskTable::last_in_room() const {
+  std::vector<const TaskRecord*> most;
+  for (const auto& [sharer, share] : shares_) {
+    std::vector<const TaskRecord*> waiting = waiting_of(sharer);
+    most = waiting.size() > most.size() ? std::move(waiting) : std::move(most);
+  }
+  return most.empty() ? std::nullopt : std::optional(most.front()->number);
 }
 
 std::vector<TaskNumber> TaskTable::to_make_way(const Submission& task) const {
@@ -202,6 +246,10 @@ void TaskTable::take_up(std::vector<LiveTask> tasks, TaskNumber last) {
     }
     if (record.payload_kept) {
       count(record);
+    }
+    joined_ += record.requesters.size() - 1;
+    if (record.resends > 0) {
+      shares_[std::string(sharer_of(record.submission.key))].resending += 1;
     }
     if (record.place.has_value()) {
       in_line_ += 1;

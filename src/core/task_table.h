@@ -72,6 +72,11 @@ struct Attempt {
   std::string end;         // how it ended, once closed
 };
 
+// How many are told of one task, and how many of all tasks beside the first of each. Else one
+// submitter's copies of one task would fill the window of deliveries, and nobody else's come in.
+inline constexpr std::size_t kAskersMax = 16;
+inline constexpr std::size_t kJoinedMax = 512;
+
 enum class TaskPhase { Waiting, InFlight, Answering };
 
 struct TaskRecord {
@@ -134,11 +139,24 @@ class TaskTable {
   void drop_payload(TaskRecord& record);
   // Tasks that are not answered yet.
   std::size_t held() const { return held_; }
+  // An outcome of this task was lost or refused, now so many times since it was last redirected.
+  void resend(TaskRecord& record, int times);
+  // How many tasks of this one's submitter have an outcome that was lost or refused.
+  std::size_t resending_beside(const TaskRecord& record) const;
+  // Somebody asks for a task that is here already.
+  void join(TaskRecord& record, Requester requester);
+  // The first who asked for it is no longer told.
+  Requester leave_out_first(TaskRecord& record);
+  // Those who asked for tasks that were here already.
+  std::size_t joined() const { return joined_; }
   // Tasks that would make way for one of a submitter that would still have less with it: the least
   // urgent that nobody works at, of whoever has most here, as many as free one place, or so many
   // bytes. None where the submitter has its share, or they would not free enough.
   std::vector<TaskNumber> to_make_way(const Submission& task) const;
   std::vector<TaskNumber> to_make_way(const Submission& task, Bytes lacking) const;
+
+  // The least urgent that nobody works at, of whoever has most of such.
+  std::optional<TaskNumber> last_in_room() const;
 
   // Whether another submitter has more here than the one of this task, which is here.
   bool somebody_has_more(const TaskRecord& record) const;
@@ -180,7 +198,10 @@ class TaskTable {
   struct Share {
     std::size_t tasks = 0;
     Bytes payloads;
+    std::size_t resending = 0;  // answered ones
   };
+  using Shares = std::map<std::string, Share, std::less<>>;
+  void drop_if_empty(Shares::iterator share);
   // Of one sharer, those that may make way, the least urgent first.
   std::vector<const TaskRecord*> waiting_of(std::string_view sharer) const;
 
@@ -190,7 +211,8 @@ class TaskTable {
   std::size_t in_line_ = 0;
   Bytes payload_bytes_;
   std::size_t held_ = 0;
-  std::map<std::string, Share, std::less<>> shares_;  // of these, by who they count for
+  std::size_t joined_ = 0;
+  Shares shares_;  // by who they count for
   TaskNumber last_ = 0;
 };
 

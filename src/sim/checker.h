@@ -102,6 +102,7 @@ class InvariantChecker {
   std::optional<Milliwatts> power_of(const DeviceBook& device);
   void check_outcome(const Outcome& outcome);
   void check_record(const Outcome& outcome);
+  bool one_of_too_many(const TaskBook& book) const;
   void check_ack(DeliveryId delivery);
   void settle(const PublishSettled& event);
   void complain(std::string what);

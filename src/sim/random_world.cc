@@ -145,6 +145,17 @@ void slow_each_other(std::uint64_t seed, Scenario& scenario) {
   }
 }
 
+// In a quarter of the worlds the controller holds fewer tasks, or bytes, than come at once.
+void make_narrow(std::uint64_t seed, Scenario& scenario) {
+  Rng rng(seed_of(seed, Stream::Load, 3));
+  if (one_in(rng, 4)) {
+    scenario.controller.tasks_max = static_cast<std::size_t>(between(rng, 2, 20));
+  }
+  if (one_in(rng, 8)) {
+    scenario.controller.tasks_bytes_max = Bytes{between(rng, 200, 400'000)};
+  }
+}
+
 // All at random times of the load; several at once happen.
 ArrivalSource arrivals_in(Rng& rng, int tasks, Micros load, std::size_t classes) {
   auto times = std::make_shared<std::vector<std::pair<Time, std::size_t>>>();
@@ -194,6 +205,7 @@ RandomWorld random_world(std::uint64_t seed, const RandomWorldLimits& limits) {
   if (limits.slowdowns) {
     slow_each_other(seed, scenario);
   }
+  make_narrow(seed, scenario);
 
   options.lead_in = one_in(rng, 2) ? Micros{0} : seconds(5);
   options.clients = static_cast<int>(between(rng, 1, 3));

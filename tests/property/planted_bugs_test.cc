@@ -114,6 +114,30 @@ class AcksResultsAtOnce final : public ControllerObserver {
   }
 };
 
+// A device that never acks what it was sent.
+class DeviceAcksNothing final : public ConsumerObserver {
+ public:
+  void before(Time /*now*/, ConsumerEvent& /*event*/) override {}
+  void after(Time /*now*/, const ConsumerEvent& /*event*/,
+             std::vector<ConsumerAction>& actions) override {
+    std::erase_if(actions, [](const ConsumerAction& action) {
+      return std::holds_alternative<AckDelivery>(action);
+    });
+  }
+};
+
+// A device whose results are never acked by itself to have been sent: it computes and says nothing.
+class DeviceSaysNothing final : public ConsumerObserver {
+ public:
+  void before(Time /*now*/, ConsumerEvent& /*event*/) override {}
+  void after(Time /*now*/, const ConsumerEvent& /*event*/,
+             std::vector<ConsumerAction>& actions) override {
+    std::erase_if(actions, [](const ConsumerAction& action) {
+      return std::holds_alternative<SendResult>(action);
+    });
+  }
+};
+
 // The complaints about the first seed that has any, and which it was.
 template <class Plant>
 std::string first_complaints(Plant plant, std::uint64_t seeds = kSeeds) {
@@ -218,6 +242,20 @@ TEST(PlantedBugs, NoDeadlineOfAnAttempt_IsFound) {
     world.scenario.faults.push_back(lost);
   });
   EXPECT_NE(found.find("no deadline of its own"), std::string::npos) << found;
+}
+
+TEST(PlantedBugs, DeviceAcksNothing_IsFound) {
+  DeviceAcksNothing bug;
+  const std::string found =
+      first_complaints([&](RandomWorld& world) { world.options.device_meddler = &bug; });
+  EXPECT_NE(found.find("never acked"), std::string::npos) << found;
+}
+
+TEST(PlantedBugs, DeviceSaysNothing_IsFound) {
+  DeviceSaysNothing bug;
+  const std::string found =
+      first_complaints([&](RandomWorld& world) { world.options.device_meddler = &bug; });
+  EXPECT_NE(found, "") << found;
 }
 
 // Chooses by where things lie in memory, as whoever iterates a container of pointers does.

@@ -179,6 +179,44 @@ TEST(Controller, SameIdWhileItLives_AttachesOneRunAnAnswerForEach) {
   EXPECT_TRUE(task.harness.acked(second));
 }
 
+TEST(Controller, SameIdByMoreThanSixteenAskers_TheLastSixteenAreTold) {
+  InFlightTask task;
+  std::vector<DeliveryId> copies{task.submitted};
+  for (int i = 1; i < 20; ++i) {
+    copies.push_back(task.harness.submit(submission("t").reply_to("r" + std::to_string(i))));
+  }
+  for (std::size_t i = 0; i < copies.size(); ++i) {
+    EXPECT_EQ(task.harness.acked(copies[i]), i < 4) << i;
+  }
+  task.harness.result(result_of(task.dispatch));
+  EXPECT_EQ(task.harness.all<SendOutcome>().size(), 16U);
+  // Its answer is on its way: one more is not told.
+  EXPECT_TRUE(task.harness.acked(task.harness.submit(submission("t").reply_to("late"))));
+  task.harness.confirm_all();
+  for (const DeliveryId& copy : copies) {
+    EXPECT_TRUE(task.harness.acked(copy));
+  }
+  EXPECT_TRUE(task.harness.dispatches().empty()) << "it ran once";
+}
+
+TEST(Controller, CopiesOfManyTasks_TakeNoMoreThanTheirPartOfTheWindow) {
+  ControllerHarness harness;
+  harness.lead_with({board()});
+  std::size_t acked = 0;
+  std::vector<DeliveryId> copies;
+  for (int id = 0; id < 100; ++id) {
+    for (int i = 0; i < 10; ++i) {
+      copies.push_back(harness.submit(submission("t" + std::to_string(id))
+                                          .reply_to("r" + std::to_string(i))
+                                          .deadline(seconds(600))));
+    }
+  }
+  for (const DeliveryId& copy : copies) {
+    acked += harness.acked(copy) ? 1U : 0U;
+  }
+  EXPECT_EQ(acked, 1'000U - 100 - 512);
+}
+
 TEST(Controller, SameIdWhileItIsBeingAnswered_IsAnsweredToo) {
   InFlightTask task;
   task.harness.result(result_of(task.dispatch));
@@ -295,6 +333,37 @@ TEST(Controller, ReplyQueueIsGone_OutcomeGoesToUnrouted) {
   EXPECT_FALSE(task.harness.acked(task.submitted));
   task.harness.confirm_all();
   EXPECT_TRUE(task.harness.acked(task.submitted));
+}
+
+// A submitter whose reply queues take nothing keeps few places in the window of deliveries.
+TEST(Controller, ManyRepliesRefused_GoToUnroutedAtOnce_AndAnothersAreSentAgain) {
+  ControllerHarness harness;
+  harness.lead_with({board()});
+  const auto refused = [&](const std::string& id, const std::string& user) {
+    harness.submit(submission(id).submitter(user).reply_to("full").min_accuracy(99.0));
+    EXPECT_EQ(harness.all<SendOutcome>().back().reply_to, "full") << id;
+    harness.settle(harness.all<SendOutcome>().back().id, PublishEnd::Refused);
+  };
+  for (int i = 0; i < 600; ++i) {
+    refused("t" + std::to_string(i), "user:floods");
+  }
+  refused("one", "user:other");
+  harness.clear();
+  harness.advance(milliseconds(500));
+  ASSERT_EQ(harness.all<SendOutcome>().size(), 601U);
+  for (const SendOutcome& sent : harness.all<SendOutcome>()) {
+    EXPECT_EQ(sent.reply_to, "full");
+    harness.settle(sent.id, PublishEnd::Refused);
+  }
+  harness.clear();
+  harness.advance(milliseconds(500));
+  std::size_t unrouted = 0;
+  for (const SendOutcome& sent : harness.all<SendOutcome>()) {
+    unrouted += sent.reply_to.empty() ? 1U : 0U;
+    harness.settle(sent.id, sent.reply_to.empty() ? PublishEnd::Confirmed : PublishEnd::Refused);
+  }
+  EXPECT_EQ(unrouted, 600U) << "all, until no more than 512 are left";
+  EXPECT_EQ(harness.controller().tasks().size(), 1U) << "the other's is still sent to its queue";
 }
 
 TEST(Controller, NobodyWaits_OutcomeGoesToUnrouted) {
