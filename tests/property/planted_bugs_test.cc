@@ -8,6 +8,7 @@
 
 #include "core/policies/policy.h"
 #include "sim/random_world.h"
+#include "support/builders.h"
 
 namespace juggler {
 namespace {
@@ -114,6 +115,43 @@ class AcksResultsAtOnce final : public ControllerObserver {
   }
 };
 
+// Every device answers tasks that it was not given, by ids that it guesses from those it was:
+// before they are submitted, while they wait, and while others compute them. It shows a stamp of
+// its own.
+class Invents final : public ConsumerObserver {
+ public:
+  void before(Time /*now*/, ConsumerEvent& /*event*/) override {}
+  void after(Time /*now*/, const ConsumerEvent& event,
+             std::vector<ConsumerAction>& actions) override {
+    const auto* arrived = std::get_if<DispatchArrived>(&event);
+    if (arrived == nullptr || arrived->dispatch.attempt.task.id.front() != 't') {
+      return;
+    }
+    const std::int64_t mine = std::stoll(arrived->dispatch.attempt.task.id.substr(1));
+    for (std::int64_t other = std::max<std::int64_t>(mine - 1, 0); other < mine + 4; ++other) {
+      AttemptResult result = test::result_of(
+          arrived->dispatch, other % 4 == 0 ? AttemptStatus::BadPayload : AttemptStatus::Ok);
+      result.attempt.task.id = "t" + std::to_string(other);
+      result.attempt.number = 99;  // one of its own would be believed
+      actions.emplace_back(SendResult{(PublishId{1} << 62U) + ++invented, std::move(result)});
+    }
+  }
+
+  std::uint64_t invented = 0;
+};
+
+// Takes every stamp for right.
+class VerifiesNothing final : public ControllerObserver {
+ public:
+  void before(Time /*now*/, ControllerEvent& event) override {
+    if (auto* arrived = std::get_if<ResultArrived>(&event)) {
+      arrived->result.stamp = "believed";
+    }
+  }
+  void after(Time /*now*/, const ControllerEvent& /*event*/,
+             std::vector<ControllerAction>& /*actions*/) override {}
+};
+
 // The complaints about the first seed that has any, and which it was.
 template <class Plant>
 std::string first_complaints(Plant plant, std::uint64_t seeds = kSeeds) {
@@ -171,6 +209,24 @@ TEST(PlantedBugs, AcksResultsBesideTheirTasks_IsFound) {
   EXPECT_TRUE(found.find("a second outcome") != std::string::npos ||
               found.find("which is answered: it would run again") != std::string::npos)
       << found;
+}
+
+TEST(PlantedBugs, DevicesThatInventResults_AreNotBelieved) {
+  Invents devices;
+  EXPECT_EQ(
+      first_complaints([&](RandomWorld& world) { world.options.device_meddler = &devices; }, 100),
+      "");
+  EXPECT_GT(devices.invented, 1000U);
+}
+
+TEST(PlantedBugs, VerifiesNoStamps_IsFound) {
+  Invents devices;
+  VerifiesNothing bug;
+  const std::string found = first_complaints([&](RandomWorld& world) {
+    world.options.device_meddler = &devices;
+    world.options.meddler = &bug;
+  });
+  EXPECT_NE(found.find("which was not given it"), std::string::npos) << found;
 }
 
 TEST(PlantedBugs, CountsHalfThePower_IsFound) {
