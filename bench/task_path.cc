@@ -232,6 +232,7 @@ class Path {
   static ControllerConfig config() { return {}; }
   static ControllerShellOptions options() {
     ControllerShellOptions options;
+    options.stamp_key = "a key of the benchmark";
     options.answered = [](const Outcome& outcome) {
       if (outcome.kind != OutcomeKind::Completed) {
         no_figure("not completed: " + outcome.reason);

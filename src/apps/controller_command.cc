@@ -13,6 +13,7 @@
 #include "apps/controller_flags.h"
 #include "apps/idle_memory.h"
 #include "apps/json_output.h"
+#include "apps/places.h"
 #include "apps/quantities.h"
 #include "apps/stop_signals.h"
 #include "apps/version.h"
@@ -29,6 +30,7 @@ namespace {
 
 constexpr Micros kTurnMax = seconds(1);  // the transport must be polled within two
 constexpr Micros kCloseMax = seconds(3);
+constexpr std::uintmax_t kKeyFileMax = std::uintmax_t{1} << 16U;
 
 ControllerConfig config_of(const ControllerFlags& flags) {
   ControllerConfig config;
@@ -105,6 +107,16 @@ void print_end(const ControllerStats& stats) {
                         {"failed", stats.failed}});
 }
 
+// By what controllers of one fleet know each other's dispatches: the secret of the login that they
+// share. Who logs in by a certificate shares none but its key.
+std::string stamp_key(const amqp::BrokerUrl& broker) {
+  if (!broker.external) {
+    return stamp_key_of(broker.password);
+  }
+  const Result<std::string> key = read_file(broker.keyfile, kKeyFileMax);
+  return key ? stamp_key_of(*key) : std::string();
+}
+
 // It cannot start, or not fully.
 int refuse(const ControllerFlags& flags, const std::string& problem, int status) {
   if (flags.json) {
@@ -142,6 +154,10 @@ int control(CLI::App& app, ControllerFlags& flags) {
   }
 
   const std::string login = broker->user;
+  std::string key = stamp_key(*broker);
+  if (key.empty()) {
+    spdlog::warn("the login has no secret: what it dispatches is computed anew by the next leader");
+  }
   SystemClock clock;
   amqp::SessionSpec session =
       amqp::controller_session(std::move(*broker), instance_name(), flags.standby);
@@ -163,6 +179,7 @@ int control(CLI::App& app, ControllerFlags& flags) {
                              },
                          .version = version_short(),
                          .login = login,
+                         .stamp_key = std::move(key),
                          .observer = journal->get()});
   stop_signals_wake(transport.get());
   IdleMemory memory;

@@ -258,6 +258,7 @@ AttemptResult Consumer::result_for(const Job& job, AttemptStatus status, std::st
   result.reason = std::move(reason);
   result.fell_back = job.fell_back;
   result.redelivered = job.redelivered;
+  result.stamp = job.dispatch.stamp;
   result.queued = job.started - job.received;
   return result;
 }

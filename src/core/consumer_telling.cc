@@ -92,7 +92,7 @@ void Consumer::beat() {
     const std::string& processor = facts_.processors[l].id;
     if (lane.running.has_value()) {
       for (const Job& job : lane.running->jobs) {
-        heartbeat.running.push_back(job.dispatch.attempt);
+        heartbeat.running.push_back({job.dispatch.attempt, job.dispatch.stamp});
       }
     }
     for (const std::string& variant : lane.unloaded) {

@@ -234,6 +234,8 @@ class Controller {
   // Results, in controller_results.cc.
   void completed(TaskRecord& record, AttemptResult& result);  // takes its labels
   void keep_orphan(const ResultArrived& event);
+  bool was_given(const AttemptResult& result) const;
+  void disbelieve(const ResultArrived& event);
   bool stands(const AttemptResult& result);
   void release_orphan(const TaskKey& key);
   void wait_for_task(const TaskKey& key, Orphan& orphan);

@@ -310,17 +310,18 @@ void Controller::learn(const AttemptResult& result, const Attempt* attempt, bool
   }
 }
 
-// A new leader does not repeat what a device says it is running.
+// A new leader does not repeat what a device says it is running, and bears an earlier leader's
+// stamp. Without one, anybody's task could be held up by who guesses its id.
 void Controller::adopt(const Heartbeat& heartbeat) {
-  for (const AttemptId& id : heartbeat.running) {
+  for (const auto& [id, stamp] : heartbeat.running) {
     TaskRecord* record = tasks_.find(id.task);
     if (record == nullptr) {
       continue;
     }
     for (Attempt& attempt : record->attempts) {
-      attempt.sent = attempt.sent || attempt.id == id;
+      attempt.sent = attempt.sent || (attempt.id == id && attempt.device == heartbeat.device);
     }
-    if (record->phase != TaskPhase::Waiting || !record->attempts.empty()) {
+    if (stamp.empty() || record->phase != TaskPhase::Waiting || !record->attempts.empty()) {
       continue;
     }
     unplace(*record);

@@ -28,6 +28,14 @@ struct LaneVariant {
 // So many are told at most.
 inline constexpr std::size_t kLaneVariantsMax = 1024;
 
+// An attempt that a device computes.
+struct StartedAttempt {
+  AttemptId id;
+  std::string stamp{};  // as AttemptResult::stamp
+
+  friend bool operator==(const StartedAttempt&, const StartedAttempt&) = default;
+};
+
 // What a device says about every second, and at once when what it can run has changed.
 struct Heartbeat {
   std::string device;
@@ -36,10 +44,10 @@ struct Heartbeat {
   bool leaving = false;   // its last one
   bool serving = true;    // it consumes its queues: what is sent there arrives
   HostSample host;
-  Micros every = seconds(1);          // until the next one
-  std::vector<AttemptId> running;     // started attempts: a new leader adopts them
-  std::vector<LaneVariant> unloaded;  // that were loaded there, and are not any more
-  std::vector<LaneVariant> stopped;   // that failed there: not to be sent there now
+  Micros every = seconds(1);            // until the next one
+  std::vector<StartedAttempt> running;  // a new leader adopts them
+  std::vector<LaneVariant> unloaded;    // that were loaded there, and are not any more
+  std::vector<LaneVariant> stopped;     // that failed there: not to be sent there now
 
   friend bool operator==(const Heartbeat&, const Heartbeat&) = default;
 };

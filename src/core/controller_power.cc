@@ -45,8 +45,9 @@ void Controller::hold_power(const AttemptId& id) {
 // What an earlier leader had begun runs on some processor, nobody says on which.
 void Controller::hold_power_of_strangers(const Heartbeat& heartbeat) {
   const DeviceState* device = fleet_.find(heartbeat.device);
-  const bool strangers = std::any_of(heartbeat.running.begin(), heartbeat.running.end(),
-                                     [this](const AttemptId& id) { return id.epoch != epoch_; });
+  const bool strangers =
+      std::any_of(heartbeat.running.begin(), heartbeat.running.end(),
+                  [this](const StartedAttempt& started) { return started.id.epoch != epoch_; });
   if (!strangers || !limits_power(*device)) {
     return;
   }

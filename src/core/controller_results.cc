@@ -30,6 +30,10 @@ Bytes size_of(const AttemptResult& result) {
 }  // namespace
 
 void Controller::on(ResultArrived& event) {
+  if (!was_given(event.result)) {
+    disbelieve(event);
+    return;
+  }
   if (!leading_) {
     keep_orphan(event);  // which tasks live on is known only when the lead begins
     return;
@@ -90,6 +94,31 @@ void Controller::on(ResultArrived& event) {
     }
   }
   refresh(result.device, result.processor);
+}
+
+// Whether this device was given this attempt: by this controller, which knows of it, or by another
+// one, whose stamp the result bears. Ids can be guessed.
+bool Controller::was_given(const AttemptResult& result) const {
+  const auto open = open_attempts_.find(result.attempt);
+  if (open != open_attempts_.end()) {
+    return open->second.device == result.device;
+  }
+  if (const TaskRecord* record = tasks_.find(result.attempt.task)) {
+    for (const Attempt& attempt : record->attempts) {
+      if (attempt.id == result.attempt) {
+        return attempt.device == result.device;
+      }
+    }
+  }
+  return !result.stamp.empty();
+}
+
+// Nothing is done for what nobody has asked, and nothing learned from it. A consumer that gives no
+// stamp back may be honest: what it has done for an earlier leader is done once more.
+void Controller::disbelieve(const ResultArrived& event) {
+  const bool late = answered_.find(event.result.attempt.task) != nullptr;
+  (late ? stats_.results_late : stats_.results_invented) += 1;
+  act(AckDelivery{event.delivery});
 }
 
 void Controller::completed(TaskRecord& record, AttemptResult& result) {
@@ -157,11 +186,13 @@ void Controller::read_what_came_early() {
 
 // Whether a result whose task is not live may be all that the broker has of the answer. Then it is
 // kept until the task's submission has had its time to come again: a successor that found that one
-// without its result would run it once more, and might answer otherwise.
+// without its result would run it once more, and might answer otherwise. One without a stamp says
+// nothing to a successor.
 bool Controller::outlives_its_task(const AttemptResult& result) const {
   const Answered* known = answered_.find(result.attempt.task);
-  return known == nullptr || (known->stands == result.attempt && known->acked_in != epoch_ &&
-                              result.status == AttemptStatus::Ok);
+  return !result.stamp.empty() &&
+         (known == nullptr || (known->stands == result.attempt && known->acked_in != epoch_ &&
+                               result.status == AttemptStatus::Ok));
 }
 
 // Whether this very result is the answer that was given, or is about to be.
@@ -229,7 +260,8 @@ void Controller::keep_orphan(const ResultArrived& event) {
     recount(kept, result);
     kept.result = result;
     kept.deliveries = {{result.attempt, event.delivery}};
-  } else if (stands(result)) {
+  } else if (stands(result) ||
+             (kept.result.stamp.empty() && !result.stamp.empty() && !stands(kept.result))) {
     recount(kept, result);
     kept.result = result;
     kept.deliveries.insert(kept.deliveries.begin(), {result.attempt, event.delivery});

@@ -186,9 +186,9 @@ Result<void> check_the_rest(const ControllerState& state, const ControllerConfig
 // Labels are no part of a state, and large.
 AttemptResult without_labels(const AttemptResult& result) {
   const auto& [attempt, device, processor, variant, status, reason, fell_back, labels, synthetic,
-               queued, compute, slowed, batch_size, energy, redelivered] = result;
-  return {attempt,   device, processor, variant, status,     reason, fell_back,  {},
-          synthetic, queued, compute,   slowed,  batch_size, energy, redelivered};
+               queued, compute, slowed, batch_size, energy, redelivered, stamp] = result;
+  return {attempt,   device, processor, variant, status,     reason, fell_back,   {},
+          synthetic, queued, compute,   slowed,  batch_size, energy, redelivered, stamp};
 }
 
 }  // namespace

@@ -41,6 +41,7 @@ struct ControllerStats {
   std::uint64_t results_late = 0;      // for tasks that were answered
   std::uint64_t results_orphaned = 0;  // for tasks that never came
   std::uint64_t results_surplus = 0;   // more of one device than may wait for their tasks
+  std::uint64_t results_invented = 0;  // of attempts that their device was not given
   std::uint64_t found_absent = 0;      // devices whose consumer the broker had lost
   std::uint64_t put_aside = 0;         // devices that failed again and again
   std::uint64_t false_alarms = 0;      // devices lost by silence that had been there

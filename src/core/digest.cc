@@ -154,14 +154,20 @@ class Writer {
     }
     put(result.batch_size);
     put(result.energy);
+    if (!result.stamp.empty()) {  // likewise
+      digest_.add(result.stamp);
+    }
   }
   void put(const Heartbeat& heartbeat) {
     digest_.add(heartbeat.device);
     put(heartbeat.incarnation);
     put((heartbeat.draining ? 1 : 0) + (heartbeat.leaving ? 2 : 0) + (heartbeat.serving ? 0 : 4));
     put(heartbeat.every.count);
-    for (const AttemptId& id : heartbeat.running) {
-      put(id);
+    for (const StartedAttempt& started : heartbeat.running) {
+      put(started.id);
+      if (!started.stamp.empty()) {
+        digest_.add(started.stamp);
+      }
     }
   }
   void put(const Outcome& outcome) {

@@ -49,6 +49,7 @@ inline constexpr int kPriorityMax = 9;
 inline constexpr int kTopKMax = 1000;
 inline constexpr std::size_t kTaskIdMax = 128;
 inline constexpr std::size_t kModelNameMax = 128;
+inline constexpr std::size_t kStampMax = 64;
 inline constexpr Bytes kPayloadMax = mebibytes(8);
 inline constexpr std::size_t kTasksMax = 4096;  // that a controller serves at once
 
@@ -100,6 +101,9 @@ struct Dispatch {
   // Processors of the device on which it may run instead, in this order, where the engine of its
   // own has no memory for it or has crashed.
   std::vector<std::string> fall_back{};
+  // What the device is to give back with all that it says of this attempt (runtime/stamps.h). Put
+  // on by the controller's shell as it goes out.
+  std::string stamp{};
   PayloadRef payload;
 
   friend bool operator==(const Dispatch&, const Dispatch&) = default;
@@ -140,6 +144,9 @@ struct AttemptResult {
   int batch_size = 1;
   std::optional<EnergyFigure> energy;  // this task's share, above idle
   bool redelivered = false;
+  // Of its dispatch. The controller's shell takes away what it has not verified: where one stands,
+  // a controller of this fleet has given the attempt to this device.
+  std::string stamp{};
 
   friend bool operator==(const AttemptResult&, const AttemptResult&) = default;
 };

@@ -20,7 +20,7 @@ struct Metric {
   const char* help;
 };
 
-constexpr std::array<Metric, 13> kOfStatus{{
+constexpr std::array<Metric, 14> kOfStatus{{
     {"devices", "juggler_devices", "gauge",
      "Devices that the controller knows, of whatever state."},
     {"live", "juggler_tasks_live", "gauge", "Tasks without an outcome yet."},
@@ -35,6 +35,8 @@ constexpr std::array<Metric, 13> kOfStatus{{
     {"results_late", "juggler_results_late_total", "counter", "Results nobody waited for."},
     {"results_surplus", "juggler_results_surplus_total", "counter",
      "Results beyond what one device may have waiting for their tasks."},
+    {"results_invented", "juggler_results_invented_total", "counter",
+     "Results of attempts that their device was not given."},
     {"malformed", "juggler_messages_malformed_total", "counter", "Messages nobody could read."},
 }};
 

@@ -34,6 +34,7 @@ ControllerShell::ControllerShell(Controller& controller, Transport& transport, C
       transport_(transport),
       clock_(clock),
       options_(std::move(options)),
+      stamps_(options_.stamp_key),
       last_aside_(kAsideFirst) {}
 
 void ControllerShell::turn(Micros wait_max) {
@@ -195,6 +196,9 @@ void ControllerShell::result(const TransportDelivery& delivery) {
                                              "' sent a result as device '" + result->device + "'");
   }
   if (result) {
+    if (!stamps_.right(result->stamp, result->attempt, result->device)) {
+      result->stamp.clear();
+    }
     step(ResultArrived{std::move(*result), delivery.id});
   } else {
     malformed(delivery, result.error());
@@ -214,6 +218,11 @@ void ControllerShell::from_device(const TransportDelivery& delivery) {
     Result<Heartbeat> heartbeat = wire::decode_heartbeat(delivery.envelope);
     if (heartbeat) {
       transport_.ack(delivery.id);
+      for (StartedAttempt& started : heartbeat->running) {
+        if (!stamps_.right(started.stamp, started.id, heartbeat->device)) {
+          started.stamp.clear();
+        }
+      }
       step(HeartbeatArrived{std::move(*heartbeat)});
       return;
     }
@@ -255,10 +264,10 @@ void ControllerShell::ack(const std::vector<DeliveryId>& deliveries) {
 }
 
 void ControllerShell::perform(ControllerAction& action) {
-  if (auto* dispatch = std::get_if<SendDispatch>(&action)) {
-    transport_.publish(
-        dispatch->id,
-        wire::encode_dispatch(dispatch->dispatch, payload(dispatch->dispatch.payload.handle)));
+  if (auto* send = std::get_if<SendDispatch>(&action)) {
+    Dispatch& dispatch = send->dispatch;
+    dispatch.stamp = stamps_.of(dispatch.attempt, dispatch.device);
+    transport_.publish(send->id, wire::encode_dispatch(dispatch, payload(dispatch.payload.handle)));
   } else if (auto* outcome = std::get_if<SendOutcome>(&action)) {
     transport_.publish(outcome->id, wire::encode_outcome(*outcome->outcome, outcome->reply_to,
                                                          outcome->correlation_id));

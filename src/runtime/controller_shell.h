@@ -12,6 +12,7 @@
 #include "runtime/clock.h"
 #include "runtime/observer.h"
 #include "runtime/repeated_warning.h"
+#include "runtime/stamps.h"
 #include "runtime/task_marks.h"
 #include "runtime/transport.h"
 
@@ -31,6 +32,7 @@ struct ControllerShellOptions {
   std::function<void(const Outcome&)> answered;
   std::string version;
   std::string login{};                     // the user at the broker
+  std::string stamp_key{};                 // that all controllers of a fleet have in common
   ControllerObserver* observer = nullptr;  // outlives the shell; may be null
 };
 
@@ -75,6 +77,7 @@ class ControllerShell {
   Transport& transport_;
   Clock& clock_;
   ControllerShellOptions options_;
+  Stamps stamps_;
   RepeatedWarning no_broker_;
   TaskMarks marks_;
   RepeatedWarning marks_full_;

@@ -301,6 +301,7 @@ json status(const Controller& controller, const ShellStats& shell, const std::st
               {"attempts_failed", stats.attempts_failed},
               {"results_late", stats.results_late},
               {"results_surplus", stats.results_surplus},
+              {"results_invented", stats.results_invented},
               {"hedged", stats.hedged},
               {"hedges_refused", stats.hedges_refused},
               {"loaded_ahead", stats.loaded_ahead},

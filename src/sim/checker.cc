@@ -144,6 +144,9 @@ void InvariantChecker::see(const ControllerEvent& event, const Controller& contr
     }
   } else if (const auto* arrived = std::get_if<ResultArrived>(&event)) {
     const AttemptResult& result = arrived->result;
+    if (invented(result.attempt.task, result.device)) {
+      return;  // nothing may come of it
+    }
     book_->results[arrived->delivery] = result.attempt;
     tasks_[result.attempt.task].results[result.attempt] = result;
     book_->powered.erase(result.attempt);
@@ -239,6 +242,7 @@ void InvariantChecker::see(const ControllerAction& action, const ControllerEvent
   if (const auto* dispatch = std::get_if<SendDispatch>(&action)) {
     book_->publishes[dispatch->id] = {PublishBook::Kind::Dispatch, dispatch->dispatch.attempt.task,
                                       dispatch->dispatch.attempt};
+    given_[dispatch->dispatch.attempt.task].insert(dispatch->dispatch.device);
     check_dispatch(dispatch->dispatch, controller);
   } else if (const auto* outcome = std::get_if<SendOutcome>(&action)) {
     book_->publishes[outcome->id] = {.kind = PublishBook::Kind::Outcome,
@@ -258,6 +262,11 @@ void InvariantChecker::see(const ControllerAction& action, const ControllerEvent
       return;  // it is sent when the controller leads again, unless another has led meanwhile
     }
     check_outcome(answered->outcome);
+    if (answered->outcome->kind == OutcomeKind::Completed &&
+        invented(answered->outcome->key, answered->outcome->device)) {
+      complain(answered->outcome->key.id + " was answered by " + answered->outcome->device +
+               ", which was not given it");
+    }
     TaskBook& book = tasks_[answered->outcome->key];
     if (const auto* result = std::get_if<ResultArrived>(&event)) {
       book.stands = result->result.attempt;
@@ -284,6 +293,11 @@ void InvariantChecker::see(const ControllerAction& action, const ControllerEvent
       complain("the submission of " + at->second.id + " was thrown to the dead letters");
     }
   }
+}
+
+bool InvariantChecker::invented(const TaskKey& task, const std::string& device) const {
+  const auto given = given_.find(task);
+  return sees_all_dispatches_ && (given == given_.end() || !given->second.contains(device));
 }
 
 void InvariantChecker::check_outcome(const Outcome& outcome) {

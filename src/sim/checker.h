@@ -23,6 +23,9 @@ class InvariantChecker {
   // and until it knows (the event LeadEnded) it must be shown here without its actions.
   void stepped(Time now, const ControllerEvent& event, std::span<const ControllerAction> actions,
                const Controller& controller, std::size_t who = 0);
+  // Every controller is watched that gives these devices work: a result of a task that its device
+  // was not seen to be given is invented, and must not be used.
+  void sees_all_dispatches() { sees_all_dispatches_ = true; }
   // The broker went down with this result before it was on its disk. An outcome that it stands for
   // is no longer one: docs/protocol.md#what-comes-twice-and-what-to-do-about-it.
   void result_lost(const AttemptId& attempt);
@@ -100,6 +103,7 @@ class InvariantChecker {
   void check_requirements(const Dispatch& dispatch, const Controller& controller);
   void check_power(const Dispatch& dispatch, const Controller& controller);
   std::optional<Milliwatts> power_of(const DeviceBook& device);
+  bool invented(const TaskKey& task, const std::string& device) const;
   void check_outcome(const Outcome& outcome);
   void check_record(const Outcome& outcome);
   bool one_of_too_many(const TaskBook& book) const;
@@ -113,7 +117,9 @@ class InvariantChecker {
 
   std::map<TaskKey, TaskBook> tasks_;
   std::map<std::size_t, ControllerBook> books_;
-  std::optional<std::size_t> leader_;  // who began to lead last
+  bool sees_all_dispatches_ = false;
+  std::map<TaskKey, std::set<std::string>> given_;  // then: which devices were given it
+  std::optional<std::size_t> leader_;               // who began to lead last
   std::vector<std::string> complaints_;
 
   // Of the running step.

@@ -20,6 +20,7 @@ void ControllerMachine::begin() {
   controller_ = std::make_unique<Controller>(options_.config, options_.make_policy());
   ControllerShellOptions shell;
   shell.version = "simulated";
+  shell.stamp_key = "simulated";
   shell.observer = options_.observer;
   shell_ = std::make_unique<ControllerShell>(*controller_, transport_, clock_, std::move(shell));
   if (options_.stepping) {

@@ -25,8 +25,8 @@ std::string text(const AttemptResult& r) {
 std::string text(const Heartbeat& h) {
   std::string line = fmt::format("{} #{}{}{}", h.device, h.incarnation,
                                  h.draining ? " draining" : "", h.leaving ? " leaving" : "");
-  for (const AttemptId& id : h.running) {
-    line += " " + text(id);
+  for (const StartedAttempt& started : h.running) {
+    line += " " + text(started.id);
   }
   return line;
 }

@@ -236,6 +236,7 @@ World::~World() = default;
 void World::build() {
   if (options_.check) {
     checker_ = std::make_unique<InvariantChecker>();
+    checker_->sees_all_dispatches();
   }
   broker_.on_lost([this](const wire::Envelope& message) {
     if (const Result<AttemptResult> result = wire::decode_result(message)) {

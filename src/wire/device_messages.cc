@@ -108,6 +108,9 @@ void write_headers(Envelope& envelope, const Dispatch& dispatch) {
   write_minor(envelope);
   put("x-juggler-payload", std::string(to_string(dispatch.payload.kind)));
   put("x-juggler-processor", dispatch.processor);
+  if (!dispatch.stamp.empty()) {
+    put("x-juggler-stamp", dispatch.stamp);
+  }
   put("x-juggler-submitter", dispatch.attempt.task.submitter);
   put("x-juggler-top-k", std::int64_t{dispatch.top_k});
   put("x-juggler-variant", dispatch.variant);
@@ -177,6 +180,7 @@ Result<Dispatch> decode_dispatch(const Envelope& envelope) {
   dispatch.budget = {headers.integer("x-juggler-budget-us", 0, kMicrosMax)};
   dispatch.priority = envelope.priority.value_or(0);
   dispatch.fall_back = parted(headers.text_or_none("x-juggler-fall-back", kFallBackMax));
+  dispatch.stamp = headers.text_or_none("x-juggler-stamp", kStampMax);
   dispatch.top_k = static_cast<int>(headers.integer("x-juggler-top-k", 1, kTopKMax));
   const std::string kind = headers.text("x-juggler-payload", 32);
   if (const auto parsed = parse_payload_kind(kind)) {
@@ -232,6 +236,9 @@ void write_fields(JsonWriter& writer, const AttemptResult& result) {
   if (result.slowed > Micros{0}) {
     writer.integer("slowed_us", result.slowed.count);
   }
+  if (!result.stamp.empty()) {
+    writer.text("stamp", result.stamp);
+  }
   writer.text("status", to_string(result.status));
   writer.text("submitter", result.attempt.task.submitter);
   writer.flag("synthetic_labels", result.synthetic_labels);
@@ -254,6 +261,7 @@ AttemptResult read_result(ObjectReader& reader) {
   result.reason = reader.string_or("reason", "", std::size_t{16} * 1024);
   result.redelivered = reader.boolean_or("redelivered", false);
   result.slowed = {reader.integer_or("slowed_us", 0, 0, result.compute.count)};
+  result.stamp = reader.string_or("stamp", "", kStampMax);
   result.status = reader.name("status", parse_attempt_status, AttemptStatus::Error);
   result.attempt.task.submitter = reader.string("submitter", kSubmitterMax);
   result.synthetic_labels = reader.boolean_or("synthetic_labels", false);

@@ -12,11 +12,15 @@ namespace {
 constexpr std::size_t kHeartbeatBytesMax = std::size_t{256} * 1024;
 constexpr std::size_t kLaneReasonMax = 200;  // written; repaired text may be longer
 
-void write_attempt(JsonWriter& writer, const AttemptId& id) {
+void write_attempt(JsonWriter& writer, const StartedAttempt& started) {
+  const AttemptId& id = started.id;
   writer.begin_object();
   writer.integer("attempt", id.number);
   writer.integer("epoch", id.epoch);
   writer.text("id", id.task.id);
+  if (!started.stamp.empty()) {
+    writer.text("stamp", started.stamp);
+  }
   writer.text("submitter", id.task.submitter);
   writer.end_object();
 }
@@ -51,13 +55,15 @@ std::vector<LaneVariant> read_lane_variants(ObjectReader& reader, const char* ke
   return list;
 }
 
-AttemptId read_attempt(ObjectReader& reader) {
-  AttemptId id;
+StartedAttempt read_attempt(ObjectReader& reader) {
+  StartedAttempt started;
+  AttemptId& id = started.id;
   id.number = static_cast<int>(reader.integer("attempt", 1, 1'000'000));
   id.epoch = reader.integer("epoch", 0, INT64_MAX);
   id.task.id = reader.string("id", kInternalIdMax);
   id.task.submitter = reader.string("submitter", kSubmitterMax);
-  return id;
+  started.stamp = reader.string_or("stamp", "", kStampMax);
+  return started;
 }
 
 }  // namespace
@@ -85,8 +91,8 @@ void write_fields(JsonWriter& writer, const Heartbeat& heartbeat) {
   }
   write_minor(writer);
   writer.begin_array("running");
-  for (const AttemptId& id : heartbeat.running) {
-    write_attempt(writer, id);
+  for (const StartedAttempt& started : heartbeat.running) {
+    write_attempt(writer, started);
   }
   writer.end_array();
   if (!heartbeat.serving) {

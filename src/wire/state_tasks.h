@@ -209,7 +209,7 @@ void each_field(Of<Answered> auto& answered, const Visit& visit) {
 template <class Visit>
 void each_field(Of<AttemptResult> auto& result, const Visit& visit) {
   auto& [attempt, device, processor, variant, status, reason, fell_back, labels, synthetic, queued,
-         compute, slowed, batch_size, energy, redelivered] = result;
+         compute, slowed, batch_size, energy, redelivered, stamp] = result;
   visit("attempt", attempt);
   visit("device", device);
   visit("processor", processor);
@@ -224,6 +224,7 @@ void each_field(Of<AttemptResult> auto& result, const Visit& visit) {
   visit("batch_size", batch_size);
   visit("energy", energy);
   visit("redelivered", redelivered);
+  visit("stamp", stamp);
 }
 
 template <class Visit>
@@ -309,7 +310,8 @@ template <class Visit>
 void each_field(Of<ControllerStats> auto& stats, const Visit& visit) {
   auto& [submitted, attached, repeated, completed, rejected, expired, failed, dispatched,
          attempts_failed, attempts_timed_out, hedged, hedges_refused, loaded_ahead, results_late,
-         results_orphaned, results_surplus, found_absent, put_aside, false_alarms] = stats;
+         results_orphaned, results_surplus, results_invented, found_absent, put_aside,
+         false_alarms] = stats;
   visit("submitted", submitted);
   visit("attached", attached);
   visit("repeated", repeated);
@@ -326,6 +328,7 @@ void each_field(Of<ControllerStats> auto& stats, const Visit& visit) {
   visit("results_late", results_late);
   visit("results_orphaned", results_orphaned);
   visit("results_surplus", results_surplus);
+  visit("results_invented", results_invented);
   visit("found_absent", found_absent);
   visit("put_aside", put_aside);
   visit("false_alarms", false_alarms);

@@ -234,6 +234,7 @@ AttemptResult result_of(const Dispatch& dispatch, AttemptStatus status, std::str
   result.status = status;
   result.reason = std::move(reason);
   result.compute = milliseconds(5);
+  result.stamp = dispatch.stamp;
   if (status == AttemptStatus::Ok) {
     result.labels.push_back({.index = 281, .name = "tabby", .score = 0.75});
   }

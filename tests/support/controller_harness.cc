@@ -130,9 +130,17 @@ DeliveryId ControllerHarness::submit(Submitted event) {
   return event.delivery;
 }
 
-DeliveryId ControllerHarness::result(const AttemptResult& result) {
+DeliveryId ControllerHarness::result(AttemptResult result) {
   const DeliveryId delivery = next_delivery();
-  step(ResultArrived{result, delivery});
+  result.stamp = "0123456789abcdef";
+  step(ResultArrived{std::move(result), delivery});
+  return delivery;
+}
+
+DeliveryId ControllerHarness::result_without_stamp(AttemptResult result) {
+  const DeliveryId delivery = next_delivery();
+  result.stamp.clear();
+  step(ResultArrived{std::move(result), delivery});
   return delivery;
 }
 

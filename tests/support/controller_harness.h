@@ -47,7 +47,9 @@ class ControllerHarness {
   void silence(const std::string& device) { beating_.erase(device); }
   DeliveryId submit(const Submission& submission);
   DeliveryId submit(Submitted event);
-  DeliveryId result(const AttemptResult& result);
+  // With a stamp, as where the shell has verified one, unless it is taken away.
+  DeliveryId result(AttemptResult result);
+  DeliveryId result_without_stamp(AttemptResult result);
   void decided(const Outcome& outcome);
   void settle(PublishId id, PublishEnd end = PublishEnd::Confirmed);
   // Settles every publish that is open, and those that follow from it.

@@ -133,6 +133,7 @@ rc::Gen<Dispatch> any_dispatch() {
     for (std::string& processor : dispatch.fall_back) {
       processor = *any_name();
     }
+    dispatch.stamp = *any_text(0, 16);
     dispatch.payload.kind = any_of({PayloadKind::Jpeg, PayloadKind::Png, PayloadKind::RawRgb,
                                     PayloadKind::FloatTensor, PayloadKind::Opaque});
     dispatch.payload.size = {any_int(0, 500)};
@@ -161,6 +162,7 @@ rc::Gen<AttemptResult> any_result() {
     result.batch_size = any_int(1, 1024);
     result.energy = maybe(any_energy());
     result.redelivered = *rc::gen::arbitrary<bool>();
+    result.stamp = *any_text(0, 16);
     return result;
   });
 }
@@ -201,7 +203,9 @@ rc::Gen<Heartbeat> any_heartbeat() {
       beat.host = any_host(beat.host);
     }
     beat.running.resize(static_cast<std::size_t>(any_int(0, 4)));
-    std::generate(beat.running.begin(), beat.running.end(), any_attempt);
+    for (StartedAttempt& started : beat.running) {
+      started = {any_attempt(), *any_text(0, 16)};
+    }
     const auto any_lane_variants = [](bool with_reasons) {
       std::vector<LaneVariant> list(static_cast<std::size_t>(any_int(0, 3)));
       for (LaneVariant& one : list) {

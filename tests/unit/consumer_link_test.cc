@@ -64,7 +64,21 @@ TEST(Consumer, Heartbeat_CarriesTheHostAndWhatRuns) {
   EXPECT_EQ(beat.host.cpu_load_permille, 250);
   EXPECT_EQ(beat.host.temperature_millicelsius, 51'000);
   ASSERT_EQ(beat.running.size(), 1U);
-  EXPECT_EQ(beat.running[0].task.id, "running");
+  EXPECT_EQ(beat.running[0].id.task.id, "running");
+}
+
+TEST(Consumer, StampOfADispatch_IsGivenBackInResultAndHeartbeat) {
+  ConsumerHarness harness(board());
+  harness.link_up();
+  Dispatch dispatch = test::dispatch_for(harness.facts(), "t");
+  dispatch.stamp = "0123456789abcdef";
+  harness.dispatch(dispatch);
+  harness.advance(seconds(1));
+  const Heartbeat beat = harness.all<SendHeartbeat>().back().heartbeat;
+  ASSERT_EQ(beat.running.size(), 1U);
+  EXPECT_EQ(beat.running[0].stamp, "0123456789abcdef");
+  harness.finish();
+  EXPECT_EQ(harness.all<SendResult>().back().result->stamp, "0123456789abcdef");
 }
 
 TEST(Consumer, HelloAsked_SaysItAgain) {

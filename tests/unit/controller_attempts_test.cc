@@ -357,6 +357,66 @@ TEST(Controller, ErrorOfAnAttemptItDoesNotKnow_ChangesNothing) {
   EXPECT_TRUE(harness.outcomes().empty());
 }
 
+TEST(Controller, ResultOfAnotherDevicesAttempt_IsNotUsed) {
+  for (const AttemptStatus status :
+       {AttemptStatus::Ok, AttemptStatus::BadPayload, AttemptStatus::Error}) {
+    ControllerHarness harness(ControllerConfig{}, "fastest-finish");
+    harness.lead_with({board("a"), board("b")});
+    harness.submit(submission("t"));
+    const Dispatch sent = harness.last_dispatch();
+    ASSERT_EQ(sent.device, "a");
+    AttemptResult forged = result_of(sent, status, status == AttemptStatus::Ok ? "" : "forged");
+    forged.device = "b";
+    EXPECT_TRUE(harness.acked(harness.result(forged)));
+    EXPECT_EQ(harness.dispatches().size(), 1U);
+    EXPECT_TRUE(harness.outcomes().empty());
+    EXPECT_EQ(harness.controller().stats().results_invented, 1U);
+    harness.result(result_of(sent));
+    EXPECT_EQ(harness.last_outcome().device, "a");
+  }
+}
+
+// As of a consumer of a version that gives none back.
+TEST(Controller, ResultWithoutAStamp_OfAnAttemptThatItKnows_IsUsed) {
+  ControllerHarness harness;
+  harness.lead_with({board("a")});
+  harness.submit(submission("t"));
+  harness.result_without_stamp(result_of(harness.last_dispatch()));
+  EXPECT_EQ(harness.last_outcome().kind, OutcomeKind::Completed);
+}
+
+TEST(Controller, ResultWithoutAStamp_OfAnAttemptThatItDoesNotKnow_IsNotUsed) {
+  for (const AttemptStatus status : {AttemptStatus::Ok, AttemptStatus::BadPayload}) {
+    ControllerHarness harness;
+    harness.lead_with({board("a")});
+    harness.submit(submission("t"));
+    AttemptResult invented =
+        result_of(harness.last_dispatch(), status, status == AttemptStatus::Ok ? "" : "torn");
+    invented.attempt.number = 77;
+    EXPECT_TRUE(harness.acked(harness.result_without_stamp(invented)));
+    EXPECT_TRUE(harness.outcomes().empty());
+    EXPECT_EQ(harness.controller().stats().results_invented, 1U);
+    harness.result(invented);
+    EXPECT_EQ(harness.last_outcome().kind,
+              status == AttemptStatus::Ok ? OutcomeKind::Completed : OutcomeKind::Failed);
+  }
+}
+
+TEST(Controller, ResultWithoutAStamp_BeforeItsTask_DoesNotAnswerIt) {
+  ControllerHarness harness;
+  harness.lead_with({board("a")});
+  Dispatch guessed;
+  guessed.attempt = {{"reply_to:replies", "t"}, 1, 1};
+  guessed.device = "a";
+  guessed.processor = "cpu0";
+  guessed.variant = "n-fp32";
+  EXPECT_TRUE(harness.acked(harness.result_without_stamp(result_of(guessed))));
+  EXPECT_EQ(harness.controller().stats().results_invented, 1U);
+  harness.submit(submission("t"));
+  EXPECT_TRUE(harness.outcomes().empty());
+  EXPECT_EQ(harness.dispatches().size(), 1U);
+}
+
 TEST(Controller, ErrorWithNoTimeLeftForAnother_FailsWithTheCause) {
   ControllerHarness harness;
   harness.lead_with({board("a")});
@@ -397,11 +457,14 @@ TEST(Controller, OrphanResultWhoseTaskNeverComes_IsAckedInTheEnd) {
   EXPECT_EQ(harness.controller().stats().results_orphaned, 1U);
 }
 
+// With stamps, as of an earlier leader's dispatches; without, nothing is kept.
 TEST(Controller, ResultsThatADeviceInvents_AreBoundedAndTakeNothingFromOthers) {
   ControllerHarness harness;
   harness.lead_with({board("a"), board("b")});
   Dispatch invented;
   invented.device = "a";
+  invented.attempt = {{"user:nobody", "without"}, 0, 1};
+  EXPECT_TRUE(harness.acked(harness.result_without_stamp(result_of(invented))));
   std::vector<DeliveryId> results;
   for (int i = 0; i < 2049; ++i) {
     invented.attempt = {{"user:nobody", std::to_string(i)}, 0, 1};

@@ -67,7 +67,7 @@ TEST(Controller, RunningAttemptOfAnEarlierLeader_IsAdoptedAndNotRepeated) {
   harness.hello(board());
   harness.submit(submission("t").redelivered());
   Heartbeat beat;
-  beat.running = {earlier_attempt("t")};
+  beat.running = {{earlier_attempt("t"), "0123456789abcdef"}};
   harness.heartbeat("a", beat);
   harness.advance(seconds(2));
   EXPECT_TRUE(harness.dispatches().empty());
@@ -81,13 +81,26 @@ TEST(Controller, RunningAttemptOfAnEarlierLeader_IsAdoptedAndNotRepeated) {
   EXPECT_EQ(harness.last_outcome().kind, OutcomeKind::Completed);
 }
 
+// Any device can say that it runs any task.
+TEST(Controller, RunningAttemptWithoutAStamp_IsNotAdopted) {
+  ControllerHarness harness;
+  harness.begin_lead(2);
+  harness.hello(board());
+  harness.submit(submission("t").redelivered());
+  Heartbeat beat;
+  beat.running = {{earlier_attempt("t")}};
+  harness.heartbeat("a", beat);
+  harness.advance(harness.controller().config().adopt_wait);
+  EXPECT_EQ(harness.dispatches().size(), 1U);
+}
+
 TEST(Controller, AdoptedAttemptThatNeverEnds_IsTriedAgain) {
   ControllerHarness harness;
   harness.begin_lead(2);
   harness.hello(board());
   harness.submit(submission("t").redelivered().deadline(seconds(30)));
   Heartbeat beat;
-  beat.running = {earlier_attempt("t")};
+  beat.running = {{earlier_attempt("t"), "0123456789abcdef"}};
   harness.heartbeat("a", beat);
   harness.advance(seconds(5));
   ASSERT_EQ(harness.dispatches().size(), 1U);
@@ -100,7 +113,7 @@ TEST(Controller, AdoptedAttempt_TeachesNothingAboutTheNetwork) {
   harness.hello(board());
   harness.submit(submission("t").redelivered());
   Heartbeat beat;
-  beat.running = {earlier_attempt("t")};
+  beat.running = {{earlier_attempt("t"), "0123456789abcdef"}};
   harness.heartbeat("a", beat);
   AttemptResult result;
   result.attempt = earlier_attempt("t");
@@ -210,6 +223,46 @@ struct ReturningLeader {
   ControllerHarness harness;
   Dispatch dispatch;
 };
+
+// Before the lead, too, a guessed one must not stand in the way of the one that was computed.
+TEST(Controller, InventedResultBeforeTheLead_IsNotKept) {
+  ReturningLeader leader;
+  leader.lose();
+  AttemptResult invented = result_of(leader.dispatch);
+  invented.attempt.number = 7;
+  invented.labels = {{.index = 1, .name = "forged", .score = 1.0}};
+  EXPECT_TRUE(leader.harness.acked(leader.harness.result_without_stamp(invented)));
+  const DeliveryId true_one = leader.result();
+  leader.lead();
+  const DeliveryId submission = leader.submit();
+  leader.harness.confirm_all();
+  leader.expect_acked_in_order(submission, true_one);
+}
+
+// Of a consumer of an earlier version; of two, the one with a stamp is the one that a successor
+// can use.
+TEST(Controller, ResultsWithAndWithoutAStampBeforeTheLead_TheOneWithAStampCounts) {
+  ControllerHarness harness;
+  harness.lead_with({board()});
+  harness.submit(submission("t"));
+  const Dispatch known = harness.last_dispatch();
+  harness.end_lead();
+  const DeliveryId old = harness.result_without_stamp(result_of(known));
+  AttemptResult result = result_of(known);
+  result.attempt.epoch = 5;  // of whoever led meanwhile
+  result.attempt.number = 2;
+  result.batch_size = 1;
+  result.compute = milliseconds(7);
+  const DeliveryId stamped = harness.result(result);
+  EXPECT_FALSE(harness.acked(old));
+  harness.begin_lead(6, 5);
+  const DeliveryId task = harness.submit(submission("t").redelivered());
+  EXPECT_EQ(harness.last_outcome().kind, OutcomeKind::Completed);
+  EXPECT_EQ(harness.last_outcome().compute, milliseconds(7));
+  harness.confirm_all();
+  EXPECT_LT(harness.index_of_ack(task), harness.index_of_ack(stamped));
+  EXPECT_TRUE(harness.acked(old));
+}
 
 // A broker that starts slowly gives the results at once and the lead much later.
 TEST(Controller, LeadBeginsLongAfterTheResults_TheyWaitForTheirSubmissions) {

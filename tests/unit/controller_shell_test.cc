@@ -120,7 +120,8 @@ class ControllerShellTest : public ::testing::Test {
        },
        .answered = {},
        .version = "test 1.0",
-       .login = "controller"}};
+       .login = "controller",
+       .stamp_key = "key"}};
   std::vector<Envelope> published_;
   std::vector<DeliveryId> acked_;
   std::vector<DeliveryId> rejected_;
@@ -197,6 +198,7 @@ TEST_F(ControllerShellTest, LeadsFirstMark_ComesBackBehindTheTasksThatLayThere) 
     return *wire::decode_dispatch(of_type("juggler.task.v1").back());
   }());
   early.attempt.task.id = "another";
+  early.stamp = Stamps("key").of(early.attempt, "pi-1");
   transport_.disconnect("cut");
   turn();
   published_.clear();
@@ -238,6 +240,7 @@ TEST_F(ControllerShellTest, MarkOfSomebodyElse_SaysNothing) {
   stray.device = "pi-1";
   stray.processor = "cpu0";
   stray.variant = "n-fp32";
+  stray.stamp = Stamps("key").of(stray.attempt, "pi-1");
   device("juggler.results", wire::encode_result(stray));
   clock_.advance(seconds(30));
   turn();
@@ -320,6 +323,89 @@ TEST_F(ControllerShellTest, JunkOnEveryQueue_IsDeadLetteredAndNobodyStops) {
   EXPECT_EQ(dead_letters(), 6U);
   submit(submission("t"));
   EXPECT_EQ(of_type("juggler.task.v1").size(), 1U);
+}
+
+TEST_F(ControllerShellTest, Dispatch_BearsAStampOfItsAttemptAndDevice) {
+  submit(submission("t"));
+  submit(submission("u"));
+  const std::vector<Envelope> sent = of_type("juggler.task.v1");
+  ASSERT_EQ(sent.size(), 2U);
+  const Dispatch first = *wire::decode_dispatch(sent[0]);
+  EXPECT_EQ(first.stamp, Stamps("key").of(first.attempt, "pi-1"));
+  EXPECT_NE(first.stamp, wire::decode_dispatch(sent[1])->stamp);
+}
+
+// What another controller of the fleet has dispatched is known by its stamp alone.
+TEST_F(ControllerShellTest, ResultOfAnothersDispatch_AnswersItsTaskOnlyWithTheRightStamp) {
+  submit(submission("first"));
+  AttemptResult result = test::result_of(*wire::decode_dispatch(of_type("juggler.task.v1").back()));
+  result.attempt.epoch = 0;
+  int number = 0;
+  for (const std::string stamp : {"", "0123456789abcdef", "of another", "right"}) {
+    result.attempt.task.id = "t" + std::to_string(++number);
+    const bool right = stamp == "right";
+    result.stamp = right ? Stamps("key").of(result.attempt, "pi-1") : stamp;
+    if (stamp == "of another") {
+      result.stamp = Stamps("key").of(result.attempt, "pi-2");
+    }
+    device("juggler.results", wire::encode_result(result));
+    published_.clear();
+    submit(submission(result.attempt.task.id));
+    EXPECT_EQ(of_type("juggler.outcome.v1").size(), right ? 1U : 0U) << stamp;
+  }
+  EXPECT_EQ(controller_.stats().results_invented, 3U);
+}
+
+TEST_F(ControllerShellTest, RunningAttemptOfAnothersDispatch_IsAdoptedOnlyWithTheRightStamp) {
+  submit(submission("first"));
+  AttemptId running = wire::decode_dispatch(of_type("juggler.task.v1").back())->attempt;
+  running.epoch = 1;
+  running.task.id = "t";
+  transport_.disconnect("cut");
+  turn();
+  lead(2);
+  submit(submission("t"), true);
+  Heartbeat beat;
+  beat.device = "pi-1";
+  beat.incarnation = 1;
+  for (const std::string& stamp :
+       {std::string("0123456789abcdef"), Stamps("another key").of(running, "pi-1")}) {
+    beat.running = {{running, stamp}};
+    device("juggler.events", wire::encode_heartbeat(beat));
+    EXPECT_EQ(controller_.tasks().find(running.task)->phase, TaskPhase::Waiting);
+  }
+  beat.running = {{running, Stamps("key").of(running, "pi-1")}};
+  device("juggler.events", wire::encode_heartbeat(beat));
+  EXPECT_EQ(controller_.tasks().find(running.task)->phase, TaskPhase::InFlight);
+}
+
+TEST(Stamps, AreThoseOfEveryControllerWithTheKey) {
+  const AttemptId attempt{{"user:a", "t"}, 3, 2};
+  EXPECT_EQ(Stamps("key").of(attempt, "pi-1"), "3f0a4a09266459a9");
+  EXPECT_TRUE(Stamps("key").right("3f0a4a09266459a9", attempt, "pi-1"));
+  EXPECT_FALSE(Stamps("key").right("3f0a4a09266459a9", attempt, "pi-2"));
+  EXPECT_FALSE(Stamps("key2").right("3f0a4a09266459a9", attempt, "pi-1"));
+}
+
+TEST(Stamps, OfShiftedTexts_Differ) {
+  const Stamps stamps("key");
+  EXPECT_NE(stamps.of({{"user:a", "1t"}, 3, 2}, "pi"), stamps.of({{"user:a1", "t"}, 3, 2}, "pi"));
+  EXPECT_NE(stamps.of({{"user:a", "t"}, 13, 2}, "pi"), stamps.of({{"user:a", "t"}, 3, 2}, "pi1"));
+}
+
+TEST(Stamps, WithoutAKey_NoneIsPutOnAndNoneIsRight) {
+  const AttemptId attempt{{"user:a", "t"}, 3, 2};
+  EXPECT_EQ(Stamps("").of(attempt, "pi-1"), "");
+  EXPECT_FALSE(Stamps("").right("", attempt, "pi-1"));
+  EXPECT_FALSE(Stamps("").right("0123456789abcdef", attempt, "pi-1"));
+}
+
+TEST(Stamps, KeyOfASecret_IsTheSameEverywhere) {
+  const std::string key = stamp_key_of("secret");
+  EXPECT_EQ(key.size(), 32U);
+  EXPECT_EQ(static_cast<unsigned char>(key[0]), 0xc6);
+  EXPECT_EQ(static_cast<unsigned char>(key[31]), 0xd2);
+  EXPECT_EQ(stamp_key_of(""), "");
 }
 
 TEST_F(ControllerShellTest, ResultSentUnderAnothersName_IsDeadLettered) {

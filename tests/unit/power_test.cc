@@ -172,7 +172,7 @@ TEST(Power, EarlierLeadersWork_Counts) {
   ControllerHarness harness(limited(watts(7)));
   harness.lead_with({board("a"), board("b", "g", 81)});
   Heartbeat beat;
-  beat.running = {{{"user:x", "old"}, 0, 1}};  // of another epoch
+  beat.running = {{AttemptId{{"user:x", "old"}, 0, 1}}};  // of another epoch
   harness.heartbeat("a", beat);
   EXPECT_EQ(harness.controller().power().now, watts(6));
   harness.submit(submission("u").min_accuracy(80).deadline(seconds(8)));

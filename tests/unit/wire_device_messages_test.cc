@@ -45,7 +45,7 @@ Envelope heartbeat_message() {
   beat.host.power_mode = "15W";
   beat.host.power = PowerNow{{5120}, PowerScope::ModuleRail, Evidence::Measured};
   beat.host.age = Micros{250'000};
-  beat.running = {dispatch().attempt};
+  beat.running = {{dispatch().attempt}};
   return wire::encode_heartbeat(beat);
 }
 
@@ -97,6 +97,24 @@ TEST(WireDispatch, HeaderOfTheWrongType_IsRefusedByName) {
   Envelope envelope = dispatch_message();
   envelope.headers["x-juggler-variant"] = std::int64_t{1};
   expect_names(wire::decode_dispatch(envelope), "x-juggler-variant");
+}
+
+// A controller of an earlier version puts none on, a consumer of one gives none back.
+TEST(WireStamp, LeftOut_IsEmpty) {
+  const Envelope without = dispatch_message();
+  EXPECT_FALSE(without.headers.contains("x-juggler-stamp"));
+  EXPECT_EQ(wire::decode_dispatch(without)->stamp, "");
+  EXPECT_EQ(wire::decode_result(result_message())->stamp, "");
+  EXPECT_EQ(wire::decode_heartbeat(heartbeat_message())->running.at(0).stamp, "");
+}
+
+TEST(WireStamp, TooLong_IsRefused) {
+  Envelope envelope = dispatch_message();
+  envelope.headers["x-juggler-stamp"] = std::string(65, 'a');
+  expect_names(wire::decode_dispatch(envelope), "x-juggler-stamp");
+  AttemptResult result = test::result_of(dispatch());
+  result.stamp = std::string(65, 'a');
+  expect_names(wire::decode_result(wire::encode_result(result)), "stamp");
 }
 
 TEST(WireDispatch, UnknownPayloadKind_IsRefused) {

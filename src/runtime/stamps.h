@@ -1,0 +1,33 @@
+#pragma once
+// What a controller puts on each dispatch and nobody else can make. A device that gives it back was
+// given that attempt, by this controller or by another one with the same key: a new leader, which
+// shares no memory and no disk with the one before it, can so tell results from inventions.
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "core/task.h"
+
+namespace juggler {
+
+class Stamps {
+ public:
+  // Without a key none is put on, and none is right.
+  explicit Stamps(std::string key) : key_(std::move(key)) {}
+
+  // 64 bits of an HMAC-SHA256 over the attempt and the device, as 16 hexadecimal digits.
+  std::string of(const AttemptId& attempt, const std::string& device) const;
+  bool right(const std::string& stamp, const AttemptId& attempt, const std::string& device) const;
+
+ private:
+  std::string key_;
+};
+
+// The key of all controllers that log in with this secret; empty of an empty one.
+//
+// Slow on purpose, tens of milliseconds: devices hold stamps, and could else try passwords on them
+// as fast as they can hash.
+std::string stamp_key_of(std::string_view secret);
+
+}  // namespace juggler
