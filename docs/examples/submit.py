@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Submits a picture to Juggler and prints its outcome: submit.py amqp://user:password@host:port/vhost picture.jpg"""
+"""Submits a picture to Juggler: submit.py FILE picture.jpg, the file's first line being the broker's address, a secret."""
 import json, mimetypes, sys, uuid
 import pika
 
-url, picture = sys.argv[1:3]
+address, picture = sys.argv[1:3]
+with open(address) as file:
+    url = file.readline().strip()
 connection = pika.BlockingConnection(pika.URLParameters(url))
 channel = connection.channel()
 channel.confirm_delivery()

@@ -13,17 +13,26 @@ namespace {
 
 using nlohmann::json;
 
-json user_json(const User& user) {
-  json entry = {{"name", user.name},
-                {"password_hash", user.password_hash},
-                {"hashing_algorithm", "rabbit_password_hashing_sha256"},
-                {"tags", json::array({to_string(user.role)})},
-                {"limits", json::object()}};
-  if (user.role == UserRole::Device || user.role == UserRole::Token) {
-    entry["limits"] = {{"max-connections", kDeviceConnectionsMax},
-                       {"max-channels", kDeviceChannelsMax}};
+json limits_json(UserRole role) {
+  switch (role) {
+    case UserRole::Device:
+    case UserRole::Token:
+      return {{"max-connections", kDeviceConnectionsMax}, {"max-channels", kDeviceChannelsMax}};
+    case UserRole::Submitter:
+      return {{"max-connections", kSubmitterConnectionsMax},
+              {"max-channels", kSubmitterChannelsMax}};
+    case UserRole::Controller:
+      break;
   }
-  return entry;
+  return json::object();
+}
+
+json user_json(const User& user) {
+  return {{"name", user.name},
+          {"password_hash", user.password_hash},
+          {"hashing_algorithm", "rabbit_password_hashing_sha256"},
+          {"tags", json::array({to_string(user.role)})},
+          {"limits", limits_json(user.role)}};
 }
 
 json permission_json(const User& user, const std::string& vhost) {
@@ -46,6 +55,13 @@ json policy(const std::string& vhost, const char* name, const char* pattern, int
 // the one of higher priority counts.
 json policies_json(const std::string& vhost, QueueKind kind) {
   json policies = json::array();
+  // Who does not read its outcomes: one that is refused goes to juggler.unrouted after some tries,
+  // where it can be found; dropping the oldest would lose it. Not lazy: then each outcome would be
+  // written to disk, where now it is handed on to who waits for it.
+  policies.push_back(policy(vhost, "juggler-replies", "^amq\\.gen", 0,
+                            {{"max-length-bytes", kRepliesReadyBytesMax},
+                             {"overflow", "reject-publish"},
+                             {"expires", kRepliesUnusedMaxMs}}));
   if (kind == QueueKind::Quorum) {  // which are on disk anyhow
     policies.push_back(policy(vhost, "juggler-tasks", "^juggler\\.tasks$", 1,
                               {{"max-length-bytes", kTasksReadyBytesMax}}));
@@ -63,6 +79,14 @@ json policies_json(const std::string& vhost, QueueKind kind) {
                              {"overflow", "reject-publish"}}));
   policies.push_back(policy(vhost, "juggler-lazy", "^juggler\\.", 0, {{"queue-mode", "lazy"}}));
   return policies;
+}
+
+// Whoever may declare queues could otherwise declare them without end.
+json vhost_limits_json(const std::string& vhost) {
+  return json::array({{{"component", "vhost-limits"},
+                       {"name", "limits"},
+                       {"vhost", vhost},
+                       {"value", {{"max-queues", kQueuesMax}}}}});
 }
 
 json arguments_json(const std::vector<Argument>& arguments) {
@@ -128,6 +152,7 @@ std::string definitions_json(const Definitions& definitions) {
   }
   if (definitions.policies) {
     document["policies"] = policies_json(vhost, definitions.kind);
+    document["parameters"] = vhost_limits_json(vhost);
   }
   for (const Topology& topology : definitions.topology) {
     add_topology(document, vhost, topology);

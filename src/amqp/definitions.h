@@ -15,7 +15,7 @@ using Passwords = std::map<std::string, std::string>;  // by user
 struct Definitions {
   std::string vhost = kVhost;
   std::vector<User> users;
-  bool policies = true;
+  bool policies = true;                 // and the limits of the vhost
   QueueKind kind = QueueKind::Classic;  // what the policies are for
   // The controller declares it too, in the same way: here it lets a device be ready before one
   // runs.

@@ -59,8 +59,7 @@ Result<BrokerUrl> read_join_line(std::string_view line) {
                 "that has");
   }
   const auto unchecked = [](const BrokerUrl& node) {
-    const bool checked = node.tls && (node.verify_peer || !node.fingerprint.empty());
-    return !checked && !is_loopback(node.host);
+    return !(node.tls && node.verify_peer) && !is_loopback(node.host);
   };
   if (unchecked(*address) ||
       std::any_of(address->others.begin(), address->others.end(), unchecked)) {

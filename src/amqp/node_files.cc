@@ -198,8 +198,12 @@ std::optional<NodeRecord> read_record(const std::string& path) {
   std::ifstream file(path);
   std::stringstream text;
   text << file.rdbuf();
-  const json record = json::parse(text.str(), nullptr, false);
-  if (!file || !record.is_object()) {
+  return file ? parse_record(text.str()) : std::nullopt;
+}
+
+std::optional<NodeRecord> parse_record(std::string_view text) {
+  const json record = json::parse(text, nullptr, false);
+  if (!record.is_object()) {
     return std::nullopt;
   }
   const auto number = [&record](const char* key) -> std::int64_t {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "amqp/definitions.h"
@@ -62,6 +63,7 @@ Result<void> write_definitions(const NodeFiles& files, const NodeRecord& record)
 
 Result<void> write_record(const NodeFiles& files, const NodeRecord& record);
 std::optional<NodeRecord> read_record(const std::string& path);
+std::optional<NodeRecord> parse_record(std::string_view text);
 
 // Whether the process `pid` is the node of this folder, and not another that got its number.
 bool is_node(const NodeFiles& files, std::int64_t pid);

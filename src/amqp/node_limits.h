@@ -52,6 +52,16 @@ inline constexpr std::int64_t kResultsReadyBytesMax = 64 * kMebibyte;
 // A thousand pictures of 150 KB wait or are served: 150 MB.
 inline constexpr std::int64_t kTasksReadyBytesMax = 128 * kMebibyte;
 
+// Of one reply queue. An outcome is half a kilobyte, one with a thousand labels 60 KB: so much
+// waits only for who has stopped reading.
+inline constexpr std::int64_t kRepliesReadyBytesMax = 64 * kMebibyte;
+// A reply queue that nobody has read or declared for so long is left over. Outcomes may be fetched
+// later: by who was away for a weekend, too.
+inline constexpr std::int64_t kRepliesUnusedMaxMs = std::int64_t{7} * 24 * 3'600 * 1'000;
+// Of all: a controller takes 4,096 devices, with two each; the rest are the reply queues of
+// clients.
+inline constexpr std::int64_t kQueuesMax = 20'000;
+
 // What it may hold where so much is free: two fifths, as RabbitMQ has it.
 constexpr std::int64_t node_memory(std::int64_t free) {
   return std::clamp(free / 5 * 2, kNodeMemoryMin, kNodeMemoryMax);

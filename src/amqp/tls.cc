@@ -163,7 +163,9 @@ Result<Context> make_context(Peer& peer) {
   SSL_CTX_set_mode(context.get(),
                    SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION);
-  SSL_CTX_set_verify(context.get(), url.verify_peer ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
+  // A pin is judged whatever else is said: without SSL_VERIFY_PEER the verdict would not count.
+  const bool judged = url.verify_peer || !url.fingerprint.empty();
+  SSL_CTX_set_verify(context.get(), judged ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
   SSL_CTX_set_cert_verify_callback(context.get(), verify, &peer);
   const bool trusted =
       url.cacertfile.empty()

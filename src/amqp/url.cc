@@ -1,4 +1,5 @@
 // amqp[s] addresses, read and shown. The form is RabbitMQ's URI specification.
+#include <algorithm>
 #include <charconv>
 #include <optional>
 
@@ -101,6 +102,11 @@ Result<void> read_query(std::string_view query, BrokerUrl& url) {
                       pair));
     }
   }
+  if (!url.fingerprint.empty() && !url.verify_peer) {
+    return bad(
+        "fingerprint pins the broker's certificate and verify=verify_none takes any: leave out one "
+        "of them");
+  }
   if (url.certfile.empty() != url.keyfile.empty()) {
     return bad("certfile and keyfile belong together");
   }
@@ -135,6 +141,14 @@ Result<void> read_host(std::string_view text, BrokerUrl& url) {
   }
   if (url.host.empty()) {
     return bad("no host");
+  }
+  const auto of_addresses = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == ':' ||
+           c == '.' || c == '%' || c == '-' || c == '_';
+  };
+  if (url.host.find(':') != std::string::npos &&
+      !std::all_of(url.host.begin(), url.host.end(), of_addresses)) {
+    return bad("the host is neither a name nor an IPv6 address");
   }
   if (url.host.find(',') != std::string::npos) {
     return bad("behind a comma another whole address is expected, which begins with amqp[s]://");
@@ -233,6 +247,45 @@ Result<BrokerUrl> parse_one(std::string_view text, const BrokerUrl* first) {
   return url;
 }
 
+// One address, with what it has other than `first`: of a later one what is left out is the first's.
+std::string text_of(const BrokerUrl& url, const BrokerUrl& first) {
+  const bool v6 = url.host.find(':') != std::string::npos;
+  std::string address = fmt::format(
+      "{}://{}:{}@{}{}{}:{}/{}", url.tls ? "amqps" : "amqp", percent_encode(url.user),
+      percent_encode(url.password), v6 ? "[" : "", v6 ? url.host : percent_encode(url.host),
+      v6 ? "]" : "", url.port, url.vhost == "/" ? "%2f" : percent_encode(url.vhost));
+  if (!url.tls) {
+    return address;
+  }
+  char mark = '?';
+  const auto option = [&](std::string_view name, std::string_view value) {
+    address += fmt::format("{}{}={}", mark, name, percent_encode(value));
+    mark = '&';
+  };
+  if (url.cacertfile != first.cacertfile) {
+    option("cacertfile", url.cacertfile);
+  }
+  if (url.certfile != first.certfile) {
+    option("certfile", url.certfile);
+  }
+  if (url.keyfile != first.keyfile) {
+    option("keyfile", url.keyfile);
+  }
+  if (url.server_name != first.server_name) {
+    option("server_name_indication", url.server_name);
+  }
+  if (url.verify_peer != first.verify_peer) {
+    option("verify", url.verify_peer ? "verify_peer" : "verify_none");
+  }
+  if (!url.fingerprint.empty() && url.fingerprint != first.fingerprint) {
+    option("fingerprint", "sha256:" + url.fingerprint);
+  }
+  if (url.external != first.external) {
+    option("auth_mechanism", url.external ? "external" : "plain");
+  }
+  return address;
+}
+
 bool one_holds_password(std::string_view address) {
   const std::size_t scheme = address.find("://");
   const std::string_view rest =
@@ -281,29 +334,11 @@ void BrokerUrl::set_login(const std::string& name, const std::string& secret) {
 }
 
 std::string BrokerUrl::text() const {
-  const bool v6 = host.find(':') != std::string::npos;
-  std::string address =
-      fmt::format("{}://{}:{}@{}{}{}:{}/{}", tls ? "amqps" : "amqp", percent_encode(user),
-                  percent_encode(password), v6 ? "[" : "", v6 ? host : percent_encode(host),
-                  v6 ? "]" : "", port, vhost == "/" ? "%2f" : percent_encode(vhost));
-  char mark = '?';
-  const auto option = [&](std::string_view name, std::string_view value) {
-    if (tls && !value.empty()) {
-      address += fmt::format("{}{}={}", mark, name, percent_encode(value));
-      mark = '&';
-    }
-  };
-  option("cacertfile", cacertfile);
-  option("certfile", certfile);
-  option("keyfile", keyfile);
-  option("server_name_indication", server_name);
-  option("verify", verify_peer ? "" : "verify_none");
-  option("fingerprint", fingerprint.empty() ? "" : "sha256:" + fingerprint);
-  option("auth_mechanism", external ? "external" : "");
+  std::string text = text_of(*this, BrokerUrl{});
   for (const BrokerUrl& other : others) {
-    address += "," + other.text();
+    text += "," + text_of(other, *this);
   }
-  return address;
+  return text;
 }
 
 std::string BrokerUrl::redacted() const {

@@ -36,10 +36,14 @@ struct Permissions {
 
 Permissions permissions_of(const User& user);
 
-// How many connections and channels a user may have at once; nothing: as many as it likes. A device
-// has one connection, with two channels; those of a session that has just died still count.
+// How many connections and channels a user may have at once; the controller: as many as it likes. A
+// device has one connection, with two channels; those of a session that has just died still count.
 inline constexpr int kDeviceConnectionsMax = 6;
 inline constexpr int kDeviceChannelsMax = 16;
+// One login serves many programs: each `juggler submit`, `serve` or question has a connection of
+// its own, with three channels at most.
+inline constexpr int kSubmitterConnectionsMax = 64;
+inline constexpr int kSubmitterChannelsMax = 256;
 
 // A device's name is its user's: lower-case letters, digits and hyphens, and no role.
 Result<void> check_device_name(std::string_view name);

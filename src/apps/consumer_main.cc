@@ -2,9 +2,6 @@
 // behind them.
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
-#include <sys/prctl.h>
-#include <unistd.h>
 
 #include "amqp/session.h"
 #include "amqp/users.h"
@@ -14,6 +11,7 @@
 #include "apps/join_command.h"
 #include "apps/label_command.h"
 #include "apps/own_login.h"
+#include "apps/privileges.h"
 #include "apps/version.h"
 #include "core/device.h"
 #include "telemetry/log.h"
@@ -55,10 +53,7 @@ int run(CLI::App& app, ConsumerFlags& flags, std::string login_file) {
   if (Result<void> log = set_up_log(flags.id, flags.log_level); !log) {
     return complain(log.error().message, kExitUsage);
   }
-  if (geteuid() == 0) {
-    spdlog::info(
-        "runs as root, which it needs nowhere: the package's service has a user of its own");
-  }
+  run_unprivileged();
   if (const Result<TwinCount> twins = parse_twin_count(flags.twin); twins && twins->many) {
     return run_twins(flags, *broker, *twins);
   }
@@ -70,8 +65,7 @@ int run(CLI::App& app, ConsumerFlags& flags, std::string login_file) {
 
 int main(int argc, char** argv) {
   using namespace juggler;  // NOLINT(google-build-using-namespace): main has no other names
-  // What it starts (an external engine) gets no more rights than it has, whatever it executes.
-  prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  forgo_new_privileges();   // of what the other commands start (an external engine), too
   CLI::App app("The program on an edge device: runs inference for a Juggler controller.",
                "juggler-consumer");
   app.set_version_flag("--version", version_text("juggler-consumer"));

@@ -14,6 +14,7 @@
 #include "apps/idle_memory.h"
 #include "apps/json_output.h"
 #include "apps/places.h"
+#include "apps/privileges.h"
 #include "apps/quantities.h"
 #include "apps/stop_signals.h"
 #include "apps/version.h"
@@ -132,6 +133,7 @@ int control(CLI::App& app, ControllerFlags& flags) {
   if (Result<void> log = set_up_log("controller", flags.log_level); !log) {
     return refuse(flags, log.error().message, kExitUsage);
   }
+  run_unprivileged();
   Result<std::unique_ptr<Policy>> policy = make_policy(flags.policy);
   if (!policy) {
     return refuse(flags, policy.error().message, kExitUsage);

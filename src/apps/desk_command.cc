@@ -11,6 +11,7 @@
 #include "amqp/topology.h"
 #include "apps/commands.h"
 #include "apps/join_desk.h"
+#include "apps/privileges.h"
 #include "apps/stop_signals.h"
 #include "telemetry/log.h"
 
@@ -51,6 +52,9 @@ int attend(CLI::App& app, DeskFlags& flags) {
   }
   if (Result<void> log = set_up_log("desk", flags.log_level); !log) {
     return complain(log.error().message, kExitUsage);
+  }
+  if (!asks_for_rights(flags.admin.rabbitmqctl)) {  // sudo would not get them
+    run_unprivileged();
   }
   BrokerChoice choice = flags.broker;
   choice.home = flags.admin.home;
@@ -110,8 +114,9 @@ int print_lines(const InviteFlags& flags) {
     if (!line) {
       return complain(line.error().message, kExitFailed);
     }
-    fmt::print("juggler-consumer join '{}'\n", *line);
+    fmt::print("{}\n", *line);
   }
+  fmt::print(stderr, "On the board: juggler-consumer join -   and then the line\n");
   return kExitDone;
 }
 
@@ -149,7 +154,8 @@ void add_invite_command(CLI::App& devices, Action& action) {
       ->type_name("N");
   command->footer(
       examples({"juggler devices invite", "juggler devices invite --count 6 --for 10min"}) +
-      "\nA token is good for one device. `juggler up --lan` or `juggler desk` must run.");
+      "\nOn the board `juggler-consumer join -` asks for the line, which is good for one.\n"
+      "`juggler up --lan` or `juggler desk` must run.");
   command->callback([flags, &action] { action = [flags] { return print_lines(*flags); }; });
 }
 

@@ -136,7 +136,7 @@ Finding check_login(BrokerChoice broker) {
   const Result<amqp::BrokerUrl> login = read_broker(broker);
   if (!login) {
     return {"login", State::Missing, login.error().message,
-            "juggler-consumer join 'LINE', with the line of juggler devices invite"};
+            "juggler-consumer join -, and the line of juggler devices invite"};
   }
   struct stat about {};
   if (!broker.broker_file.empty() && stat(broker.broker_file.c_str(), &about) == 0 &&

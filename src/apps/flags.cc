@@ -9,6 +9,7 @@
 
 #include "amqp/session.h"
 #include "apps/quantities.h"
+#include "files/toml_ascii.h"
 #include "files/toml_library.h"
 #include "telemetry/printable.h"
 
@@ -127,7 +128,15 @@ Result<void> apply_config(CLI::App& app, const std::string& file) {
   if (!text) {
     return fail(text.error().code, "no configuration: " + text.error().message);
   }
-  const toml::parse_result parsed = toml::parse(*text, file);
+  return apply_config_text(app, *text, file);
+}
+
+Result<void> apply_config_text(CLI::App& app, std::string_view text, const std::string& file) {
+  const Result<std::string> ascii = toml_ascii(text, file);
+  if (!ascii) {
+    return ascii.error();
+  }
+  const toml::parse_result parsed = toml::parse(*ascii, file);
   if (!parsed) {
     return fail(ErrorCode::InvalidArgument,
                 fmt::format("{}:{}: {}", file, parsed.error().source().begin.line,

@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "apps/places.h"
 #include "core/result.h"
@@ -49,6 +50,7 @@ void add_config_flag(CLI::App& app, std::string& file);
 //
 // errors  file, line and key
 Result<void> apply_config(CLI::App& app, const std::string& file);
+Result<void> apply_config_text(CLI::App& app, std::string_view text, const std::string& file);
 
 // Prints "juggler: <message>" to stderr and returns `status`.
 int complain(const std::string& message, int status);

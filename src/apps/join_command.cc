@@ -122,6 +122,9 @@ Result<void> try_to_write(const fs::path& file) {
 std::string whole_line(const JoinFlags& flags) {
   std::string line = flags.line;
   if (line == "-") {
+    if (isatty(STDIN_FILENO) == 1) {
+      fmt::print(stderr, "The line (juggler devices invite prints one): ");
+    }
     std::getline(std::cin, line);
   }
   return line;
@@ -175,15 +178,20 @@ void add_join_command(CLI::App& app, Action& action, JoinHooks hooks) {
       "join", "Get a login by the line that `juggler up --lan` prints, keep it, and serve");
   const auto flags = std::make_shared<JoinFlags>();
   command->fallthrough();  // the flags of serving may stand behind
-  command->add_option("line", flags->line, "The line, in quotes; - reads it from stdin")
+  command
+      ->add_option("line", flags->line,
+                   "- asks for it, or reads it from stdin; or the line, in quotes")
       ->required()
       ->type_name("LINE");
   command->add_option("--out", flags->out, "File for the login, mode 0600 [<home>/login]")
       ->type_name("FILE");
   command->add_flag("--enrol-only", flags->enrol_only, "Keep the login and end");
   command->footer(
-      examples({"juggler-consumer join 'amqps://join...' --id pi5",
-                "juggler-consumer join - --out /etc/juggler/credentials/consumer --enrol-only"}));
+      examples({"juggler-consumer join - --id pi5",
+                "juggler-consumer join - --out /etc/juggler/credentials/consumer --enrol-only"}) +
+      "\nA line on the command line can be seen by others on this machine, until it has joined. "
+      "Its\n"
+      "token is good once, and for an hour unless `juggler devices invite --for` says otherwise.");
   command->callback([flags, hooks = std::move(hooks), &action] {
     action = [flags, hooks] { return join(*flags, hooks); };
   });

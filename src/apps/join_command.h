@@ -1,5 +1,5 @@
 #pragma once
-// `juggler-consumer join LINE`: a board gets a login of its own, and serves.
+// `juggler-consumer join -`: a board gets a login of its own, and serves.
 
 #include <functional>
 

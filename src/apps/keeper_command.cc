@@ -7,6 +7,7 @@
 #include "amqp/record_store.h"
 #include "apps/commands.h"
 #include "apps/keeper.h"
+#include "apps/privileges.h"
 #include "apps/stop_signals.h"
 #include "telemetry/log.h"
 
@@ -57,6 +58,7 @@ int keep(const KeeperFlags& flags) {
   if (Result<void> log = set_up_log("keeper", flags.log_level); !log) {
     return complain(log.error().message, kExitUsage);
   }
+  run_unprivileged();
   const Result<std::string> address = find_broker(flags.broker);
   if (!address) {
     return complain(address.error().message, kExitUnreachable);

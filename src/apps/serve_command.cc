@@ -14,6 +14,7 @@
 #include "apps/commands.h"
 #include "apps/json_output.h"
 #include "apps/places.h"
+#include "apps/privileges.h"
 #include "apps/stop_signals.h"
 #include "apps/version.h"
 #include "http/front.h"
@@ -185,6 +186,7 @@ int serve(CLI::App& app, ServeFlags& flags) {
   if (Result<void> log = set_up_log("http", flags.log_level); !log) {
     return refuse(flags, log.error().message, kExitUsage);
   }
+  run_unprivileged();
   const Result<http::ListenAddress> address = http::ListenAddress::parse(flags.listen);
   if (!address) {
     return refuse(flags, "--listen: " + address.error().message, kExitUsage);

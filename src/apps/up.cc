@@ -54,7 +54,8 @@ std::string join_text(const std::string& line) {
   return line.empty() ? std::string()
                       : fmt::format(
                             "A board joins by this line, once and within an hour (another: "
-                            "juggler devices invite):\n  juggler-consumer join '{}'\n",
+                            "juggler devices invite); there, `juggler-consumer join -` asks for "
+                            "it:\n  {}\n",
                             line);
 }
 

@@ -7,6 +7,7 @@
 
 #include "amqp/session.h"
 #include "apps/commands.h"
+#include "apps/privileges.h"
 #include "apps/up.h"
 #include "telemetry/log.h"
 
@@ -82,6 +83,7 @@ void add_up_command(CLI::App& app, Action& action) {
   declare(*command, *flags, *home);
   command->callback([flags, home, &action] {
     action = [flags, home] {
+      forgo_new_privileges();  // its broker is started as who it is, by no wrapper
       if (Result<void> log = set_up_log("juggler", "warn"); !log) {
         return complain(log.error().message, kExitUsage);
       }

@@ -6,9 +6,6 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <iterator>
-#include <regex>
-#include <sstream>
 
 #include "evaluation/demand.h"
 #include "files/toml_reader.h"
@@ -18,19 +15,42 @@
 namespace juggler::evaluation {
 namespace {
 
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view kBlank = " \t\r";
+  const std::size_t begin = std::min(text.find_first_not_of(kBlank), text.size());
+  return text.substr(begin, text.find_last_not_of(kBlank) + 1 - begin);
+}
+
+// The table that begins in this line: its name without brackets; empty where none does. Not by
+// std::regex, which recurses once for each character.
+std::string_view table_header(std::string_view line) {
+  line = trimmed(line);
+  const std::size_t end = line.find(']');
+  if (!line.starts_with('[') || end == std::string_view::npos) {
+    return {};
+  }
+  const std::string_view after =
+      trimmed(line.substr(end + (line.substr(end).starts_with("]]") ? 2 : 1)));
+  const std::string_view name = trimmed(line.substr(0, end).substr(line.starts_with("[[") ? 2 : 1));
+  const bool plain = std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '.' || c == '-';
+  });
+  return plain && (after.empty() || after.starts_with('#')) ? name : std::string_view();
+}
+
 // What is not a scenario's: its lines become empty, so that messages name the right ones.
-std::string without_offers(const std::string& text) {
-  static const std::regex kHeader(R"(^\s*\[\[?\s*([A-Za-z0-9_.-]+)\s*\]\]?\s*(#.*)?$)");
-  std::istringstream lines(text);
+std::string without_offers(std::string_view text) {
   std::string kept;
-  std::string line;
   bool ours = false;
-  while (std::getline(lines, line)) {
-    std::smatch header;
-    if (std::regex_match(line, header, kHeader)) {
-      ours = header[1] == "offer" || header[1] == "plan";
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    const std::string_view line = text.substr(0, end);
+    if (const std::string_view table = table_header(line); !table.empty()) {
+      ours = table == "offer" || table == "plan";
     }
-    kept += (ours ? "" : line) + "\n";
+    kept.append(ours ? std::string_view() : line).append("\n");
+    text.remove_prefix(std::min(end + 1, text.size()));
   }
   return kept;
 }
@@ -78,14 +98,20 @@ Result<DemandFile> load_demand(const std::filesystem::path& file) {
     return fail(ErrorCode::NotFound,
                 fmt::format("cannot read {}: {}", file.string(), std::strerror(errno)));
   }
-  const std::string text((std::istreambuf_iterator<char>(stream)), {});
-  DemandFile demand;
-  demand.origin = file.string();
-  demand.scenario_text = without_offers(text);
-  Result<std::unique_ptr<TomlDocument>> document = TomlDocument::parse(text, demand.origin);
+  std::string text(kTomlBytesMax + 1, '\0');  // one more, so that it is refused
+  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(stream.gcount()));
+  return parse_demand(text, file.string());
+}
+
+Result<DemandFile> parse_demand(std::string_view text, const std::string& origin) {
+  Result<std::unique_ptr<TomlDocument>> document = TomlDocument::parse(text, origin);
   if (!document) {
     return document.error();
   }
+  DemandFile demand;
+  demand.origin = origin;
+  demand.scenario_text = without_offers(text);
   TomlSection root = (*document)->root();
   for (TomlSection& section : root.sections("offer", kOffersMax)) {
     demand.offers.push_back(read_offer(section));

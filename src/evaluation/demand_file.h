@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "bounds/plan.h"
@@ -33,6 +34,7 @@ struct DemandFile {
 
 // errors  file, line, key and reason
 Result<DemandFile> load_demand(const std::filesystem::path& file);
+Result<DemandFile> parse_demand(std::string_view text, const std::string& origin);
 
 // The scenario with so many of each board: the devices of offer i are called "<board>-i-1", ….
 //

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <set>
 #include <system_error>
+#include <utility>
 
 #include "evaluation/proteus.h"
 #include "files/data_folders.h"
@@ -67,16 +68,14 @@ EvaluationCase read_case(TomlSection& section) {
   return one;
 }
 
-}  // namespace
-
-Result<Evaluation> load_evaluation(const fs::path& file) {
-  Result<std::unique_ptr<TomlDocument>> document = TomlDocument::load(file);
+Result<Evaluation> read_evaluation(Result<std::unique_ptr<TomlDocument>> document,
+                                   std::string name) {
   if (!document) {
     return document.error();
   }
   TomlSection root = (*document)->root();
   Evaluation evaluation;
-  evaluation.name = file.stem().string();
+  evaluation.name = std::move(name);
   evaluation.about = root.text_or("about", "");
   evaluation.seeds = static_cast<std::size_t>(root.maybe_integer("seeds", {1, 1000}).value_or(5));
   for (TomlSection& section : root.sections("case", kEvaluationCasesMax)) {
@@ -90,6 +89,16 @@ Result<Evaluation> load_evaluation(const fs::path& file) {
     return finished.error();
   }
   return evaluation;
+}
+
+}  // namespace
+
+Result<Evaluation> load_evaluation(const fs::path& file) {
+  return read_evaluation(TomlDocument::load(file), file.stem().string());
+}
+
+Result<Evaluation> parse_evaluation(std::string_view text, const fs::path& origin) {
+  return read_evaluation(TomlDocument::parse(text, origin.string()), origin.stem().string());
 }
 
 Result<Evaluation> find_evaluation(const std::string& name, const fs::path& home) {

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/result.h"
@@ -18,11 +19,11 @@ inline constexpr std::size_t kEvaluationListMax = 64;
 // Scenarios x loads x contenders x seeds.
 struct EvaluationCase {
   std::string name;
-  std::string about;                   // what it is to show
-  std::vector<std::string> scenarios;  // as `juggler simulate` takes them
-  std::vector<double> loads;           // in place of the scenarios' own rates; may be empty
+  std::string about;                    // what it is to show
+  std::vector<std::string> scenarios;   // as `juggler simulate` takes them
+  std::vector<double> loads;            // in place of the scenarios' own rates; may be empty
   std::vector<std::string> contenders;  // policies, as make_policy() takes them
-  std::string reference;  // a contender's name: what the others are compared with
+  std::string reference;                // a contender's name: what the others are compared with
   BoundKind bound = BoundKind::Fluid;
   bool timeline = false;  // the first seed is shown second by second
   bool quick = false;     // part of `--quick`
@@ -37,6 +38,7 @@ struct Evaluation {
 
 // errors  file, line, key and reason
 Result<Evaluation> load_evaluation(const std::filesystem::path& file);
+Result<Evaluation> parse_evaluation(std::string_view text, const std::filesystem::path& origin);
 
 // By a path that ends in .toml, or by the name of a file in a folder `evaluations`: looked for as
 // scenarios are, with $JUGGLER_EVALUATIONS.

@@ -79,6 +79,24 @@ std::string file_text(const Calibration& calibration) {
   return text;
 }
 
+Result<Calibration> calibration_of(Result<BoardProfile> read, const std::string& origin) {
+  if (!read) {
+    return read.error();
+  }
+  if (!read->measured_on.has_value() || read->processors.size() != 1) {
+    return fail(ErrorCode::InvalidArgument, origin + ": needs [measured] and one [[processor]]");
+  }
+  Calibration calibration;
+  calibration.on = std::move(*read->measured_on);
+  calibration.board = std::move(read->board);
+  calibration.title = std::move(read->title);
+  calibration.processor = read->processors.front().id;
+  calibration.kind = read->processors.front().kind;
+  calibration.slowdowns = std::move(read->slowdowns.front());
+  calibration.profiles = std::move(read->processors.front().profiles);
+  return calibration;
+}
+
 }  // namespace
 
 const Profile* Calibration::find(const std::string& variant) const {
@@ -107,23 +125,11 @@ std::filesystem::path calibration_file(const std::filesystem::path& home, const 
 }
 
 Result<Calibration> load_calibration(const std::filesystem::path& file) {
-  Result<BoardProfile> read = load_board_profile(file);
-  if (!read) {
-    return read.error();
-  }
-  if (!read->measured_on.has_value() || read->processors.size() != 1) {
-    return fail(ErrorCode::InvalidArgument,
-                file.string() + ": needs [measured] and one [[processor]]");
-  }
-  Calibration calibration;
-  calibration.on = std::move(*read->measured_on);
-  calibration.board = std::move(read->board);
-  calibration.title = std::move(read->title);
-  calibration.processor = read->processors.front().id;
-  calibration.kind = read->processors.front().kind;
-  calibration.slowdowns = std::move(read->slowdowns.front());
-  calibration.profiles = std::move(read->processors.front().profiles);
-  return calibration;
+  return calibration_of(load_board_profile(file), file.string());
+}
+
+Result<Calibration> parse_calibration(std::string_view text, const std::string& origin) {
+  return calibration_of(parse_board_profile(text, origin), origin);
 }
 
 Result<void> save_calibration(const Calibration& calibration, const std::filesystem::path& file) {

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/device.h"
@@ -34,6 +35,7 @@ std::filesystem::path calibration_file(const std::filesystem::path& home, const 
                                        const std::string& processor = kCpuLane);
 
 Result<Calibration> load_calibration(const std::filesystem::path& file);
+Result<Calibration> parse_calibration(std::string_view text, const std::string& origin);
 // Replaces the file as a whole; makes its folder.
 Result<void> save_calibration(const Calibration& calibration, const std::filesystem::path& file);
 

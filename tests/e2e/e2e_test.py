@@ -62,10 +62,14 @@ class MainJob(unittest.TestCase):
         self.assertEqual(outcome["weights"], "pretrained")
 
     def test_the_python_client_of_the_documents(self):
-        done = subprocess.run(
-            [sys.executable, os.path.join(SOURCE, "docs", "examples", "submit.py"), FLEET.url(),
-             os.path.join(PHOTOS, "chelsea.png")],
-            capture_output=True, text=True, timeout=60, check=False)
+        with tempfile.TemporaryDirectory() as folder:
+            address = os.path.join(folder, "address")
+            with open(address, "w", encoding="utf-8") as file:
+                file.write(FLEET.url() + "\n")
+            done = subprocess.run(
+                [sys.executable, os.path.join(SOURCE, "docs", "examples", "submit.py"), address,
+                 os.path.join(PHOTOS, "chelsea.png")],
+                capture_output=True, text=True, timeout=60, check=False)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         outcome = json.loads(done.stdout)
         self.assertGreaterEqual(outcome["accuracy_percent"], 75.0)

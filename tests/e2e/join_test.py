@@ -39,14 +39,15 @@ class Join(unittest.TestCase):
         return home
 
     def join(self, line, name, *arguments, home=None):
-        return subprocess.run([CONSUMER, "join", line, "--id", name, "--home", home or self.board(name),
-                               "--enrol-only", *arguments], env=self.fleet.environment, stdin=subprocess.DEVNULL,
+        return subprocess.run([CONSUMER, "join", "-", "--id", name, "--home", home or self.board(name),
+                               "--enrol-only", *arguments], env=self.fleet.environment, input=line + "\n",
                               capture_output=True, text=True, timeout=200, check=False)
 
     def invite(self, *arguments):
         done = self.fleet.run("devices", "invite", *arguments, timeout=200)
         self.assertEqual(done.returncode, 0, done.stderr)
-        return [line.split("'")[1] for line in done.stdout.splitlines()]
+        self.assertIn("juggler-consumer join -", done.stderr)
+        return done.stdout.splitlines()
 
     def refused(self, done, *words, status=1):
         self.assertEqual(done.returncode, status, done.stderr)
@@ -91,6 +92,24 @@ class Join(unittest.TestCase):
         finally:
             consumer.send_signal(signal.SIGTERM)
             consumer.wait(90)
+
+    def test_1_no_program_can_get_more_rights(self):
+        # `juggler up`, and what it runs: controller, keeper, desk, HTTP interface, device.
+        up = self.fleet.process.pid
+        seen = {}
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{pid}/status", encoding="utf-8") as file:
+                    status = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+                with open(f"/proc/{pid}/cmdline", encoding="utf-8") as file:
+                    command = file.read().split("\0")
+            except OSError:  # it has just ended
+                continue
+            if up in (int(pid), int(status["PPid"])) and os.path.basename(command[0]) in ("juggler", "juggler-consumer"):
+                seen[os.path.basename(command[0]), command[1]] = status["NoNewPrivs"]
+        self.assertLessEqual({("juggler", part) for part in ("up", "controller", "keeper", "desk", "serve")}, set(seen))
+        self.assertIn("juggler-consumer", {program for program, _ in seen})
+        self.assertEqual(set(seen.values()), {"1"}, seen)
 
     def test_2_refusals_do_not_spend_the_token(self):
         line, = self.invite()

@@ -52,8 +52,8 @@ class Board:
     def join(self, line, *arguments):
         """Enrols, more than once where a busy machine is too slow for a handshake, and serves."""
         for _ in range(6):
-            done = subprocess.run([CONSUMER, "join", line, "--id", self.name, "--home", self.home, "--enrol-only"],
-                                  env=self.fleet.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            done = subprocess.run([CONSUMER, "join", "-", "--id", self.name, "--home", self.home, "--enrol-only"],
+                                  env=self.fleet.environment, input=line, capture_output=True, text=True,
                                   timeout=200, check=False)
             if done.returncode != 3:
                 break
@@ -183,7 +183,7 @@ class Models(unittest.TestCase):
         self.until(lambda: len(self.board.files()) == before - 1, "and of its file")
 
     def test_3_killed_while_it_fetches_it_goes_on(self):
-        line = self.juggler("devices", "invite").split("'")[1]
+        line = self.juggler("devices", "invite").splitlines()[0]
         board = self.new_board("pi-2")
         self.juggler("models", "want", "efficientnet_lite0-int8", "resnet18-fp32", "--where", "device:pi-2")
         board.join(line)
@@ -202,7 +202,7 @@ class Models(unittest.TestCase):
         self.assertEqual(self.variants_of("pi-2"), {"efficientnet_lite0-int8", "resnet18-fp32"})
 
     def test_4_what_does_not_fit_is_left_out_and_told(self):
-        line = self.juggler("devices", "invite").split("'")[1]
+        line = self.juggler("devices", "invite").splitlines()[0]
         board = self.new_board("pi-3")
         board.join(line, "--models-max", "8MiB")
         self.await_live("pi-3", board)

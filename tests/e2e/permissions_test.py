@@ -232,6 +232,75 @@ class Permissions(unittest.TestCase):
                     opened += 1
             self.assertLessEqual(opened, 16)
 
+    def opened_by(self, name, tries):
+        """How many connections of one login the broker lets be open at once."""
+        opened = []
+        try:
+            with self.assertRaises(AMQPConnectionError):
+                for _ in range(tries):
+                    opened.append(self.login(name))
+        finally:
+            for one in opened:
+                one.connection.close()
+        return len(opened)
+
+    def test_connections_and_channels_of_a_submitter_are_bounded_far_above_its_needs(self):
+        most = self.opened_by("bob", 120)
+        self.assertGreaterEqual(most, 60)
+        self.assertLessEqual(most, 72)
+        with self.login("alice") as one, self.login("alice") as another:  # nobody else is hindered
+            opened = 0
+            with self.assertRaises((ChannelClosedByBroker, AMQPConnectionError)):
+                for _ in range(300):
+                    (one if opened < 150 else another).channel()
+                    opened += 1
+            self.assertGreaterEqual(opened, 192)  # three of each of 64 connections
+            self.assertLessEqual(opened, 270)
+
+    def test_outcomes_that_nobody_reads_are_bounded_and_refused(self):
+        with self.login("alice") as alice, self.login("controller") as controller:
+            # Exclusive ones, and durable ones that outlive their connection.
+            for options in ({"exclusive": True}, {"durable": True}):
+                with self.subTest(**options):
+                    replies = alice.channel().queue_declare("", **options).method.queue
+                    channel = controller.channel()
+                    channel.confirm_delivery()
+                    sent = 0
+                    with self.assertRaises(NackError):
+                        while sent < 200:
+                            channel.basic_publish("", replies, b"x" * (1 << 20), mandatory=True)
+                            sent += 1
+                    self.assertGreater(sent, 32)
+                    self.assertLess(sent, 100)
+                    # Not the oldest are dropped: the first is there, and there is room again.
+                    got = alice.channel().basic_get(replies, auto_ack=True)
+                    self.assertEqual(got[0].message_count, sent - 1)
+                    alice.channel().queue_delete(replies)
+
+    def test_queues_are_bounded_and_forgotten_ones_end(self):
+        def limits():
+            return self.broker.control("list_vhost_limits", "-q", "-p", "juggler", "--formatter", "json")
+
+        self.assertIn('max-queues\\":20000', limits())
+        with self.login("alice") as alice:
+            replies = alice.channel().queue_declare("", durable=True).method.queue
+            queues = json.loads(self.broker.control("list_queues", "-q", "-p", "juggler", "--formatter", "json",
+                                                    "name", "policy"))
+            policy, = [queue["policy"] for queue in queues if queue["name"] == replies]
+            self.assertEqual(policy, "juggler-replies")
+            policies = self.broker.control("list_policies", "-q", "-p", "juggler")
+            self.assertIn(f'"expires":{7 * 24 * 3600 * 1000}', policies)
+            # The limit is one that the broker keeps: with as many as there are, no further one is declared.
+            self.broker.control("set_vhost_limits", "-p", "juggler", json.dumps({"max-queues": len(queues)}))
+            try:
+                self.assertNotEqual(alice.refused(lambda c: c.queue_declare("", durable=True)), 0)
+            finally:
+                self.assertEqual(self.provision().returncode, 0)  # which sets ours again
+            end = time.monotonic() + 20
+            while 'max-queues\\":20000' not in limits():
+                self.assertLess(time.monotonic(), end, limits())
+            self.assertEqual(alice.refused(lambda c: c.queue_delete(replies)), 0)
+
     def test_enrol_rotate_and_revoke_while_it_runs(self):
         enrolled = self.devices("enrol", "late-01")
         self.assertEqual(enrolled.returncode, 0, enrolled.stderr)

@@ -96,12 +96,27 @@ TEST(BrokerUrl, TlsOptions_AreRead) {
 }
 
 TEST(BrokerUrl, Broken_IsRefused) {
-  for (const char* text :
-       {"", "http://h", "amqp://", "amqp://@h", "amqp://h:0", "amqp://h:70000", "amqp://h:5x",
-        "amqp://h/%zz", "amqp://h/a/b", "amqp://[::1", "amqp://h?cacertfile=x",
-        "amqps://h?certfile=x", "amqps://h?nonsense=1", "amqps://h?verify=maybe"}) {
+  for (const char* text : {"", "http://h", "amqp://", "amqp://@h", "amqp://h:0", "amqp://h:70000",
+                           "amqp://h:5x", "amqp://h/%zz", "amqp://h/a/b", "amqp://[::1",
+                           "amqp://h?cacertfile=x", "amqps://h?certfile=x", "amqps://h?nonsense=1",
+                           "amqps://h?verify=maybe", "amqp://a%3A%5D/v", "amqp://[a:\n]/v"}) {
     EXPECT_FALSE(BrokerUrl::parse(text)) << text;
   }
+}
+
+TEST(BrokerUrl, PinThatWouldNotBeJudged_IsRefused) {
+  const std::string pin = "fingerprint=sha256:" + std::string(64, 'a');
+  const auto refusal = [](const std::string& text) {
+    const auto url = BrokerUrl::parse(text);
+    return url ? std::string() : url.error().message;
+  };
+  for (const std::string& options : {pin + "&verify=verify_none", "verify=verify_none&" + pin}) {
+    EXPECT_NE(refusal("amqps://u:p@h/v?" + options).find("leave out one"), std::string::npos)
+        << options;
+  }
+  EXPECT_EQ(refusal("amqps://u:p@h/v?" + pin + "&verify=verify_peer"), "");
+  // A node takes over what it leaves out.
+  EXPECT_NE(refusal("amqps://u:p@h/v?verify=verify_none,amqps://h2/v?" + pin), "");
 }
 
 TEST(BrokerUrl, Redacted_HidesThePassword) {

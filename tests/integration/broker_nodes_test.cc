@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "amqp/broker_nodes.h"
 #include "amqp/definitions.h"
+#include "nlohmann/json.hpp"
 
 namespace juggler::amqp {
 namespace {
@@ -44,6 +47,17 @@ TEST(BrokerUrl, SeveralNodes_ReadBackAsTheyWereWritten) {
   const BrokerUrl broker = url(kThree);
   EXPECT_EQ(url(broker.text()).text(), broker.text());
   EXPECT_EQ(broker.redacted(), "amqp://pi5@a:1/juggler and 2 more");
+}
+
+TEST(BrokerUrl, NodeThatIsStricterThanTheFirst_ReadsBackAsStrict) {
+  const BrokerUrl broker =
+      url("amqps://u:p@a/v?verify=verify_none&server_name_indication=x,"
+          "amqps://b/v?verify=verify_peer&server_name_indication=");
+  const BrokerUrl again = url(broker.text());
+  EXPECT_FALSE(again.verify_peer);
+  ASSERT_EQ(again.others.size(), 1U);
+  EXPECT_TRUE(again.others[0].verify_peer);
+  EXPECT_EQ(again.others[0].server_name, "");
 }
 
 TEST(BrokerUrl, NodesThatCannotBeOneCluster_AreRefused) {
@@ -112,6 +126,40 @@ TEST(Definitions, QuorumQueues_AreAskedForEverywhere) {
   EXPECT_EQ(text.find("classic"), std::string::npos);
   EXPECT_EQ(text.find("queue-mode"), std::string::npos) << "quorum queues have no mode";
   EXPECT_NE(text.find("quorum"), std::string::npos);
+}
+
+TEST(Definitions, ReplyQueues_AreBoundedOnEveryKindOfQueues) {
+  for (const QueueKind kind : {QueueKind::Classic, QueueKind::Quorum}) {
+    Definitions definitions;
+    definitions.kind = kind;
+    const auto document = nlohmann::json::parse(definitions_json(definitions));
+    const auto& policies = document.at("policies");
+    const auto replies = std::find_if(policies.begin(), policies.end(), [](const auto& policy) {
+      return policy.at("name") == "juggler-replies";
+    });
+    ASSERT_TRUE(replies != policies.end());
+    const auto& definition = replies->at("definition");
+    EXPECT_GT(definition.at("max-length-bytes").get<std::int64_t>(), 0);
+    EXPECT_EQ(definition.at("overflow").get<std::string>(), "reject-publish");
+    EXPECT_GE(definition.at("expires").get<std::int64_t>(), std::int64_t{7} * 24 * 3'600 * 1'000)
+        << "outcomes may be fetched later";
+    EXPECT_GE(document.at("parameters").at(0).at("value").at("max-queues").get<int>(), 2 * 4'096);
+  }
+}
+
+TEST(Definitions, EveryRoleButTheControllersHasLimits) {
+  Definitions definitions;
+  definitions.users = {{"controller", UserRole::Controller, ""},
+                       {"door", UserRole::Submitter, ""},
+                       {"pi5", UserRole::Device, ""},
+                       {"join.1.x", UserRole::Token, ""}};
+  const auto document = nlohmann::json::parse(definitions_json(definitions));
+  for (const auto& user : document.at("users")) {
+    const auto& limits = user.at("limits");
+    EXPECT_EQ(limits.contains("max-connections") && limits.contains("max-channels"),
+              user.at("name") != "controller")
+        << user.dump();
+  }
 }
 
 }  // namespace

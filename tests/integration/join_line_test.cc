@@ -51,6 +51,8 @@ TEST(JoinLine, WhereOthersCouldReadTheLogin_IsRefused) {
   EXPECT_NE(
       error_of("amqps://" + login + "192.0.2.7/juggler?verify=verify_none").find("others can read"),
       std::string::npos);
+  EXPECT_NE(error_of(kLine + "&verify=verify_none").find("leave out one"), std::string::npos)
+      << "a pin that nobody judges";
   EXPECT_NE(error_of("amqp://" + login + "127.example.org/juggler").find("others can read"),
             std::string::npos)
       << "a name that looks like the loopback";

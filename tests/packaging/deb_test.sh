@@ -107,8 +107,11 @@ programs() {
 
 # What of the system is as it should be, once the packages are there.
 system() {
-  [[ $(inside getent passwd juggler) == *:/usr/sbin/nologin ]] || fail 'no user for the services, or one who logs in'
-  ok 'there is a user for the services, who can log in nowhere'
+  local user
+  for user in juggler juggler-serve juggler-consumer; do
+    [[ $(inside getent passwd $user) == *:/usr/sbin/nologin ]] || fail "no user $user for its services, or one who logs in"
+  done
+  ok 'there are users for the services, who can log in nowhere'
   [[ $(stat -c '%a %u' "$root/etc/juggler/credentials") == '700 0' ]] || fail 'credentials are open'
   ok 'credentials are root'"'"'s alone'
   check 'the controller is enabled' inside systemctl is-enabled juggler-controller.service

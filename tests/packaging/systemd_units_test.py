@@ -70,6 +70,18 @@ class Units(unittest.TestCase):
                 if line.startswith("EnvironmentFile="):
                     self.assertEqual(line, "EnvironmentFile=-/etc/default/juggler-consumer")
 
+    def test_no_user_has_the_secrets_of_two(self):
+        # Who gets into one service reads the processes of its user, and their credentials.
+        secrets = {}
+        for unit in UNITS:
+            lines = settings(unit)
+            user, = [line for line in lines if line.startswith("User=")]
+            self.assertIn(user.replace("User=", "Group="), lines)
+            broker, = [line for line in lines if line.startswith("LoadCredential=broker:")]
+            secrets.setdefault(user, set()).add(broker)
+        for user, files in secrets.items():
+            self.assertEqual(len(files), 1, f"{user}: {files}")
+
 
 if __name__ == "__main__":
     helped = subprocess.run(["systemd-analyze", "--help"], capture_output=True, text=True, check=False) \

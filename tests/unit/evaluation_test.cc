@@ -10,6 +10,7 @@
 #include <fstream>
 
 #include "evaluation/demand.h"
+#include "evaluation/demand_file.h"
 #include "evaluation/evaluation_file.h"
 #include "evaluation/expectations.h"
 #include "evaluation/parallel.h"
@@ -127,6 +128,17 @@ TEST(Bound, AppliesWhereAsManyWereOnTimeAsItServes) {
   const RunBound bound{.kind = BoundKind::Hindsight, .energy_uj = 100, .drop_share = 0.01};
   EXPECT_TRUE(applies(bound, result_with(100, 99)));
   EXPECT_FALSE(applies(bound, result_with(100, 98)));
+}
+
+// It was read by std::regex, which recursed once for each character of a line.
+TEST(DemandFile, LineOfAMillionCharacters_IsNoStackOverflow) {
+  const std::string offer = "[[offer]]\nboard = \"jetson-nano\"\nprice = 99\n";
+  const auto demand = parse_demand(
+      "[" + std::string(1'000'000, 'a') + "]\n" + offer + "[x] # y\nz = 1\n", "d.toml");
+  ASSERT_TRUE(demand.has_value()) << demand.error().message;
+  EXPECT_EQ(demand->offers.size(), 1U);
+  EXPECT_EQ(demand->scenario_text.size(), 1'000'003U + 3U + 8U + 6U);
+  EXPECT_TRUE(demand->scenario_text.ends_with("]\n\n\n\n[x] # y\nz = 1\n"));
 }
 
 class EvaluationFile : public testing::Test {
