@@ -124,7 +124,9 @@ void ControllerShell::handle(const TransportDelivery& event) {
       return;
     }
     transport_.ack(event.id);
-    send_aside(answer_query(controller_, stats_, options_.version, clock_.now(), event.envelope));
+    send_aside(answer_query(controller_, stats_,
+                            {.version = options_.version, .login = options_.login}, clock_.now(),
+                            event.envelope));
   } else {
     from_device(event);
   }

@@ -40,6 +40,10 @@ struct DecodedSubmission {
 // must not be one of the system's own.
 bool allowed_reply_to(std::string_view queue);
 
+// Who sent it, as a task's key says it: the login that the broker has checked, else the queue that
+// the answer goes to.
+std::string submitter_of(const Envelope& envelope);
+
 // The payload's handle, and its width and height for pictures, are the caller's to set.
 DecodedSubmission decode_submission(const Envelope& envelope, bool redelivered);
 Envelope encode_submission(const Submission& submission, Body payload);
