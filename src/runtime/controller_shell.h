@@ -10,6 +10,7 @@
 
 #include "core/controller.h"
 #include "runtime/clock.h"
+#include "runtime/line_rate.h"
 #include "runtime/observer.h"
 #include "runtime/repeated_warning.h"
 #include "runtime/task_marks.h"
@@ -64,6 +65,7 @@ class ControllerShell {
   void result(const TransportDelivery& delivery);
   void from_device(const TransportDelivery& delivery);
   void malformed(const TransportDelivery& delivery, const Error& error);
+  void say_left_out();
 
   void step(ControllerEvent event);
   void perform(ControllerAction& action);
@@ -76,6 +78,7 @@ class ControllerShell {
   Clock& clock_;
   ControllerShellOptions options_;
   RepeatedWarning no_broker_;
+  LineRate malformed_lines_;
   TaskMarks marks_;
   RepeatedWarning marks_full_;
   ShellStats stats_;
