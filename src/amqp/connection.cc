@@ -285,7 +285,9 @@ tl::expected<bool, CallFailure> Connection::await_confirm() {
         return accepted;
       }
       if (const auto* closed = std::get_if<ChannelClosed>(&*it)) {
-        return tl::unexpected(CallFailure{closed->code, closed->text});
+        CallFailure failure{closed->code, closed->text};
+        inbox_.erase(it);
+        return tl::unexpected(std::move(failure));
       }
       if (const auto* alarm = std::get_if<Blocked>(&*it); alarm != nullptr && alarm->blocked) {
         return tl::unexpected(

@@ -1,5 +1,6 @@
 #include "amqp/dead_letters.h"
 
+#include <string>
 #include <utility>
 
 #include "amqp/topology.h"
@@ -10,8 +11,10 @@ namespace juggler::amqp {
 namespace {
 
 constexpr std::uint16_t kChannel = 1;
+// What the broker refuses closes its channel; the letters that were looked at stay the other's.
+constexpr std::uint16_t kRiskyChannel = 2;
 
-Error refused(const char* what, const CallFailure& failure) {
+Error refused(const std::string& what, const CallFailure& failure) {
   const bool rights = failure.reply_code == AMQP_ACCESS_REFUSED;
   return fail(ErrorCode::Unavailable,
               fmt::format("cannot {}: {}{}", what, failure.message,
@@ -28,22 +31,30 @@ Result<DeadLetters> DeadLetters::open(const BrokerUrl& broker) {
   if (auto channel = (*connection)->open_channel(kChannel); !channel) {
     return refused("open a channel", channel.error());
   }
-  auto confirming = (*connection)
-                        ->call(kChannel, AMQP_CONFIRM_SELECT_METHOD, amqp_confirm_select_t{},
-                               AMQP_CONFIRM_SELECT_OK_METHOD);
-  if (!confirming) {
-    return refused("ask for confirms", confirming.error());
+  DeadLetters letters(std::move(*connection));
+  if (auto opened = letters.open_risky(); !opened) {
+    return opened.error();
   }
-  return DeadLetters(std::move(*connection));
+  const auto failed = inspect_queue(*letters.connection_, kRiskyChannel, wire::kFailedQueue);
+  if (!failed) {
+    letters.risky_open_ = false;
+    letters.has_failed_ = failed.error().reply_code != AMQP_NOT_FOUND;
+  }
+  return letters;
 }
 
-Result<std::optional<DeadLetter>> DeadLetters::next() {
+Result<std::optional<DeadLetter>> DeadLetters::next(DeadQueue queue) {
+  if (queue == DeadQueue::Failed && !has_failed_) {
+    return std::optional<DeadLetter>();
+  }
+  // The second has its exchange's name.
+  const char* name = queue == DeadQueue::Failed ? wire::kFailedQueue : wire::kDeadExchange;
   amqp_basic_get_t get{};
-  get.queue = to_bytes(wire::kDeadExchange);  // the queue has the exchange's name
+  get.queue = to_bytes(name);
   auto got = connection_->call(kChannel, AMQP_BASIC_GET_METHOD, get, AMQP_BASIC_GET_OK_METHOD,
                                AMQP_BASIC_GET_EMPTY_METHOD);
   if (!got) {
-    return refused("read juggler.dead", got.error());
+    return refused(fmt::format("read {}", name), got.error());
   }
   if (got->method == AMQP_BASIC_GET_EMPTY_METHOD) {
     return std::optional<DeadLetter>();
@@ -51,16 +62,37 @@ Result<std::optional<DeadLetter>> DeadLetters::next() {
   return std::optional(DeadLetter{std::move(got->message.envelope), got->message.tag});
 }
 
+Result<void> DeadLetters::open_risky() {
+  if (risky_open_) {
+    return {};
+  }
+  if (auto opened = connection_->open_channel(kRiskyChannel); !opened) {
+    return refused("open a channel", opened.error());
+  }
+  auto confirming = connection_->call(kRiskyChannel, AMQP_CONFIRM_SELECT_METHOD,
+                                      amqp_confirm_select_t{}, AMQP_CONFIRM_SELECT_OK_METHOD);
+  if (!confirming) {
+    return refused("ask for confirms", confirming.error());
+  }
+  risky_open_ = true;
+  return {};
+}
+
 Result<void> DeadLetters::replace(const DeadLetter& dead, const wire::Envelope& again) {
+  if (auto opened = open_risky(); !opened) {
+    return opened;
+  }
   // An unroutable message is confirmed, too.
-  if (auto queue = inspect_queue(*connection_, kChannel, again.routing_key); !queue) {
+  if (auto queue = inspect_queue(*connection_, kRiskyChannel, again.routing_key); !queue) {
+    risky_open_ = false;
     return refused("submit it again", queue.error());
   }
-  if (auto sent = connection_->send_message(kChannel, again); !sent) {
+  if (auto sent = connection_->send_message(kRiskyChannel, again); !sent) {
     return sent.error();
   }
   const auto accepted = connection_->await_confirm();
   if (!accepted) {
+    risky_open_ = false;
     return refused("submit it again", accepted.error());
   }
   if (!*accepted) {
@@ -73,7 +105,8 @@ Result<void> DeadLetters::replace(const DeadLetter& dead, const wire::Envelope& 
   }
   // The answer to any call proves that the ack was read.
   auto read = inspect_queue(*connection_, kChannel, again.routing_key);
-  return read ? Result<void>() : Result<void>(refused("take it from juggler.dead", read.error()));
+  return read ? Result<void>()
+              : Result<void>(refused("take it from the dead letters", read.error()));
 }
 
 }  // namespace juggler::amqp

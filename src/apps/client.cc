@@ -160,6 +160,7 @@ Result<nlohmann::json> Client::ask_with(wire::Envelope question, Micros wait_max
   answer_.reset();
   question.reply_to = reply_queue_;
   question.correlation_id = question_;
+  question.user_id = user_;  // whoever asks is told of its own tasks alone
   // A submitter may publish to this exchange alone; the queues are bound to it by their names.
   question.exchange = wire::kSubmitExchange;
   transport_.publish(question_publish_, std::move(question));
@@ -171,6 +172,9 @@ Result<nlohmann::json> Client::ask_with(wire::Envelope question, Micros wait_max
   question_.clear();
   if (!answer_.has_value() && stopped()) {
     return fail(ErrorCode::Unavailable, "stopped before there was an answer");
+  }
+  if (!answer_.has_value() && question_end_ == PublishEnd::Unknown && !problem_.empty()) {
+    return fail(ErrorCode::Unavailable, "no connection to the broker: " + problem_);
   }
   if (!answer_.has_value()) {
     return fail(ErrorCode::Unavailable, question_end_ == PublishEnd::Returned ? nobody : silent);

@@ -25,5 +25,8 @@ struct ClientSession {
 // errors  NotFound where there is none, InvalidArgument for an address that is none
 Result<std::unique_ptr<ClientSession>> open_client(const BrokerChoice& choice);
 Result<std::unique_ptr<ClientSession>> open_client(const std::string& address);
+// For questions alone, with a controller's rights where this home's private broker runs: it is told
+// of everybody's tasks. Nothing is declared, which a controller's login may not either.
+Result<std::unique_ptr<ClientSession>> open_asker(const BrokerChoice& choice);
 
 }  // namespace juggler

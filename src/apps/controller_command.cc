@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -23,6 +24,7 @@
 #include "runtime/clock.h"
 #include "runtime/controller_shell.h"
 #include "runtime/journal_writer.h"
+#include "runtime/line_rate.h"
 #include "telemetry/log.h"
 #include "wire/messages.h"
 
@@ -83,14 +85,32 @@ Result<PictureSize> picture_size(PayloadKind kind, std::string_view bytes) {
   return PictureSize{header->width, header->height};
 }
 
-void log_outcome(const Outcome& outcome) {
-  if (outcome.kind == OutcomeKind::Completed) {
-    spdlog::debug("{}: completed by {} {} {} in {}", outcome.key.id, outcome.device,
-                  outcome.processor, outcome.variant, show(outcome.total));
-  } else {
-    spdlog::info("{}: {}: {}", outcome.key.id, to_string(outcome.kind), outcome.reason);
+// Outcomes in the log: a submitter that sends nothing but junk does not fill it.
+class OutcomeLog {
+ public:
+  void say(const Outcome& outcome, Time now) {
+    if (outcome.kind == OutcomeKind::Completed) {
+      spdlog::debug("{}: completed by {} {} {} in {}", outcome.key.id, outcome.device,
+                    outcome.processor, outcome.variant, show(outcome.total));
+      return;
+    }
+    say_left_out(now);
+    if (rates_[outcome.kind].may_say(now)) {
+      spdlog::info("{}: {}: {}", outcome.key.id, to_string(outcome.kind), outcome.reason);
+    }
   }
-}
+
+  void say_left_out(Time now) {
+    for (auto& [kind, rate] : rates_) {
+      if (const std::uint64_t tasks = rate.take_left_out(now); tasks > 0) {
+        spdlog::info("{} more tasks: {}", tasks, to_string(kind));
+      }
+    }
+  }
+
+ private:
+  std::map<OutcomeKind, LineRate> rates_;
+};
 
 void print_outcome(const Outcome& outcome) {
   if (outcome.kind != OutcomeKind::Completed) {
@@ -170,11 +190,12 @@ int control(CLI::App& app, ControllerFlags& flags) {
   if (!journal) {
     return refuse(flags, journal.error().message, kExitUsage);
   }
+  OutcomeLog outcomes;
   ControllerShell shell(controller, *transport, clock,
                         {.read_picture = picture_size,
                          .answered =
-                             [&flags](const Outcome& outcome) {
-                               log_outcome(outcome);
+                             [&flags, &outcomes, &clock](const Outcome& outcome) {
+                               outcomes.say(outcome, clock.now());
                                if (flags.json) {
                                  print_outcome(outcome);
                                }
@@ -187,6 +208,7 @@ int control(CLI::App& app, ControllerFlags& flags) {
   IdleMemory memory;
   while (stop_signals() == 0) {
     shell.turn(kTurnMax);
+    outcomes.say_left_out(clock.now());
     memory.turn(controller.tasks().size() > 0, clock.now());
   }
   stop_signals_wake(nullptr);

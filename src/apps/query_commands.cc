@@ -32,7 +32,9 @@ struct QueryFlags {
 };
 
 Result<json> ask(const QueryFlags& flags, const std::string& what) {
-  Result<std::unique_ptr<ClientSession>> session = open_client(flags.broker);
+  const bool of_tasks = what == "tasks" || what == "explain";  // told to whom they belong
+  Result<std::unique_ptr<ClientSession>> session =
+      of_tasks ? open_asker(flags.broker) : open_client(flags.broker);
   if (!session) {
     return session.error();
   }

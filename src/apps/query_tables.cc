@@ -181,8 +181,13 @@ std::string tasks_text(const json& answer, const Screen& screen) {
                                                              : duration_of(task, "age_us"),
                attempts.empty() ? count_of(task, "attempts") : fmt::format("{}", attempts.size())});
   }
+  const std::int64_t others = integer_of(answer, "not_shown").value_or(0);
+  const std::string hidden =
+      others > 0 ? fmt::format("{} tasks of others are not shown: a controller's login sees all.\n",
+                               others)
+                 : std::string();
   if (table.empty()) {
-    return "No task yet: juggler submit photo.jpg\n";
+    return "No task yet: juggler submit photo.jpg\n" + hidden;
   }
   return table.text(screen) +
          fmt::format(
@@ -190,7 +195,8 @@ std::string tasks_text(const json& answer, const Screen& screen) {
              "weights.\n",
              count_of(answer, "live"),
              rows > kTasksShown ? fmt::format("; {} more with --json", rows - kTasksShown)
-                                : std::string());
+                                : std::string()) +
+         hidden;
 }
 
 // What all boards may take by what they have been given, beside the limit.

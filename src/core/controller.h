@@ -100,9 +100,10 @@ class Controller {
   const ControllerStats& stats() const { return stats_; }
   // What all boards take at rest and may take with all that is placed, at their inputs.
   FleetPower power() const { return power_of(LaneTable::states_of(fleet_)); }
-  // Why a task went where it went, by its last decision.
-  std::optional<Explanation> explain(std::string_view task_id) const {
-    return decisions_.explain(task_id, planner_.lanes());
+  // Why a task went where it went, by its last decision. `submitter`: whose task it must be.
+  std::optional<Explanation> explain(
+      std::string_view task_id, const std::optional<std::string>& submitter = std::nullopt) const {
+    return decisions_.explain(task_id, planner_.lanes(), submitter);
   }
   std::int64_t epoch() const { return epoch_; }
   bool leading() const { return leading_; }

@@ -63,10 +63,12 @@ void DecisionLog::forget_oldest() {
   order_.erase(order_.begin());
 }
 
-std::optional<Explanation> DecisionLog::explain(std::string_view task_id,
-                                                const LaneTable& lanes) const {
-  const auto at = std::find_if(entries_.rbegin(), entries_.rend(),
-                               [&](const auto& entry) { return entry.second.key.id == task_id; });
+std::optional<Explanation> DecisionLog::explain(std::string_view task_id, const LaneTable& lanes,
+                                                const std::optional<std::string>& submitter) const {
+  const auto at = std::find_if(entries_.rbegin(), entries_.rend(), [&](const auto& entry) {
+    const TaskKey& key = entry.second.key;
+    return key.id == task_id && (!submitter.has_value() || key.submitter == *submitter);
+  });
   if (at == entries_.rend()) {
     return std::nullopt;
   }

@@ -62,9 +62,11 @@ class DecisionLog {
   void record(Planner& planner, const TaskView& task, const TaskKey& key, Time received, Time now,
               const Decision& decision);
 
-  // The last decision for a task of that id, of any submitter; the newest if there are several.
-  // `lanes`: the planner's.
-  std::optional<Explanation> explain(std::string_view task_id, const LaneTable& lanes) const;
+  // The last decision for a task of that id; the newest if there are several. `lanes`: the
+  // planner's. `submitter`: whose task it must be; none: anybody's.
+  std::optional<Explanation> explain(
+      std::string_view task_id, const LaneTable& lanes,
+      const std::optional<std::string>& submitter = std::nullopt) const;
 
  private:
   struct Entry {

@@ -54,6 +54,13 @@ void ControllerShell::turn(Micros wait_max) {
   if (controller_.next_timer() <= clock_.now()) {
     step(Tick{});
   }
+  say_left_out();
+}
+
+void ControllerShell::say_left_out() {
+  if (const std::uint64_t lines = malformed_lines_.take_left_out(clock_.now()); lines > 0) {
+    spdlog::warn("{} more messages were dead-lettered in the last second or so", lines);
+  }
 }
 
 void ControllerShell::step(ControllerEvent event) {
@@ -125,7 +132,9 @@ void ControllerShell::handle(const TransportDelivery& event) {
       return;
     }
     transport_.ack(event.id);
-    send_aside(answer_query(controller_, stats_, options_.version, clock_.now(), event.envelope));
+    send_aside(answer_query(controller_, stats_,
+                            {.version = options_.version, .login = options_.login}, clock_.now(),
+                            event.envelope));
   } else {
     from_device(event);
   }
@@ -133,8 +142,11 @@ void ControllerShell::handle(const TransportDelivery& event) {
 
 void ControllerShell::malformed(const TransportDelivery& delivery, const Error& error) {
   stats_.malformed += 1;
-  spdlog::warn("message by '{}' from queue {} dead-lettered: {}", delivery.envelope.routing_key,
-               delivery.queue, error.message);
+  say_left_out();
+  if (malformed_lines_.may_say(clock_.now())) {
+    spdlog::warn("message by '{}' from queue {} dead-lettered: {}", delivery.envelope.routing_key,
+                 delivery.queue, error.message);
+  }
   // A copy, because only some queues hand what is rejected to the dead letters.
   wire::Envelope dead = delivery.envelope;
   dead.exchange = wire::kDeadExchange;

@@ -10,6 +10,7 @@
 
 #include "core/controller.h"
 #include "runtime/clock.h"
+#include "runtime/line_rate.h"
 #include "runtime/observer.h"
 #include "runtime/repeated_warning.h"
 #include "runtime/stamps.h"
@@ -66,6 +67,7 @@ class ControllerShell {
   void result(const TransportDelivery& delivery);
   void from_device(const TransportDelivery& delivery);
   void malformed(const TransportDelivery& delivery, const Error& error);
+  void say_left_out();
 
   void step(ControllerEvent event);
   void perform(ControllerAction& action);
@@ -79,6 +81,7 @@ class ControllerShell {
   ControllerShellOptions options_;
   Stamps stamps_;
   RepeatedWarning no_broker_;
+  LineRate malformed_lines_;
   TaskMarks marks_;
   RepeatedWarning marks_full_;
   ShellStats stats_;

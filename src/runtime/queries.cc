@@ -20,6 +20,7 @@ using nlohmann::json;
 constexpr std::size_t kQuestionBytesMax = 4096;
 constexpr std::string_view kQueries = "devices, models, policies, tasks, explain, status";
 constexpr std::size_t kTasksMax = 200;  // listed at most: the live ones, then the last answered
+constexpr std::size_t kAnsweredMax = 10'000;  // looked through for them
 
 double percent(MilliPercent accuracy) { return static_cast<double>(accuracy.count) / 1000.0; }
 
@@ -179,31 +180,54 @@ json place_json(const Controller& controller, const Attempt& attempt) {
   return place;
 }
 
-json tasks(const Controller& controller, Time now) {
+json live_json(const Controller& controller, const TaskRecord& record, Time now) {
+  json entry{{"id", record.submission.key.id},
+             {"state", state_of(record)},
+             {"age_us", (now - record.received).count},
+             {"remaining_us", (record.deadline - now).count},
+             {"priority", record.submission.requirements.priority},
+             {"attempts", record.attempts.size()}};
+  if (record.phase == TaskPhase::Waiting) {
+    entry["waiting_for"] = record.waiting_for;
+  } else if (!record.attempts.empty()) {
+    entry.update(place_json(controller, record.attempts.back()));
+  }
+  return entry;
+}
+
+// Whose tasks the question may be told of: one submitter's, or, where none is named, everybody's.
+std::optional<std::string> asker_of(const wire::Envelope& question, const Answerer& self) {
+  const bool operates = !question.user_id.empty() && question.user_id == self.login;
+  return operates ? std::nullopt : std::optional(wire::submitter_of(question));
+}
+
+json tasks(const Controller& controller, Time now, const std::optional<std::string>& asker) {
+  const auto hidden = [&asker](const TaskKey& key) {
+    return asker.has_value() && key.submitter != *asker;
+  };
   json list = json::array();
+  std::size_t live = 0;
+  std::size_t not_shown = 0;  // because they are others'
   for (const auto& [number, record] : controller.tasks().all()) {
-    if (list.size() == kTasksMax) {
-      break;
+    if (hidden(record.submission.key)) {
+      ++not_shown;
+      continue;
     }
-    json entry{{"id", record.submission.key.id},
-               {"state", state_of(record)},
-               {"age_us", (now - record.received).count},
-               {"remaining_us", (record.deadline - now).count},
-               {"priority", record.submission.requirements.priority},
-               {"attempts", record.attempts.size()}};
-    if (record.phase == TaskPhase::Waiting) {
-      entry["waiting_for"] = record.waiting_for;
-    } else if (!record.attempts.empty()) {
-      entry.update(place_json(controller, record.attempts.back()));
+    ++live;
+    if (list.size() < kTasksMax) {
+      list.push_back(live_json(controller, record, now));
     }
-    list.push_back(std::move(entry));
   }
-  for (const Outcome* outcome : controller.answered().recent(kTasksMax - list.size())) {
-    json entry = json::parse(wire::outcome_json(*outcome), nullptr, false);
-    entry["state"] = to_string(outcome->kind);
-    list.push_back(std::move(entry));
+  for (const Outcome* outcome : controller.answered().recent(kAnsweredMax)) {
+    if (hidden(outcome->key)) {
+      ++not_shown;
+    } else if (list.size() < kTasksMax) {
+      json entry = json::parse(wire::outcome_json(*outcome), nullptr, false);
+      entry["state"] = to_string(outcome->kind);
+      list.push_back(std::move(entry));
+    }
   }
-  return {{"tasks", std::move(list)}, {"live", controller.tasks().size()}};
+  return {{"tasks", std::move(list)}, {"live", live}, {"not_shown", not_shown}};
 }
 
 // The task's id, or what is wrong with the question.
@@ -222,11 +246,13 @@ Result<std::string> task_of(const json& asked) {
   return task->get<std::string>();
 }
 
-json explain(const Controller& controller, const std::string& task) {
-  const std::optional<Explanation> why = controller.explain(task);
+json explain(const Controller& controller, const std::string& task,
+             const std::optional<std::string>& asker) {
+  const std::optional<Explanation> why = controller.explain(task, asker);
   if (!why.has_value()) {
-    return {{"error", "no decision about task '" + task +
-                          "' is kept: the controller keeps its last " +
+    return {{"error", "no decision about task '" + task + "'" +
+                          (asker.has_value() ? " of this login" : "") +
+                          " is kept: the controller keeps its last " +
                           std::to_string(controller.config().decisions_max) +
                           " (see `juggler tasks` for ids)"}};
   }
@@ -322,8 +348,8 @@ json status(const Controller& controller, const ShellStats& shell, const std::st
   return answer;
 }
 
-json answer(const Controller& controller, const ShellStats& shell, const std::string& version,
-            Time now, const wire::Envelope& question) {
+json answer(const Controller& controller, const ShellStats& shell, const Answerer& self, Time now,
+            const wire::Envelope& question) {
   if (Result<void> type = wire::check_type(question, "query"); !type) {
     return {{"error", type.error().message}};
   }
@@ -349,14 +375,15 @@ json answer(const Controller& controller, const ShellStats& shell, const std::st
     return policies_json(controller);
   }
   if (what == "tasks") {
-    return tasks(controller, now);
+    return tasks(controller, now, asker_of(question, self));
   }
   if (what == "explain") {
     const Result<std::string> task = task_of(asked);
-    return task ? explain(controller, *task) : json{{"error", task.error().message}};
+    return task ? explain(controller, *task, asker_of(question, self))
+                : json{{"error", task.error().message}};
   }
   if (what == "status") {
-    return status(controller, shell, version);
+    return status(controller, shell, self.version);
   }
   return {{"error", "unknown query; there are: " + std::string(kQueries)}};
 }
@@ -364,7 +391,7 @@ json answer(const Controller& controller, const ShellStats& shell, const std::st
 }  // namespace
 
 wire::Envelope answer_query(const Controller& controller, const ShellStats& shell,
-                            const std::string& version, Time now, const wire::Envelope& question) {
+                            const Answerer& self, Time now, const wire::Envelope& question) {
   wire::Envelope reply;
   reply.routing_key = question.reply_to;
   reply.correlation_id = question.correlation_id;
@@ -372,7 +399,7 @@ wire::Envelope answer_query(const Controller& controller, const ShellStats& shel
   reply.content_type = "application/json";
   reply.persistent = false;
   reply.mandatory = false;
-  reply.body = wire::make_body(answer(controller, shell, version, now, question)
+  reply.body = wire::make_body(answer(controller, shell, self, now, question)
                                    .dump(-1, ' ', false, json::error_handler_t::replace));
   return reply;
 }

@@ -49,6 +49,8 @@ Topology fleet_topology(QueueKind kind) {
       {kEpochQueue, {type}},
       {wire::kUnroutedExchange, {type, length_max(10'000), bytes_max(256)}},
       {wire::kDeadExchange, {type, length_max(10'000), bytes_max(256)}},
+      // Not juggler.dead: whoever may publish something malformed could push histories out there.
+      {wire::kFailedQueue, {type, length_max(10'000), bytes_max(256)}},
   };
   fleet.bindings = {
       {wire::kSubmitExchange, wire::kTasksQueue, wire::kTasksQueue},

@@ -23,7 +23,9 @@ inline constexpr const char* kTasksQueue = "juggler.tasks";
 inline constexpr const char* kDispatchExchange = "juggler.dispatch";
 inline constexpr const char* kUpExchange = "juggler.up";
 inline constexpr const char* kControlExchange = "juggler.control";
-inline constexpr const char* kDeadExchange = "juggler.dead";
+inline constexpr const char* kDeadExchange =
+    "juggler.dead";  // and its queue: what nobody could read
+inline constexpr const char* kFailedQueue = "juggler.failed";  // failed tasks, by controllers alone
 inline constexpr const char* kUnroutedExchange = "juggler.unrouted";
 inline constexpr const char* kResultsQueue = "juggler.results";
 inline constexpr const char* kDecidedQueue = "juggler.decided";
@@ -39,6 +41,10 @@ struct DecodedSubmission {
 // Whether answers may be sent there: they go out with the controller's rights, so a reply queue
 // must not be one of the system's own.
 bool allowed_reply_to(std::string_view queue);
+
+// Who sent it, as a task's key says it: the login that the broker has checked, else the queue that
+// the answer goes to.
+std::string submitter_of(const Envelope& envelope);
 
 // The payload's handle, and its width and height for pictures, are the caller's to set.
 DecodedSubmission decode_submission(const Envelope& envelope, bool redelivered);
@@ -78,8 +84,12 @@ Envelope encode_outcome(const Outcome& outcome, const std::string& reply_to,
                         const std::string& correlation_id);
 // To the queue juggler.decided.
 Envelope encode_decided(const Outcome& outcome);
-// To the exchange juggler.dead: the payload, with the outcome in a header.
+// To the queue juggler.failed: the payload, with the outcome in a header, which has to fit one
+// frame: reasons are cut short, those of the oldest attempts first.
 Envelope encode_dead(const Outcome& outcome, const Submission& submission, Body payload);
+// Whether it is that of a controller. One of an earlier version lies in juggler.dead, among what
+// anybody can have put there: by the broker's rejection, or by a controller that could not read it.
+bool is_failed_task(const Envelope& dead);
 // The same task as a new one under this id; nothing where it is not a failed task's.
 std::optional<Envelope> submit_again(Envelope dead, const std::string& id);
 Result<Outcome> decode_outcome(const Envelope& envelope);

@@ -1,12 +1,14 @@
 // Outcomes: what submitters read. The fields are documented in docs/protocol.md and stable.
 
 #include <cmath>
+#include <cstddef>
 
 #include "wire/bodies.h"
 #include "wire/figures.h"
 #include "wire/json.h"
 #include "wire/json_writer.h"
 #include "wire/messages.h"
+#include "wire/utf8.h"
 #include "wire/version.h"
 
 namespace juggler::wire {
@@ -14,6 +16,11 @@ namespace {
 
 constexpr std::size_t kOutcomeBytesMax =
     std::size_t{512} * 1024;  // 1,000 labels with long names fit
+// All properties of a message fit one frame of 128 KiB; its other headers take a few.
+constexpr std::size_t kHistoryBytesMax = std::size_t{64} * 1024;
+constexpr std::size_t kAttemptsKeptMax = 200;     // of them the newest
+constexpr std::size_t kReasonBytesMax = 1000;     // of a dead letter's outcome
+constexpr std::size_t kAttemptEndBytesMax = 300;  // of each of its attempts
 
 void write_attempts(JsonWriter& writer, const std::vector<AttemptRecord>& attempts) {
   writer.begin_array("attempts");
@@ -59,6 +66,55 @@ void read_completed(ObjectReader& reader, Outcome& outcome) {
   outcome.twin = reader.boolean_or("twin", false);
   outcome.variant = reader.string("variant", kModelNameMax);
   outcome.weights = reader.name("weights", parse_weights, Weights::Synthetic);
+}
+
+// What a text takes in JSON, at most.
+std::size_t json_bytes(std::string_view text) {
+  std::size_t bytes = 0;
+  for (const char c : text) {
+    bytes += static_cast<unsigned char>(c) < 0x20U ? 6 : c == '"' || c == '\\' ? 2 : 1;
+  }
+  return bytes;
+}
+
+// Takes about `excess` bytes: the ends of attempts, the oldest first; where none has one, attempts.
+void cut(std::vector<AttemptRecord>& attempts, std::size_t excess) {
+  constexpr std::size_t kNames = 51;  // of an attempt's fields, with what stands around them
+  std::size_t taken = 0;
+  for (AttemptRecord& attempt : attempts) {
+    if (taken < excess) {
+      taken += json_bytes(attempt.end);
+      attempt.end.clear();
+    }
+  }
+  if (taken > 0) {
+    return;
+  }
+  std::size_t gone = 0;
+  for (; gone < attempts.size() && taken < excess; ++gone) {
+    const AttemptRecord& attempt = attempts[gone];
+    taken += kNames + json_bytes(attempt.device) + json_bytes(attempt.processor) +
+             json_bytes(attempt.variant);
+  }
+  attempts.erase(attempts.begin(), attempts.begin() + static_cast<std::ptrdiff_t>(gone));
+}
+
+// The outcome as a dead letter's header can hold it.
+std::string history_json(Outcome outcome) {
+  outcome.reason = shortened(outcome.reason, kReasonBytesMax);
+  if (outcome.attempts.size() > kAttemptsKeptMax) {
+    outcome.attempts.erase(outcome.attempts.begin(),
+                           outcome.attempts.end() - std::ptrdiff_t{kAttemptsKeptMax});
+  }
+  for (AttemptRecord& attempt : outcome.attempts) {
+    attempt.end = shortened(attempt.end, kAttemptEndBytesMax);
+  }
+  std::string json = outcome_json(outcome);
+  while (json.size() > kHistoryBytesMax && !outcome.attempts.empty()) {
+    cut(outcome.attempts, json.size() - kHistoryBytesMax);
+    json = outcome_json(outcome);
+  }
+  return json;
 }
 
 Envelope envelope_of(const Outcome& outcome) {
@@ -170,20 +226,28 @@ Envelope encode_decided(const Outcome& outcome) {
 
 Envelope encode_dead(const Outcome& outcome, const Submission& submission, Body payload) {
   Envelope envelope = encode_submission(submission, std::move(payload));
-  envelope.exchange = kDeadExchange;
-  envelope.routing_key.clear();
+  envelope.exchange.clear();  // by the default exchange, which submitters and devices cannot use
+  envelope.routing_key = kFailedQueue;
   envelope.type = type_of("dead");
   // The broker holds a user id against ours, and answers here go nowhere.
   envelope.user_id.clear();
   envelope.headers["x-juggler-submitter"] = submission.key.submitter;
   envelope.headers["x-juggler-reply-to"] = submission.reply_to;
   envelope.reply_to.clear();
-  envelope.headers["x-juggler-outcome"] = outcome_json(outcome);
+  envelope.headers["x-juggler-outcome"] = history_json(outcome);
   return envelope;
 }
 
+bool is_failed_task(const Envelope& dead) {
+  // Set by the broker with what it rejects, and by controllers with what they could not read.
+  const bool refused = dead.headers.contains("x-death") ||
+                       dead.headers.contains("x-first-death-queue") ||
+                       dead.headers.contains("x-juggler-queue");
+  return dead.type == type_of("dead") && !refused;
+}
+
 std::optional<Envelope> submit_again(Envelope dead, const std::string& id) {
-  if (dead.type != type_of("dead")) {
+  if (!is_failed_task(dead)) {
     return std::nullopt;
   }
   const auto reply_to = dead.headers.find("x-juggler-reply-to");
@@ -196,6 +260,7 @@ std::optional<Envelope> submit_again(Envelope dead, const std::string& id) {
     dead.correlation_id = dead.message_id;
   }
   dead.message_id = id;
+  dead.user_id.clear();  // the broker checks it against the login of who submits again
   dead.exchange = kSubmitExchange;
   dead.routing_key = kTasksQueue;
   dead.type = type_of("submit");

@@ -213,6 +213,13 @@ bool allowed_reply_to(std::string_view queue) {
   return !own && queue.size() <= 255 && is_utf8(queue);
 }
 
+std::string submitter_of(const Envelope& envelope) {
+  if (!envelope.user_id.empty()) {
+    return "user:" + envelope.user_id;
+  }
+  return "reply_to:" + (allowed_reply_to(envelope.reply_to) ? envelope.reply_to : std::string());
+}
+
 DecodedSubmission decode_submission(const Envelope& envelope, bool redelivered) {
   DecodedSubmission decoded;
   Submission& task = decoded.submission;
@@ -225,8 +232,7 @@ DecodedSubmission decode_submission(const Envelope& envelope, bool redelivered) 
     task.reply_to = envelope.reply_to;
   }
   task.correlation_id = envelope.correlation_id.substr(0, 255);
-  task.key.submitter =
-      envelope.user_id.empty() ? "reply_to:" + task.reply_to : "user:" + envelope.user_id;
+  task.key.submitter = submitter_of(envelope);
   task.redelivered = redelivered;
   decoded.id_given = !envelope.message_id.empty();
   task.key.id = decoded.id_given ? envelope.message_id.substr(0, kTaskIdMax)

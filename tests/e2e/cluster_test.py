@@ -86,7 +86,7 @@ class Cluster(unittest.TestCase):
 
     def test_1_every_durable_queue_is_a_quorum_queue(self):
         queues = self.queues()
-        for name in ("juggler.tasks", "juggler.results", "juggler.decided", "juggler.epoch", "juggler.dead",
+        for name in ("juggler.tasks", "juggler.results", "juggler.decided", "juggler.epoch", "juggler.dead", "juggler.failed",
                      "juggler.device.twin-a", "juggler.device.twin-a.control"):
             self.assertEqual(queues[name]["type"], "quorum", name)
             self.assertEqual(queues[name]["leader"], self.broker.nodes[0].name, name)

@@ -3,8 +3,10 @@
 devices enrol` write, on a RabbitMQ of somebody's own, by a client that is not ours (pika) and means
 ill. What must work is tried beside what must not, so that a broker that refuses everything fails too."""
 
+import contextlib
 import json
 import os
+import pathlib
 import subprocess
 import sys
 import tempfile
@@ -19,6 +21,10 @@ from plain_broker import PlainBroker, mode_of
 BUILD = os.path.abspath(sys.argv[1])
 JUGGLER = os.path.join(BUILD, "juggler")
 DENIED = 403
+
+
+def read(path):
+    return pathlib.Path(path).read_text(encoding="utf-8")
 
 
 class Login:
@@ -85,6 +91,42 @@ class Permissions(unittest.TestCase):
         return subprocess.run([JUGGLER, "devices", *arguments, *self.admin], cwd=self.folder.name,
                               capture_output=True, text=True, timeout=280, check=False)
 
+    def file(self, name):
+        return os.path.join(self.out, "credentials", name)
+
+    def juggler(self, login, *arguments, status=0):
+        """As the holder of that login runs it; what it printed."""
+        done = subprocess.run([JUGGLER, *arguments, "--broker-file", self.file(login)], cwd=self.folder.name,
+                              capture_output=True, text=True, timeout=120, check=False)
+        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+        return done.stdout + done.stderr
+
+    @contextlib.contextmanager
+    def controller(self):
+        """One that leads until the block ends; the path of its log."""
+        log = os.path.join(self.folder.name, f"{self.id()}.log")
+        with open(log, "wb") as file:
+            process = subprocess.Popen([JUGGLER, "controller", "--broker-file", self.file("controller")],
+                                       stdin=subprocess.DEVNULL, stdout=file, stderr=file, cwd=self.folder.name)
+        try:
+            self.until(lambda: "leading, epoch" in read(log), "it leads")
+            yield log
+        finally:
+            process.terminate()
+            process.wait(60)
+
+    def until(self, found, what, limit_s=60):
+        end = time.monotonic() + limit_s
+        while not (result := found()):
+            self.assertLess(time.monotonic(), end, f"not in {limit_s} s: {what}")
+            time.sleep(0.1)
+        return result
+
+    def tasks_told(self, login):
+        """The tasks that its holder is told of; and of how many it is not."""
+        answer = json.loads(self.juggler(login, "tasks", "--json"))
+        return {task["id"] for task in answer["tasks"]}, answer["not_shown"]
+
     def each_refused(self, login, tries):
         for what, code, work in tries:
             with self.subTest(what):
@@ -130,7 +172,7 @@ class Permissions(unittest.TestCase):
             self.each_refused(device, [
                 (f"read {queue}", DENIED, lambda channel, queue=queue: channel.basic_get(queue))
                 for queue in (other, other + ".control", "juggler.tasks", "juggler.results",
-                              "juggler.decided", "juggler.dead", "juggler.epoch",
+                              "juggler.decided", "juggler.dead", "juggler.failed", "juggler.epoch",
                               "juggler.fetches", "juggler.fleet", "juggler.keeper")])
             self.each_refused(device, [
                 ("consume another's", DENIED, lambda c: c.basic_consume(other, lambda *_: None)),
@@ -148,6 +190,7 @@ class Permissions(unittest.TestCase):
                 ("order another about", DENIED, publish("juggler.control", "device.edge02")),
                 ("submit", DENIED, publish("juggler.submit", "juggler.tasks")),
                 ("dead-letter", DENIED, publish("juggler.dead", "")),
+                ("forge a failed task", DENIED, publish("", "juggler.failed")),
                 ("beat past its key", DENIED, publish("juggler.heard", "heartbeat.edge02")),
                 ("enrol somebody", DENIED, publish("juggler.join", "juggler.joins")),
                 ("declare a queue", DENIED, lambda c: c.queue_declare("mine")),
@@ -184,6 +227,9 @@ class Permissions(unittest.TestCase):
                 ("read the fleet's record", DENIED, lambda c: c.basic_get("juggler.fleet")),
                 ("change the fleet's record", DENIED, publish("", "juggler.fleet")),
                 ("read outcomes that nobody took", DENIED, lambda c: c.basic_get("juggler.unrouted")),
+                ("read what failed", DENIED, lambda c: c.basic_get("juggler.failed")),
+                ("read what was malformed", DENIED, lambda c: c.basic_get("juggler.dead")),
+                ("forge a failed task", DENIED, publish("", "juggler.failed")),
                 ("read a device's queue", DENIED, lambda c: c.basic_get("juggler.device.edge01")),
                 ("listen to all submissions", DENIED, lambda c: c.queue_bind(
                     c.queue_declare("", exclusive=True).method.queue, "juggler.submit", "juggler.tasks")),
@@ -195,6 +241,89 @@ class Permissions(unittest.TestCase):
             ])
         with self.login("controller") as controller:
             controller.channel().queue_purge("juggler.tasks")
+
+    def test_b_submitters_are_told_of_their_own_tasks_alone(self):
+        with self.controller(), self.login("alice") as alice, self.login("bob") as bob:
+            pixel = {"content_type": "application/octet-stream",
+                     "headers": {"tensor": "uint8-hwc", "width": 1, "height": 1}}
+            for name, login in (("alice", alice), ("bob", bob)):
+                self.assertEqual(login.refused(publish(
+                    "juggler.submit", "juggler.tasks", b"rgb", message_id=f"of-{name}", user_id=name,
+                    reply_to=f"{name}-replies", **pixel)), 0)
+            self.assertEqual(alice.refused(publish("juggler.submit", "juggler.tasks", b"rgb", message_id="of-nobody",
+                                                   reply_to="nobodys-replies", **pixel)), 0)
+            all_three = {"of-alice", "of-bob", "of-nobody"}
+            self.until(lambda: self.tasks_told("controller") == (all_three, 0), "all are there")
+            for name in ("alice", "bob"):
+                self.assertEqual(self.tasks_told(name), ({f"of-{name}"}, 2))
+            said = self.juggler("bob", "tasks")
+            self.assertIn("2 tasks of others are not shown", said)
+            self.assertNotIn("alice", said)
+            for login in ("alice", "controller"):
+                why = json.loads(self.juggler(login, "explain", "of-alice", "--json"))
+                self.assertEqual(why["task"], "of-alice")
+            self.assertIn("no decision", self.juggler("bob", "explain", "of-alice", status=1))
+            self.assertEqual(bob.refused(publish("juggler.submit", "juggler.queries", user_id="alice")), 406)
+            self.assertEqual(self.asked_without_a_name(bob, {"query": "tasks"})["tasks"], [])
+            self.assertIn("error", self.asked_without_a_name(bob, {"query": "explain", "task": "of-nobody"}))
+
+    @staticmethod
+    def asked_without_a_name(login, question):
+        channel, answers = login.channel(), []
+        channel.basic_consume("amq.rabbitmq.reply-to", lambda *got: answers.append(got[3]), auto_ack=True)
+        channel.basic_publish("juggler.submit", "juggler.queries", json.dumps(question), pika.BasicProperties(
+            type="juggler.query.v1", reply_to="amq.rabbitmq.reply-to", content_type="application/json"))
+        end = time.monotonic() + 30
+        while not answers and time.monotonic() < end:
+            login.connection.process_data_events(0.1)
+        return json.loads(answers[0])
+
+    def test_c_what_a_submitter_forges_is_no_failed_task_and_pushes_none_out(self):
+        failed = {"content_type": "application/octet-stream", "type": "juggler.dead.v1", "delivery_mode": 2}
+        history = json.dumps({"reason": "3 attempts failed", "attempts": [{}, {}, {}]})
+        with self.controller() as log, self.login("alice") as alice, self.login("controller") as controller:
+            for queue in ("juggler.dead", "juggler.failed"):
+                controller.channel().queue_purge(queue)
+            for task, headers in (("stuck", {"x-juggler-reply-to": "amq.rabbitmq.reply-to"}),
+                                  ("deep", {"x-juggler-outcome": '{"a":' + "[" * 60_000 + "]" * 60_000 + "}"}),
+                                  ("fine", {})):
+                self.assertEqual(controller.refused(publish("", "juggler.failed", b"raw", message_id=task, headers={
+                    "x-juggler-outcome": history, "x-juggler-submitter": "user:alice", **headers}, **failed)), 0)
+            forged = publish("juggler.submit", "juggler.tasks", b"raw", message_id="forged", user_id="alice",
+                             headers={"x-juggler-outcome": history}, **failed)
+            self.assertEqual(alice.refused(forged), 0)
+            def dead():
+                entries = json.loads(self.juggler("controller", "dead", "list", "--json"))["dead"]
+                return {entry["id"]: entry["kind"] for entry in entries}
+            self.until(lambda: dead() == {"stuck": "task", "deep": "task", "fine": "task", "forged": "message"},
+                       "the forged one is there, and no task")
+            self.juggler("controller", "dead", "show", "deep")
+            self.juggler("controller", "dead", "requeue", "forged", status=2)
+            channel = alice.channel()  # more than juggler.dead holds, and as many lines of the log
+            began = time.monotonic()
+            for number in range(10_100):
+                channel.basic_publish("juggler.submit", "juggler.tasks", b"junk")
+                channel.basic_publish("juggler.submit", "juggler.queries", b"junk")
+            alice.refused(forged)
+            def counts():
+                lines = self.broker.control("list_queues", "-q", "-p", "juggler", "--no-table-headers", "name", "messages")
+                return dict(line.split("\t") for line in lines.splitlines() if "\t" in line)
+            self.until(lambda: counts()["juggler.dead"] == "10000" and counts()["juggler.tasks"] == "0",
+                       "all were refused")
+            took = time.monotonic() - began
+            lines = read(log).count("dead-lettered: ")
+            print(f"{lines} lines in {took:.1f} s", flush=True)
+            self.assertLessEqual(lines, 10 * (took + 2))
+            self.until(lambda: "more messages were dead-lettered" in read(log), "how many were left out")
+            self.assertEqual(counts()["juggler.failed"], "3", "pushed out by junk")
+            said = self.juggler("controller", "dead", "requeue", "--all", status=1)
+            self.assertIn("stuck is not submitted again", said)
+            self.assertIn("fine is submitted again as", said)
+            self.assertIn("deep is submitted again as", said)
+            self.until(lambda: counts()["juggler.failed"] == "1", "the one that cannot lies where it was")
+        with self.login("controller") as controller:
+            for queue in ("juggler.dead", "juggler.failed", "juggler.tasks"):
+                controller.channel().queue_purge(queue)
 
     def test_a_flood_of_a_device_is_bounded_and_refused(self):
         with self.login("edge01") as device:

@@ -105,7 +105,7 @@ class Upgrade(unittest.TestCase):
         self.assertEqual(late, [])
         versions = {outcome["version"] for _, outcome in self.load.collector.outcomes.values()}
         self.assertEqual(versions, {"1.0", "1.1"}, "both versions gave outcomes")
-        self.assertEqual(left_in(self.load.address, ["juggler.dead", "juggler.tasks", "juggler.results"]), {},
+        self.assertEqual(left_in(self.load.address, ["juggler.dead", "juggler.failed", "juggler.tasks", "juggler.results"]), {},
                          "a message of the other version was not understood")
 
 

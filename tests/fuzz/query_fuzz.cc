@@ -32,8 +32,9 @@ juggler::Controller& controller() {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const juggler::wire::Envelope question = juggler::fuzz::read_envelope(data, size);
-  const juggler::wire::Envelope reply = juggler::answer_query(controller(), juggler::ShellStats{},
-                                                              "fuzz", juggler::Time{10}, question);
+  const juggler::wire::Envelope reply = juggler::answer_query(
+      controller(), juggler::ShellStats{}, {.version = "fuzz", .login = "controller"},
+      juggler::Time{10}, question);
   const auto document = nlohmann::json::parse(*reply.body, nullptr, false);
   JUGGLER_CHECK(document.is_object(), "a reply that is not a JSON object");
   JUGGLER_CHECK(reply.routing_key == question.reply_to, "a reply to somebody else");

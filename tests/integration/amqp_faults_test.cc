@@ -241,15 +241,16 @@ TEST_F(AmqpFaults, DeadLetters_AreLookedAtPutBackAndSubmittedAgain) {
   {
     auto look = amqp::DeadLetters::open(node().url("controller"));
     ASSERT_TRUE(look.has_value()) << look.error().message;
-    const auto letter = look->next();
+    const auto letter = look->next(amqp::DeadQueue::Failed);
     ASSERT_TRUE(letter.has_value() && letter->has_value());
     EXPECT_EQ((*letter)->envelope.message_id, "failed-1");
-    const auto none = look->next();
+    const auto none = look->next(amqp::DeadQueue::Failed);
     EXPECT_TRUE(none.has_value() && !none->has_value());
   }
-  ASSERT_TRUE(leader.await([&] { return node().ready("juggler.dead") == 1; })) << "it is put back";
+  ASSERT_TRUE(leader.await([&] { return node().ready("juggler.failed") == 1; }))
+      << "it is put back";
   auto look = amqp::DeadLetters::open(node().url("controller"));
-  const auto letter = look->next();
+  const auto letter = look->next(amqp::DeadQueue::Failed);
   ASSERT_TRUE(letter.has_value() && letter->has_value());
   const auto again = wire::submit_again((*letter)->envelope, "failed-1-again");
   ASSERT_TRUE(again.has_value());
@@ -258,13 +259,13 @@ TEST_F(AmqpFaults, DeadLetters_AreLookedAtPutBackAndSubmittedAgain) {
   ASSERT_TRUE(leader.await_deliveries(2));
   EXPECT_EQ(leader.deliveries[1].envelope.message_id, "failed-1-again");
   EXPECT_EQ(*leader.deliveries[1].envelope.body, "picture");
-  EXPECT_EQ(node().ready("juggler.dead"), 0);
+  EXPECT_EQ(node().ready("juggler.failed"), 0);
 }
 
 TEST_F(AmqpFaults, DeadLettersWithoutTheRights_SaysWhichItNeeds) {
   auto look = amqp::DeadLetters::open(node().url("submitter"));
   ASSERT_TRUE(look.has_value());
-  const auto letter = look->next();
+  const auto letter = look->next(amqp::DeadQueue::Dead);
   ASSERT_FALSE(letter.has_value());
   EXPECT_NE(letter.error().message.find("a controller's rights"), std::string::npos)
       << letter.error().message;

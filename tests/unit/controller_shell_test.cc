@@ -279,6 +279,24 @@ TEST_F(ControllerShellTest, FailedTask_GoesToTheDeadLettersWithItsBytes) {
          wire::encode_result(test::result_of(first, AttemptStatus::BadPayload, "torn")));
   ASSERT_EQ(of_type("juggler.dead.v1").size(), 1U);
   EXPECT_EQ(*of_type("juggler.dead.v1")[0].body, "the picture");
+  EXPECT_EQ(of_type("juggler.dead.v1")[0].routing_key, "juggler.failed");
+  EXPECT_EQ(dead_letters(), 0U) << "not where messages lie that nobody could read";
+}
+
+TEST_F(ControllerShellTest, QuestionForTasks_IsAnsweredByWhoTheBrokerSaysAsks) {
+  Envelope task = submission("t");
+  task.user_id = "alice";
+  submit(task);
+  const auto told = [this](const std::string& user) {
+    published_.clear();
+    Envelope question = make_query("tasks", "", "cli-replies", "q1");
+    question.user_id = user;
+    device("juggler.queries", question);
+    return *of_type("juggler.answer.v1").at(0).body;
+  };
+  EXPECT_NE(told("alice").find(R"("id":"t")"), std::string::npos);
+  EXPECT_NE(told("controller").find(R"("id":"t")"), std::string::npos);
+  EXPECT_EQ(told("bob").find(R"("id":"t")"), std::string::npos);
 }
 
 TEST_F(ControllerShellTest, BadPicture_IsRejectedBeforeItCostsADevice) {

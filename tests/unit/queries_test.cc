@@ -24,16 +24,21 @@ class QueriesTest : public ::testing::Test {
         {device("a").serves(variant("n-fp32", 75), milliseconds(50), test::energy_mj(100, 0.1)),
          device("b").twin().serves(variant("m-fp32", 80), milliseconds(90))});
   }
-  json ask(const std::string& what, const std::string& task = "") {
-    return json::parse(*answer_query(harness_.controller(), shell_, "v1", harness_.now(),
-                                     make_query(what, task, "replies", "c"))
-                            .body);
+  // As the controller's own login, unless another is named; an empty one signs nothing.
+  json ask(const std::string& what, const std::string& task = "",
+           const std::string& user = "controller") {
+    wire::Envelope question = make_query(what, task, "replies", "c");
+    question.user_id = user;
+    return json::parse(*reply_to(question).body);
+  }
+  wire::Envelope reply_to(const wire::Envelope& question) {
+    return answer_query(harness_.controller(), shell_, {.version = "v1", .login = "controller"},
+                        harness_.now(), question);
   }
   json ask_raw(wire::Body body) {
     wire::Envelope question = make_query("status", "", "replies", "c");
     question.body = std::move(body);
-    return json::parse(
-        *answer_query(harness_.controller(), shell_, "v1", harness_.now(), question).body);
+    return json::parse(*reply_to(question).body);
   }
 
   test::ControllerHarness harness_;
@@ -98,6 +103,43 @@ TEST_F(QueriesTest, Tasks_AreTheLiveOnesThenTheAnsweredOnes) {
   EXPECT_EQ(answer["tasks"][1]["state"], "completed");
 }
 
+TEST_F(QueriesTest, Tasks_AreToldToTheirSubmitterAndToTheControllersLoginAlone) {
+  harness_.submit(submission("done").submitter("user:alice"));
+  harness_.result(test::result_of(harness_.last_dispatch()));
+  harness_.confirm_all();
+  harness_.submit(submission("live").submitter("user:alice"));
+  harness_.submit(submission("bobs").submitter("user:bob"));
+  harness_.submit(submission("nameless").submitter("reply_to:replies"));
+  harness_.submit(submission("elsewhere").submitter("reply_to:other-replies"));
+  const auto ids = [](const json& answer) {
+    std::vector<std::string> found;
+    for (const json& task : answer["tasks"]) {
+      found.push_back(task["id"]);
+    }
+    return found;
+  };
+  const json alices = ask("tasks", "", "alice");
+  EXPECT_EQ(ids(alices), (std::vector<std::string>{"live", "done"}));
+  EXPECT_EQ(alices["live"], 1);
+  EXPECT_EQ(alices["not_shown"], 3);
+  EXPECT_EQ(ids(ask("tasks", "", "bob")), std::vector<std::string>{"bobs"});
+  EXPECT_EQ(ids(ask("tasks", "", "eve")), std::vector<std::string>{});
+  EXPECT_EQ(ids(ask("tasks", "", "")), std::vector<std::string>{"nameless"}) << "its own queue";
+  EXPECT_EQ(ask("tasks")["tasks"].size(), 5U);
+  EXPECT_EQ(ask("tasks")["not_shown"], 0);
+}
+
+TEST_F(QueriesTest, Explain_IsToldToTheTasksSubmitterAlone) {
+  harness_.submit(submission("t").submitter("user:alice"));
+  harness_.submit(submission("t").submitter("user:bob").min_accuracy(70));
+  EXPECT_FALSE(ask("explain", "t", "alice")["requirements"].contains("min_accuracy_percent"));
+  EXPECT_TRUE(ask("explain", "t", "bob")["requirements"].contains("min_accuracy_percent"));
+  EXPECT_TRUE(ask("explain", "t").contains("decision"));
+  const std::string eve = ask("explain", "t", "eve")["error"];
+  EXPECT_EQ(eve.rfind("no decision about task 't' of this login is kept", 0), 0U) << eve;
+  EXPECT_TRUE(ask("explain", "t", "").contains("error"));
+}
+
 TEST_F(QueriesTest, TaskUnderWay_SaysWhetherATwinAndTrainedWeightsServeIt) {
   harness_.hello(device("c").twin().serves(test::synthetic("s-fp32", 90), milliseconds(50)));
   harness_.submit(submission("live").model("s-fp32"));
@@ -133,8 +175,7 @@ TEST_F(QueriesTest, ExplainUnknownTask_SaysSo) {
 TEST_F(QueriesTest, OtherMajorVersion_IsRefusedInTheAnswer) {
   wire::Envelope question = make_query("status", "", "replies", "c");
   question.type = "juggler.query.v2";
-  const wire::Envelope reply =
-      answer_query(harness_.controller(), shell_, "v1", harness_.now(), question);
+  const wire::Envelope reply = reply_to(question);
   EXPECT_EQ(reply.type, "juggler.answer.v1");
   const json said = json::parse(*reply.body);
   EXPECT_NE(said["error"].get<std::string>().find("juggler.query.v1"), std::string::npos);

@@ -64,7 +64,8 @@ TEST(WireOutcome, Dead_CarriesThePayloadAndTheOutcome) {
   const Submission task = test::submission("t").min_accuracy(75).reply_to("mine");
   const Envelope envelope = wire::encode_dead(test::outcome_of("t", OutcomeKind::Failed, "3 tries"),
                                               task, wire::make_body("payload"));
-  EXPECT_EQ(envelope.exchange, "juggler.dead");
+  EXPECT_EQ(envelope.exchange, "") << "where submitters and devices may not write";
+  EXPECT_EQ(envelope.routing_key, "juggler.failed");
   EXPECT_EQ(envelope.reply_to, "") << "nobody is to answer here";
   EXPECT_EQ(*envelope.body, "payload");
   const json kept = json::parse(std::get<std::string>(envelope.headers.at("x-juggler-outcome")));
@@ -87,6 +88,52 @@ TEST(WireOutcome, DeadSubmittedAgain_IsTheSameTaskUnderAnotherId) {
   EXPECT_EQ(decoded.submission.correlation_id, "t") << "by which its client knows it";
   EXPECT_EQ(decoded.submission.requirements, task.requirements);
   EXPECT_FALSE(wire::submit_again(wire::encode_decided(completed()), "x").has_value());
+}
+
+TEST(WireOutcome, DeadWithEndlessReasons_FitsAFrameAndKeepsTheNewestAttempts) {
+  Outcome outcome = test::outcome_of("t", OutcomeKind::Failed, std::string(40'000, 'r'));
+  for (int attempt = 0; attempt < 24; ++attempt) {
+    outcome.attempts.push_back({"device", "processor", "variant", std::string(16U << 10U, '\x01')});
+  }
+  outcome.attempts.back().end = std::string(298, 'x') + "\xc3\xa9 and more";
+  const auto header = [](const Envelope& envelope) {
+    return std::get<std::string>(envelope.headers.at("x-juggler-outcome"));
+  };
+  const auto dead = [&] {
+    return wire::encode_dead(outcome, test::submission("t"), wire::make_body("payload"));
+  };
+  EXPECT_LE(header(dead()).size(), 64U << 10U);
+  json kept = json::parse(header(dead()));
+  ASSERT_EQ(kept["attempts"].size(), 24U);
+  EXPECT_EQ(kept["attempts"].back()["end"], std::string(297, 'x') + "\xe2\x80\xa6");
+  EXPECT_EQ(kept["reason"], std::string(997, 'r') + "\xe2\x80\xa6");
+
+  outcome.attempts.insert(outcome.attempts.begin(), 976, outcome.attempts.front());
+  EXPECT_LE(header(dead()).size(), 64U << 10U);
+  kept = json::parse(header(dead()));
+  EXPECT_EQ(kept["attempts"].size(), 200U);
+  EXPECT_EQ(kept["attempts"].front()["end"], "") << "the oldest go first";
+  EXPECT_EQ(kept["attempts"].back()["end"], std::string(297, 'x') + "\xe2\x80\xa6");
+}
+
+TEST(WireOutcome, ForgedDead_IsNoFailedTask) {
+  const Envelope dead = wire::encode_dead(test::outcome_of("t", OutcomeKind::Failed, "3 tries"),
+                                          test::submission("t"), wire::make_body("payload"));
+  EXPECT_TRUE(wire::is_failed_task(dead));
+  for (const char* mark : {"x-death", "x-first-death-queue", "x-juggler-queue"}) {
+    Envelope forged = dead;  // by a submitter: it came by the broker's rejection, or a copy
+    forged.headers[mark] = {};
+    EXPECT_FALSE(wire::is_failed_task(forged)) << mark;
+    EXPECT_FALSE(wire::submit_again(forged, "t-again").has_value()) << mark;
+  }
+}
+
+TEST(WireOutcome, DeadUnderAUser_IsSubmittedAgainWithoutIt) {
+  Envelope dead = wire::encode_dead(test::outcome_of("t", OutcomeKind::Failed, "3 tries"),
+                                    test::submission("t"), wire::make_body("payload"));
+  dead.user_id = "alice";
+  EXPECT_EQ(wire::submit_again(dead, "t-again")->user_id, "")
+      << "else the broker closes the channel";
 }
 
 TEST(WireOutcome, Json_HasItsDocumentedFields) {
