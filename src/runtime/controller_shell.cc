@@ -243,6 +243,9 @@ void ControllerShell::from_device(const TransportDelivery& delivery) {
     Result<DeviceFacts> facts = wire::decode_hello(delivery.envelope);
     if (facts) {
       transport_.ack(delivery.id);
+      if (!may_greet(facts->id)) {
+        return;
+      }
       const DeviceState* known = controller_.fleet().find(facts->id);
       if (known == nullptr || known->facts->incarnation != facts->incarnation) {
         spdlog::info("device {} joins: {}{}, {} processors, {} variants", facts->id, facts->board,
@@ -257,6 +260,18 @@ void ControllerShell::from_device(const TransportDelivery& delivery) {
     error = fail(ErrorCode::Unsupported, "unknown routing key");
   }
   malformed(delivery, error);
+}
+
+// All that waits is planned anew for each hello, which a device that floods would make the
+// controller's whole work. One left out is asked for again with the device's next heartbeat.
+bool ControllerShell::may_greet(const std::string& device) {
+  constexpr int kAtOnce = 10;
+  constexpr Micros kEach = milliseconds(500);
+  constexpr std::size_t kDevicesKept = 20'000;  // a fleet has fewer; names may be invented
+  if (greetings_.size() >= kDevicesKept) {
+    greetings_.clear();
+  }
+  return greetings_.try_emplace(device, kAtOnce, kEach).first->second.take(clock_.now());
 }
 
 wire::Body ControllerShell::payload(std::uint64_t handle) const {

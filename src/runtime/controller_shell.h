@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "runtime/repeated_warning.h"
 #include "runtime/stamps.h"
 #include "runtime/task_marks.h"
+#include "runtime/token_bucket.h"
 #include "runtime/transport.h"
 
 namespace juggler {
@@ -81,6 +83,9 @@ class ControllerShell {
   ControllerShellOptions options_;
   Stamps stamps_;
   RepeatedWarning no_broker_;
+  bool may_greet(const std::string& device);
+
+  std::map<std::string, TokenBucket> greetings_;
   LineRate malformed_lines_;
   TaskMarks marks_;
   RepeatedWarning marks_full_;

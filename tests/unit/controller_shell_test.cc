@@ -459,6 +459,26 @@ TEST_F(ControllerShellTest, HeartbeatAndHelloUnderAnothersName_AreDeadLettered) 
   EXPECT_EQ(dead_letters(), 4U);
 }
 
+TEST_F(ControllerShellTest, DeviceThatFloodsWithHellos_IsHeardTwiceASecond) {
+  DeviceFacts facts = test::device("new").serves(test::variant("n-fp32"), milliseconds(50));
+  const auto greet = [&](std::int64_t incarnation) {
+    facts.incarnation = incarnation;
+    device("juggler.events", wire::encode_hello(facts));
+    return controller_.fleet().find("new")->facts->incarnation == incarnation;
+  };
+  int taken = 0;
+  for (std::int64_t i = 1; i <= 50; ++i) {
+    taken += greet(i) ? 1 : 0;
+  }
+  EXPECT_EQ(taken, 10);
+  pass(milliseconds(500));
+  EXPECT_TRUE(greet(51));
+  EXPECT_FALSE(greet(52));
+  join("other");
+  EXPECT_NE(controller_.fleet().find("other"), nullptr) << "another device is not concerned";
+  EXPECT_EQ(dead_letters(), 0U);
+}
+
 TEST_F(ControllerShellTest, HeartbeatOfAStranger_IsAskedForItsHello) {
   Heartbeat beat;
   beat.device = "new";
