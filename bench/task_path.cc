@@ -248,6 +248,11 @@ class Path {
       } else if (envelope.exchange == wire::kUpExchange) {
         const bool result = envelope.routing_key.rfind("result.", 0) == 0;
         link_.deliver(result ? wire::kResultsQueue : "juggler.devices", std::move(envelope));
+      } else if (envelope.exchange ==
+                 wire::kSubmitExchange) {  // a mark, behind the tasks before it
+        link_.deliver(wire::kTasksQueue, std::move(envelope));
+      } else if (envelope.exchange == wire::kControlExchange) {
+        continue;  // how often to beat: these devices do not
       } else if (envelope.exchange.empty()) {
         take_outcome(envelope);
       } else {

@@ -96,6 +96,8 @@ class Controller {
   std::string_view policy() const { return planner_.name(); }
   const Fleet& fleet() const { return fleet_; }
   const TaskTable& tasks() const { return tasks_; }
+  // Whether this controller gave this attempt to this device; none where it knows no such attempt.
+  std::optional<bool> gave(const AttemptId& attempt, const std::string& device) const;
   const AnsweredMemory& answered() const { return answered_; }
   const ControllerStats& stats() const { return stats_; }
   // What all boards take at rest and may take with all that is placed, at their inputs.

@@ -99,18 +99,22 @@ void Controller::on(ResultArrived& event) {
 // Whether this device was given this attempt: by this controller, which knows of it, or by another
 // one, whose stamp the result bears. Ids can be guessed.
 bool Controller::was_given(const AttemptResult& result) const {
-  const auto open = open_attempts_.find(result.attempt);
+  return gave(result.attempt, result.device).value_or(!result.stamp.empty());
+}
+
+std::optional<bool> Controller::gave(const AttemptId& attempt, const std::string& device) const {
+  const auto open = open_attempts_.find(attempt);
   if (open != open_attempts_.end()) {
-    return open->second.device == result.device;
+    return open->second.device == device;
   }
-  if (const TaskRecord* record = tasks_.find(result.attempt.task)) {
-    for (const Attempt& attempt : record->attempts) {
-      if (attempt.id == result.attempt) {
-        return attempt.device == result.device;
+  if (const TaskRecord* record = tasks_.find(attempt.task)) {
+    for (const Attempt& one : record->attempts) {
+      if (one.id == attempt) {
+        return one.device == device;
       }
     }
   }
-  return !result.stamp.empty();
+  return std::nullopt;
 }
 
 // Nothing is done for what nobody has asked, and nothing learned from it. A consumer that gives no

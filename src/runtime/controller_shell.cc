@@ -208,9 +208,7 @@ void ControllerShell::result(const TransportDelivery& delivery) {
                                              "' sent a result as device '" + result->device + "'");
   }
   if (result) {
-    if (!stamps_.right(result->stamp, result->attempt, result->device)) {
-      result->stamp.clear();
-    }
+    check_stamp(result->stamp, result->attempt, result->device);
     step(ResultArrived{std::move(*result), delivery.id});
   } else {
     malformed(delivery, result.error());
@@ -231,9 +229,7 @@ void ControllerShell::from_device(const TransportDelivery& delivery) {
     if (heartbeat) {
       transport_.ack(delivery.id);
       for (StartedAttempt& started : heartbeat->running) {
-        if (!stamps_.right(started.stamp, started.id, heartbeat->device)) {
-          started.stamp.clear();
-        }
+        check_stamp(started.stamp, started.id, heartbeat->device);
       }
       step(HeartbeatArrived{std::move(*heartbeat)});
       return;
@@ -260,6 +256,15 @@ void ControllerShell::from_device(const TransportDelivery& delivery) {
     error = fail(ErrorCode::Unsupported, "unknown routing key");
   }
   malformed(delivery, error);
+}
+
+// Takes a stamp away that is not right. What the controller knows that it gave needs none.
+void ControllerShell::check_stamp(std::string& stamp, const AttemptId& attempt,
+                                  const std::string& device) const {
+  if (!stamp.empty() && controller_.gave(attempt, device) != true &&
+      !stamps_.right(stamp, attempt, device)) {
+    stamp.clear();
+  }
 }
 
 // All that waits is planned anew for each hello, which a device that floods would make the

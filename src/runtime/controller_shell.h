@@ -83,6 +83,7 @@ class ControllerShell {
   ControllerShellOptions options_;
   Stamps stamps_;
   RepeatedWarning no_broker_;
+  void check_stamp(std::string& stamp, const AttemptId& attempt, const std::string& device) const;
   bool may_greet(const std::string& device);
 
   std::map<std::string, TokenBucket> greetings_;

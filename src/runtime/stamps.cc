@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <openssl/params.h>
 
 #include <array>
 
@@ -27,17 +27,37 @@ std::string said(const AttemptId& attempt, const std::string& device) {
                      device.size(), device, attempt.epoch, attempt.number);
 }
 
+std::unique_ptr<EVP_MAC_CTX, void (*)(EVP_MAC_CTX*)> begun_with(const std::string& key) {
+  std::unique_ptr<EVP_MAC_CTX, void (*)(EVP_MAC_CTX*)> context(nullptr, EVP_MAC_CTX_free);
+  if (key.empty()) {
+    return context;
+  }
+  const std::unique_ptr<EVP_MAC, void (*)(EVP_MAC*)> hmac(EVP_MAC_fetch(nullptr, "HMAC", nullptr),
+                                                          EVP_MAC_free);
+  context.reset(EVP_MAC_CTX_new(hmac.get()));
+  std::string digest = "SHA256";
+  const std::array<OSSL_PARAM, 2> options{
+      OSSL_PARAM_construct_utf8_string("digest", digest.data(), digest.size()),
+      OSSL_PARAM_construct_end()};
+  JUGGLER_CHECK(EVP_MAC_init(context.get(), bytes_of(key), key.size(), options.data()) == 1,
+                "HMAC-SHA256 with a key");
+  return context;
+}
+
 }  // namespace
 
+Stamps::Stamps(const std::string& key) : mac_(begun_with(key)) {}
+
 std::string Stamps::of(const AttemptId& attempt, const std::string& device) const {
-  if (key_.empty()) {
+  if (mac_ == nullptr) {
     return {};
   }
   const std::string text = said(attempt, device);
   std::array<unsigned char, EVP_MAX_MD_SIZE> mac{};
-  unsigned size = 0;
-  JUGGLER_CHECK(HMAC(EVP_sha256(), key_.data(), static_cast<int>(key_.size()), bytes_of(text),
-                     text.size(), mac.data(), &size) != nullptr &&
+  std::size_t size = 0;
+  JUGGLER_CHECK(EVP_MAC_init(mac_.get(), nullptr, 0, nullptr) == 1 &&
+                    EVP_MAC_update(mac_.get(), bytes_of(text), text.size()) == 1 &&
+                    EVP_MAC_final(mac_.get(), mac.data(), &size, mac.size()) == 1 &&
                     size >= kStampBytes,
                 "HMAC-SHA256");
   constexpr std::string_view kDigits = "0123456789abcdef";
