@@ -377,13 +377,24 @@ void InvariantChecker::check_ack(DeliveryId delivery) {
 }
 
 void InvariantChecker::check_bounds(const Controller& controller) {
-  // Over the bound it may be by what a newcomer was dispatched with, while nothing waits.
+  // Over the bound it may be by what a newcomer was dispatched with, and stay so when that comes
+  // back; what waits alone never is.
+  constexpr std::size_t kDispatchedBeside = 16;
   const TaskTable& tasks = controller.tasks();
-  const bool over = tasks.held() > controller.config().tasks_max ||
-                    tasks.payload_bytes() > controller.config().tasks_bytes_max;
-  if (over && tasks.last_in_room().has_value()) {
-    complain(fmt::format("{} live tasks of {} bytes, over the bound, and some wait", tasks.held(),
-                         tasks.payload_bytes().count));
+  const ControllerConfig& bounds = controller.config();
+  if (tasks.held() > bounds.tasks_max || tasks.payload_bytes() > bounds.tasks_bytes_max) {
+    std::size_t waiting = 0;
+    Bytes bytes;
+    for (const auto& [number, record] : tasks.all()) {
+      const bool waits = record.phase == TaskPhase::Waiting && record.attempts.empty();
+      waiting += waits ? 1U : 0U;
+      bytes += waits ? record.submission.payload.size : Bytes{0};
+    }
+    if (waiting > bounds.tasks_max || bytes > bounds.tasks_bytes_max ||
+        tasks.held() > bounds.tasks_max + kDispatchedBeside) {
+      complain(fmt::format("{} live tasks, over the bound; {} of {} bytes wait", tasks.held(),
+                           waiting, bytes.count));
+    }
   }
   if (tasks.joined() > kJoinedMax) {
     complain(fmt::format("{} copies of live tasks, over the bound", tasks.joined()));
