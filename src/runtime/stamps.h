@@ -7,9 +7,9 @@
 #include <string>
 #include <string_view>
 
-#include <openssl/types.h>
-
 #include "core/task.h"
+
+struct evp_mac_ctx_st;  // OpenSSL's EVP_MAC_CTX: who includes this needs none of its headers
 
 namespace juggler {
 
@@ -25,7 +25,7 @@ class Stamps {
 
  private:
   // With the key in it, and begun anew for each stamp: a third of what HMAC() takes.
-  std::unique_ptr<EVP_MAC_CTX, void (*)(EVP_MAC_CTX*)> mac_;  // null: no key
+  std::unique_ptr<evp_mac_ctx_st, void (*)(evp_mac_ctx_st*)> mac_;  // null: no key
 };
 
 // The key of all controllers that log in with this secret; empty of an empty one.

@@ -67,17 +67,22 @@ class ForgetsIds final : public ControllerObserver {
   std::uint64_t submissions_ = 0;
 };
 
-// Never lets go of a payload.
-class KeepsPayloads final : public ControllerObserver {
+// Leaves out every action of one kind.
+template <class Event, class Action, class LeftOut>
+class LeavesOut final : public StepObserver<Event, Action> {
  public:
-  void before(Time /*now*/, ControllerEvent& /*event*/) override {}
-  void after(Time /*now*/, const ControllerEvent& /*event*/,
-             std::vector<ControllerAction>& actions) override {
-    std::erase_if(actions, [](const ControllerAction& action) {
-      return std::holds_alternative<DropPayload>(action);
-    });
+  void before(Time /*now*/, Event& /*event*/) override {}
+  void after(Time /*now*/, const Event& /*event*/, std::vector<Action>& actions) override {
+    std::erase_if(actions,
+                  [](const Action& action) { return std::holds_alternative<LeftOut>(action); });
   }
 };
+// Never lets go of a payload.
+using KeepsPayloads = LeavesOut<ControllerEvent, ControllerAction, DropPayload>;
+// A device that never acks what it was sent.
+using DeviceAcksNothing = LeavesOut<ConsumerEvent, ConsumerAction, AckDelivery>;
+// A device that computes and says nothing.
+using DeviceSaysNothing = LeavesOut<ConsumerEvent, ConsumerAction, SendResult>;
 
 // The controller is told half of what its devices take.
 class HalvesEnergies final : public ControllerObserver {
@@ -112,30 +117,6 @@ class AcksResultsAtOnce final : public ControllerObserver {
         ack->after_tasks = false;
       }
     }
-  }
-};
-
-// A device that never acks what it was sent.
-class DeviceAcksNothing final : public ConsumerObserver {
- public:
-  void before(Time /*now*/, ConsumerEvent& /*event*/) override {}
-  void after(Time /*now*/, const ConsumerEvent& /*event*/,
-             std::vector<ConsumerAction>& actions) override {
-    std::erase_if(actions, [](const ConsumerAction& action) {
-      return std::holds_alternative<AckDelivery>(action);
-    });
-  }
-};
-
-// A device that computes and says nothing.
-class DeviceSaysNothing final : public ConsumerObserver {
- public:
-  void before(Time /*now*/, ConsumerEvent& /*event*/) override {}
-  void after(Time /*now*/, const ConsumerEvent& /*event*/,
-             std::vector<ConsumerAction>& actions) override {
-    std::erase_if(actions, [](const ConsumerAction& action) {
-      return std::holds_alternative<SendResult>(action);
-    });
   }
 };
 
