@@ -40,21 +40,23 @@ const Lane* lane_of(const Fleet& fleet, const std::string& device, std::size_t l
   return state != nullptr && lane < state->lanes.size() ? &state->lanes[lane] : nullptr;
 }
 
-// A batch may have become smaller since its tasks joined it, and the share of each larger: whose
-// limit it breaks now. They never fit a batch of this size again, so that planning them anew ends.
-std::vector<TaskNumber> over_their_energy(const Lane& lane, std::uint64_t batch,
-                                          const TaskTable& tasks) {
+// Who cannot go with a batch any more. It may have become smaller since its tasks joined it, and
+// the share of each larger: whose limit it breaks now. They never fit a batch of this size again,
+// so that planning them anew ends. And whose deadline passed while the controller stood still.
+std::vector<TaskNumber> left_behind(const Lane& lane, std::uint64_t batch, const TaskTable& tasks,
+                                    Time now) {
   const auto entry = std::find_if(lane.line->begin(), lane.line->end(),
                                   [&](const OpenBatch& open) { return open.id == batch; });
   const BatchCost& cost = (*lane.costs)[entry->profile].of(entry->tasks);
-  std::vector<TaskNumber> costly;
+  std::vector<TaskNumber> behind;
   for (const Member& member : lane.members_of(batch)) {
-    const Requirements& wanted = tasks.find(member.task)->submission.requirements;
-    if (!within_energy(cost, entry->tasks, wanted.max_energy)) {
-      costly.push_back(member.task);
+    const TaskRecord& record = *tasks.find(member.task);
+    if (record.deadline <= now ||
+        !within_energy(cost, entry->tasks, record.submission.requirements.max_energy)) {
+      behind.push_back(member.task);
     }
   }
-  return costly;
+  return behind;
 }
 
 }  // namespace
@@ -133,15 +135,15 @@ void Controller::serve(const std::string& device_id, std::size_t lane_index) {
     if (!next.has_value()) {
       return;
     }
-    const std::vector<TaskNumber> costly = over_their_energy(*lane, *next, tasks_);
-    if (costly.empty()) {
+    const std::vector<TaskNumber> behind = left_behind(*lane, *next, tasks_, now_);
+    if (behind.empty()) {
       dispatch(device_id, lane_index, *next);
       continue;
     }
-    for (const TaskNumber number : costly) {
+    for (const TaskNumber number : behind) {
       unplace(*tasks_.find(number));
     }
-    plan_all(costly);
+    plan_all(behind);
   }
 }
 

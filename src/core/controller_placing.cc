@@ -66,6 +66,12 @@ void Controller::plan(TaskRecord& record) {
         "word of an attempt that may still run, or a queue that takes its dispatch";
     return;
   }
+  if (record.deadline <= now_) {
+    if (record.waiting_for.empty()) {
+      record.waiting_for = "a controller to read it";
+    }
+    return;  // its timer is due too, and says that it has expired
+  }
   const Decision decision = decide_for(record);
   if (!record.asked) {
     record.asked = true;
