@@ -18,10 +18,9 @@ constexpr std::uint64_t kWakeWatch = 2;
 constexpr std::uint64_t kWakeAbandoned = 3;
 constexpr unsigned kWakeBits = 2;
 
-// Two heartbeats of 5 s, as sessions ask for: docs/protocol.md#connecting.
-constexpr Micros kSilenceMax = seconds(10);
-
 }  // namespace
+
+Micros silence_max(const SessionPlan& plan) { return seconds(2) * plan.heartbeat_s; }
 
 void BrokerPort::receive(Frame frame) { broker_.receive(*this, std::move(frame)); }
 
@@ -298,7 +297,8 @@ void Broker::block(bool blocked) {
 void Broker::abandoned(const BrokerPort& port) {
   for (const auto& [number, connection] : connections_) {
     if (connection->port == &port) {
-      agenda_.at(agenda_.now() + kSilenceMax, *this, number << kWakeBits | kWakeAbandoned);
+      agenda_.at(agenda_.now() + silence_max(*connection->plan), *this,
+                 number << kWakeBits | kWakeAbandoned);
     }
   }
 }
@@ -306,7 +306,7 @@ void Broker::abandoned(const BrokerPort& port) {
 void Broker::watch(BrokerPort& port) {
   for (std::size_t i = 0; i < ports_.size(); ++i) {
     if (ports_[i].get() == &port) {
-      agenda_.at(agenda_.now() + kSilenceMax, *this, i << kWakeBits | kWakeWatch);
+      agenda_.at(agenda_.now() + silence_max(*port.plan), *this, i << kWakeBits | kWakeWatch);
     }
   }
 }
@@ -326,7 +326,7 @@ void Broker::wake(std::uint64_t what) {
     default: {
       BrokerPort& port = *ports_[number];
       const Pipe& up = port.link().up;
-      if (up.is_cut() && agenda_.now() - up.cut_since() >= kSilenceMax) {
+      if (up.is_cut() && agenda_.now() - up.cut_since() >= silence_max(*port.plan)) {
         cut(port, "missed heartbeats");
       }
     }

@@ -53,6 +53,10 @@ enum class StepAnswer : std::uint8_t {
   Refused,
 };
 
+// After so long a silence either side gives a connection up: two heartbeats
+// (docs/protocol.md#connecting).
+Micros silence_max(const SessionPlan& plan);
+
 // One end of a link at the broker. A client opens one connection after another through it.
 class Broker;
 class BrokerPort final : public FrameSink {

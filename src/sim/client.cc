@@ -11,6 +11,8 @@ namespace {
 constexpr std::size_t kComplaintsMax = 20;
 constexpr Micros kRepeatWithin = seconds(8);
 
+std::string replies_of(const std::string& client) { return "replies-of-" + client; }
+
 // Bodies are shared: as many sizes as these and no more are kept.
 std::int64_t rounded(std::int64_t bytes) {
   constexpr std::int64_t kStep = 1024;
@@ -34,6 +36,7 @@ std::optional<std::uint64_t> task_number(std::string_view id) {
 ClientMachine::ClientMachine(Agenda& agenda, Broker& broker, ClientOptions options,
                              std::vector<ClientClass> classes, Metrics& metrics)
     : agenda_(agenda),
+      broker_(broker),
       options_(std::move(options)),
       classes_(std::move(classes)),
       metrics_(metrics),
@@ -43,11 +46,17 @@ ClientMachine::ClientMachine(Agenda& agenda, Broker& broker, ClientOptions optio
 
 void ClientMachine::begin() {
   SessionPlan plan = client_plan(options_.name);
+  if (options_.durable_replies) {
+    broker_.declare({.queues = {{.name = replies_of(options_.name), .arguments = {}}}});
+    plan.reply_queue = false;
+    plan.subscriptions.push_back({.queue = replies_of(options_.name), .prefetch = 0});
+    plan.announce_after = 1;
+  }
   if (options_.reads_unrouted) {
     Subscription unrouted;
     unrouted.queue = wire::kUnroutedExchange;
     unrouted.prefetch = 0;
-    unrouted.no_ack = true;
+    unrouted.no_ack = !options_.durable_replies && !options_.resubmits;
     plan.subscriptions.push_back(std::move(unrouted));
   }
   transport_.begin(std::move(plan), *this);
@@ -123,8 +132,11 @@ void ClientMachine::input() {
     } else if (const auto* end = std::get_if<TransportSettled>(&event)) {
       settled(*end);
     } else if (const auto* up = std::get_if<TransportConnected>(&event)) {
-      reply_queue_ = up->reply_queue;
+      reply_queue_ = options_.durable_replies ? replies_of(options_.name) : up->reply_queue;
       session_ += 1;
+      for (const auto& [task, demand] : unanswered_) {
+        transport_.publish(++last_publish_, message(task, demand));
+      }
       const std::vector<Sent> waited = std::exchange(waiting_, {});
       for (const Sent& one : waited) {
         send(one.task, one.demand);
@@ -145,6 +157,9 @@ void ClientMachine::settled(const TransportSettled& event) {
   open_.erase(at);
   if (event.end == PublishEnd::Confirmed) {
     metrics_.accepted(sent.task);
+    if (options_.resubmits && !answered_.contains(sent.task)) {
+      unanswered_.emplace(sent.task, sent.demand);
+    }
   } else if (event.end != PublishEnd::Unknown) {
     metrics_.turned_away(sent.task);
   } else {
@@ -154,6 +169,7 @@ void ClientMachine::settled(const TransportSettled& event) {
 }
 
 void ClientMachine::delivered(const TransportDelivery& delivery) {
+  transport_.ack(delivery.id);  // nothing where its queue takes none
   const Result<Outcome> outcome = wire::decode_outcome(delivery.envelope);
   if (!outcome) {
     if (complaints_.size() < kComplaintsMax) {
@@ -166,6 +182,10 @@ void ClientMachine::delivered(const TransportDelivery& delivery) {
     return;
   }
   metrics_.answered(*task, *outcome, agenda_.now());
+  if (options_.resubmits) {
+    unanswered_.erase(*task);
+    answered_.insert(*task);
+  }
   if (told_) {
     told_(*task, *outcome);
   }

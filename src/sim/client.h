@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,10 @@ struct ClientOptions {
   LinkProfile link;
   std::uint64_t seed = 1;
   bool reads_unrouted = false;  // it also collects the outcomes that nobody else waits for
+  // Outcomes that were sent over a connection that is given up are lost with it, but for a client
+  // that does either. Then it acks the unrouted ones, too.
+  bool durable_replies = false;  // its reply queue outlives its connection, and it acks
+  bool resubmits = false;  // all that is open, over the next connection, as apps/client.h does
   // What odd clients do, per million tasks.
   std::int64_t repeats = 0;    // the task is sent again under its id, some time later
   std::int64_t malformed = 0;  // it is no task at all
@@ -47,6 +52,7 @@ class ClientMachine final : public TransportOwner, public Sleeper {
     told_ = std::move(told);
   }
   const std::vector<std::string>& complaints() const { return complaints_; }
+  SimTransport& transport() { return transport_; }
 
   void input() override;
   void wake(std::uint64_t what) override;
@@ -64,6 +70,7 @@ class ClientMachine final : public TransportOwner, public Sleeper {
   void delivered(const TransportDelivery& delivery);
 
   Agenda& agenda_;
+  Broker& broker_;
   ClientOptions options_;
   std::vector<ClientClass> classes_;
   Metrics& metrics_;
@@ -77,6 +84,8 @@ class ClientMachine final : public TransportOwner, public Sleeper {
   std::vector<Sent> waiting_;                 // until there is a reply queue
   PublishId last_publish_ = 0;
   std::vector<Sent> repeats_;
+  std::map<std::uint64_t, std::size_t> unanswered_;  // confirmed: task and class
+  std::set<std::uint64_t> answered_;                 // where it resubmits
   std::vector<TransportEvent> events_;
   std::function<void(std::uint64_t, const Outcome&)> told_;
   std::vector<std::string> complaints_;

@@ -23,6 +23,9 @@ constexpr Micros kRampStep = milliseconds(100);
 // A fault drawn at random is over by then; half of the crashes are back before anybody missed them.
 constexpr std::int64_t kLongestUs = 8'000'000;
 constexpr std::int64_t kBriefUs = 900'000;
+// A broker gives up a controller after 4 s, a client after 10.
+constexpr std::int64_t kBriefCutUs = 3'000'000;
+constexpr std::int64_t kLongestCutUs = 16'000'000;
 constexpr std::int64_t kSlowStartUs = 20'000'000;  // twice orphan_result_max
 
 std::int64_t between(Rng& rng, std::int64_t low, std::int64_t high) {
@@ -40,6 +43,10 @@ FaultPlan::FaultPlan(World& world, std::uint64_t seed)
     : world_(world), rng_(seed), faults_(world.scenario().faults) {
   for (int i = 0; i < world.scenario().random_faults; ++i) {
     faults_.push_back(draw());
+  }
+  Rng cuts(seed_of(world.options().seed, Stream::Faults, 1));
+  for (int i = 0; i < world.options().random_cuts; ++i) {
+    faults_.push_back(draw_cut(cuts));
   }
   for (const Fault& fault : faults_) {
     const Micros slow = fault.kind == FaultKind::BrokerRestart ? fault.delay : Micros{};
@@ -77,6 +84,20 @@ Fault FaultPlan::draw() {
                                     : fault.kind == FaultKind::BrokerRestart ? kSlowStartUs
                                                                              : 50'000;
   fault.delay = {between(rng_, 1'000, delay_us_max)};
+  return fault;
+}
+
+// Of the leader, or of a client where the leader stays. Half of them are longer than what any side
+// of the connection puts up with.
+Fault FaultPlan::draw_cut(Rng& rng) const {
+  Fault fault;
+  fault.kind = rng.below(3) == 0 ? FaultKind::ControllerFreeze : FaultKind::ControllerPartition;
+  if (world_.options().controllers_stay) {
+    fault.kind = FaultKind::ClientPartition;
+  }
+  fault.at = {between(rng, 0, std::max<std::int64_t>(world_.scenario().duration.count, 1))};
+  fault.lasts = {between(rng, 10'000, rng.below(2) == 0 ? kBriefCutUs : kLongestCutUs)};
+  fault.direction = static_cast<LinkDirection>(rng.below(3));
   return fault;
 }
 
@@ -130,6 +151,19 @@ void FaultPlan::begin(std::size_t index) {
     case FaultKind::ControllerCrash:
       crash_controller();
       return;
+    case FaultKind::ControllerPartition:
+      if (const auto who = leader()) {
+        world_.controllers()[*who]->transport().cut(fault.direction);
+      }
+      return;
+    case FaultKind::ControllerFreeze:
+      if (const auto who = leader()) {
+        world_.controllers()[*who]->freeze();
+      }
+      return;
+    case FaultKind::ClientPartition:
+      world_.clients()[rng_.below(world_.clients().size())]->transport().cut(fault.direction);
+      return;
     case FaultKind::BrokerRestart:
       world_.broker().stop();
       return;
@@ -162,6 +196,18 @@ void FaultPlan::end(std::size_t index) {
         }
       }
       return;
+    case FaultKind::ControllerPartition:
+    case FaultKind::ControllerFreeze:
+      for (const auto& controller : world_.controllers()) {
+        controller->thaw();
+        controller->transport().restore();
+      }
+      return;
+    case FaultKind::ClientPartition:
+      for (const auto& client : world_.clients()) {
+        client->transport().restore();
+      }
+      return;
     case FaultKind::BrokerRestart:
       world_.broker().start(fault.delay);
       return;
@@ -192,7 +238,7 @@ void FaultPlan::on_device(const Fault& fault, DeviceMachine& device, bool begins
       device.link().down.stall(begins ? fault.delay : Micros{0});
       return;
     case FaultKind::Partition:
-      begins ? cut(device, fault.direction) : restore(device);
+      begins ? device.transport().cut(fault.direction) : device.transport().restore();
       return;
     case FaultKind::Crash:
     case FaultKind::PowerLoss:
@@ -273,30 +319,24 @@ void FaultPlan::swizzle(const Fault& fault) {
   }
 }
 
-void FaultPlan::cut(DeviceMachine& device, LinkDirection direction) {
-  if (direction != LinkDirection::ToDevice) {
-    device.link().up.cut();
+std::optional<std::size_t> FaultPlan::leader() const {
+  std::optional<std::size_t> found;
+  for (std::size_t c = 0; c < world_.controllers().size(); ++c) {
+    const ControllerMachine& machine = *world_.controllers()[c];
+    if (machine.leads()) {
+      return c;
+    }
+    if (machine.runs()) {
+      found = c;
+    }
   }
-  if (direction != LinkDirection::FromDevice) {
-    device.link().down.cut();
-  }
-  device.transport().watch();
-}
-
-void FaultPlan::restore(DeviceMachine& device) {
-  device.link().up.restore();
-  device.link().down.restore();
+  return found;
 }
 
 void FaultPlan::crash_controller() {
-  for (std::size_t c = 0; c < world_.controllers().size(); ++c) {
-    ControllerMachine& machine = *world_.controllers()[c];
-    const bool last = c + 1 == world_.controllers().size();
-    if (machine.runs() && (machine.leads() || last)) {
-      world_.controller_died(c);
-      machine.die(lost_frames());
-      return;
-    }
+  if (const auto who = leader()) {
+    world_.controller_died(*who);
+    world_.controllers()[*who]->die(lost_frames());
   }
 }
 
@@ -307,12 +347,17 @@ void FaultPlan::heal() {
   broker.block(false);
   broker.duplicate(0);
   for (const auto& controller : world_.controllers()) {
+    controller->thaw();
+    controller->transport().restore();
     if (!controller->runs()) {
       controller->begin();
     }
   }
+  for (const auto& client : world_.clients()) {
+    client->transport().restore();
+  }
   for (const auto& device : world_.devices()) {
-    restore(*device);
+    device->transport().restore();
     device->link().up.stall(Micros{0});
     device->link().down.stall(Micros{0});
     device->executor().slow_down(1000);

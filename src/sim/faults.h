@@ -3,6 +3,7 @@
 // seed. Whatever a fault takes away comes back at its end, or when the run heals.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,14 +32,15 @@ class FaultPlan final : public Sleeper {
 
  private:
   Fault draw();
+  Fault draw_cut(Rng& rng) const;
   void begin(std::size_t index);
   void end(std::size_t index);
   void on_device(const Fault& fault, DeviceMachine& device, bool begins);
   void ramp(std::size_t index);
   void swizzle(const Fault& fault);
-  void cut(DeviceMachine& device, LinkDirection direction);
-  void restore(DeviceMachine& device);
   std::vector<DeviceMachine*> devices_of(const Fault& fault);
+  // The leader, or the last of those that run; nothing where none does.
+  std::optional<std::size_t> leader() const;
   void crash_controller();
   std::size_t lost_frames();
 

@@ -34,9 +34,28 @@ void ControllerMachine::die(std::size_t lost_frames) {
   shell_.reset();
   controller_.reset();
   alarm_.clear();
+  thaw();
+}
+
+void ControllerMachine::freeze() {
+  frozen_ = true;
+  transport_.stand_still();
+}
+
+void ControllerMachine::thaw() {
+  if (!std::exchange(frozen_, false)) {
+    return;
+  }
+  transport_.restore();
+  if (runs()) {
+    turn();
+  }
 }
 
 void ControllerMachine::turn() {
+  if (frozen_) {
+    return;
+  }
   shell_->turn(Micros{0});
   transport_.flush();
   alarm_.set(agenda_, controller_->next_timer(), *this);

@@ -63,11 +63,13 @@ class ControllerMachine final : public TransportOwner, public Sleeper {
 
   void begin();
   void die(std::size_t lost_frames);
+  // Its process stands still, as after SIGSTOP, and goes on.
+  void freeze();
+  void thaw();
   bool runs() const { return controller_ != nullptr; }
   bool leads() const { return runs() && controller_->leading(); }
   const Controller& controller() const { return *controller_; }
   const ControllerShell& shell() const { return *shell_; }
-  Link& link() { return link_; }
   SimTransport& transport() { return transport_; }
 
   void input() override { turn(); }
@@ -84,6 +86,7 @@ class ControllerMachine final : public TransportOwner, public Sleeper {
   std::unique_ptr<Controller> controller_;
   std::unique_ptr<ControllerShell> shell_;
   Alarm alarm_;
+  bool frozen_ = false;
 };
 
 struct DeviceMachineOptions {

@@ -206,6 +206,10 @@ RandomWorld random_world(std::uint64_t seed, const RandomWorldLimits& limits) {
     slow_each_other(seed, scenario);
   }
   make_narrow(seed, scenario);
+  Rng cuts(seed_of(seed, Stream::Load, 4));
+  if (limits.cuts && one_in(cuts, 2)) {
+    options.random_cuts = static_cast<int>(between(cuts, 1, 4));
+  }
 
   options.lead_in = one_in(rng, 2) ? Micros{0} : seconds(5);
   options.clients = static_cast<int>(between(rng, 1, 3));
@@ -219,21 +223,26 @@ RandomWorld random_world(std::uint64_t seed, const RandomWorldLimits& limits) {
   } else {
     options.standbys = static_cast<int>(rng.below(3));
   }
+  if (options.random_cuts > 0) {
+    options.client_habits.resubmits = options.controllers_stay && one_in(cuts, 2);
+    options.client_habits.durable_replies = !options.client_habits.resubmits;
+  }
   options.flood = one_in(rng, 2) ? static_cast<int>(between(rng, 3, 12)) : 0;
   return world;
 }
 
-RunResult run_random_world(std::uint64_t seed, bool trace) {
-  RandomWorld random = random_world(seed);
+RunResult run_random_world(std::uint64_t seed, const RandomWorldLimits& limits, bool trace) {
+  RandomWorld random = random_world(seed, limits);
   random.options.trace = trace;
   World world(random.scenario, std::move(random.options));
   return world.run();
 }
 
 std::string describe(const RandomWorld& world) {
-  return fmt::format("seed {}, policy {}, {} devices, {} random faults, {} standbys",
+  return fmt::format("seed {}, policy {}, {} devices, {} random faults, {} cuts, {} standbys",
                      world.options.seed, world.options.policy, world.scenario.devices.size(),
-                     world.scenario.random_faults, world.options.standbys);
+                     world.scenario.random_faults, world.options.random_cuts,
+                     world.options.standbys);
 }
 
 }  // namespace juggler::sim

@@ -23,12 +23,14 @@ struct RandomWorldLimits {
   std::string policy;       // empty: drawn
   bool watt_limits = true;  // some worlds have one
   bool slowdowns = false;   // processors of one device slow each other down
+  bool cuts = true;         // in some, controllers and clients are cut off or frozen
 };
 
 RandomWorld random_world(std::uint64_t seed, const RandomWorldLimits& limits = {});
 
 // Runs it with every check.
-RunResult run_random_world(std::uint64_t seed, bool trace = false);
+RunResult run_random_world(std::uint64_t seed, const RandomWorldLimits& limits = {},
+                           bool trace = false);
 
 // One line about it, for messages.
 std::string describe(const RandomWorld& world);

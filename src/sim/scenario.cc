@@ -8,7 +8,7 @@
 namespace juggler {
 namespace {
 
-constexpr std::array<Named<FaultKind>, 17> kFaultKinds{{
+constexpr std::array<Named<FaultKind>, 20> kFaultKinds{{
     {FaultKind::MessageLoss, "message-loss"},
     {FaultKind::Duplication, "duplication"},
     {FaultKind::Delay, "delay"},
@@ -26,18 +26,15 @@ constexpr std::array<Named<FaultKind>, 17> kFaultKinds{{
     {FaultKind::PowerLoss, "power-loss"},
     {FaultKind::Drain, "drain"},
     {FaultKind::LostDispatch, "lost-dispatch"},
+    {FaultKind::ControllerPartition, "controller-partition"},
+    {FaultKind::ControllerFreeze, "controller-freeze"},
+    {FaultKind::ClientPartition, "client-partition"},
 }};
 
 constexpr std::array<Named<TraceForm>, 3> kTraceForms{{
     {TraceForm::Times, "times"},
     {TraceForm::MinuteCounts, "minute-counts"},
     {TraceForm::Invocations, "invocations"},
-}};
-
-constexpr std::array<Named<LinkDirection>, 3> kLinkDirections{{
-    {LinkDirection::Both, "both"},
-    {LinkDirection::ToDevice, "to-device"},
-    {LinkDirection::FromDevice, "from-device"},
 }};
 
 constexpr std::array<Named<Measure>, 15> kMeasures{{
@@ -71,7 +68,6 @@ void scale(Rate& rate, double capacity_hz) {
 
 std::string_view to_string(FaultKind kind) { return name_of(kFaultKinds, kind); }
 std::string_view to_string(TraceForm form) { return name_of(kTraceForms, form); }
-std::string_view to_string(LinkDirection direction) { return name_of(kLinkDirections, direction); }
 
 std::optional<FaultKind> parse_fault_kind(std::string_view name) {
   return value_of(kFaultKinds, name);
@@ -79,10 +75,6 @@ std::optional<FaultKind> parse_fault_kind(std::string_view name) {
 std::optional<TraceForm> parse_trace_form(std::string_view name) {
   return value_of(kTraceForms, name);
 }
-std::optional<LinkDirection> parse_link_direction(std::string_view name) {
-  return value_of(kLinkDirections, name);
-}
-
 std::string fault_kind_names() {
   std::string names;
   for (const Named<FaultKind>& entry : kFaultKinds) {

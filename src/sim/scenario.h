@@ -148,32 +148,36 @@ struct DemandClass {
 };
 
 enum class FaultKind {
-  MessageLoss,      // what is under way on the link is lost, with its connection
-  Duplication,      // delivered twice: `probability` of each
-  Delay,            // exponential extra delay, mean `delay`, each way
-  Partition,        // nothing passes, in `direction`
-  Crash,            // the device's process dies and is back after `lasts`
-  Straggler,        // everything takes `factor` times as long, at once
-  Throttle,         // as a ramp: to `factor` over `ramp`, back at once
-  ClockJump,        // the device's clock jumps by `delay`
-  EngineError,      // a run fails: `probability` of each
-  LoadOutOfMemory,  // a variant cannot be loaded
-  SwizzleClog,      // random links stop one by one, and are released in another order
-  ControllerCrash,  // the controller dies; its successor leads after `lasts`
-  BrokerRestart,    // every connection is lost; durable queues are back after `lasts`
-  BrokerBlocked,    // the broker takes no messages (memory or disk alarm)
-  PowerLoss,        // of the device: as Crash, but nobody tells the broker
-  Drain,            // the device is asked to leave, and is back after `lasts`
-  LostDispatch,     // the next dispatch is lost inside the device, acknowledged
+  MessageLoss,          // what is under way on the link is lost, with its connection
+  Duplication,          // delivered twice: `probability` of each
+  Delay,                // exponential extra delay, mean `delay`, each way
+  Partition,            // nothing passes, in `direction`
+  Crash,                // the device's process dies and is back after `lasts`
+  Straggler,            // everything takes `factor` times as long, at once
+  Throttle,             // as a ramp: to `factor` over `ramp`, back at once
+  ClockJump,            // the device's clock jumps by `delay`
+  EngineError,          // a run fails: `probability` of each
+  LoadOutOfMemory,      // a variant cannot be loaded
+  SwizzleClog,          // random links stop one by one, and are released in another order
+  ControllerCrash,      // the controller dies; its successor leads after `lasts`
+  BrokerRestart,        // every connection is lost; durable queues are back after `lasts`
+  BrokerBlocked,        // the broker takes no messages (memory or disk alarm)
+  PowerLoss,            // of the device: as Crash, but nobody tells the broker
+  Drain,                // the device is asked to leave, and is back after `lasts`
+  LostDispatch,         // the next dispatch is lost inside the device, acknowledged
+  ControllerPartition,  // nothing passes between the leader and the broker, in `direction`
+  ControllerFreeze,     // the leader's process stands still
+  ClientPartition,      // nothing passes between one of the clients and the broker, in `direction`
 };
 
-enum class LinkDirection { Both, ToDevice, FromDevice };
+// As seen from the machine at the link's end: a device, a controller or a client.
+enum class LinkDirection { Both, ToMachine, FromMachine };
 
 struct Fault {
   FaultKind kind = FaultKind::Crash;
   Micros at;
   Micros lasts;        // 0: to the end of the run
-  std::string device;  // its id; empty: all devices (or none, for the controller's and broker's)
+  std::string device;  // its id; empty: all devices (or none, where it is of something else)
   double factor = 1.0;
   double probability = 0.0;
   Micros delay;
@@ -229,11 +233,9 @@ struct Scenario {
 
 std::string_view to_string(FaultKind kind);
 std::string_view to_string(TraceForm form);
-std::string_view to_string(LinkDirection direction);
 std::optional<FaultKind> parse_fault_kind(std::string_view name);
 std::string fault_kind_names();  // all of them, for messages
 std::optional<TraceForm> parse_trace_form(std::string_view name);
-std::optional<LinkDirection> parse_link_direction(std::string_view name);
 
 // The key of an expectation in a file, e.g. `on_time_ratio_min`.
 std::string expectation_key(Measure measure, bool at_most);

@@ -196,6 +196,40 @@ DeviceDraft read_device(TomlSection& section) {
   return draft;
 }
 
+// `both`, or to or from the machine whose link it is.
+LinkDirection read_direction(TomlSection& section, const std::string& machine) {
+  if (!section.has("direction")) {
+    return LinkDirection::Both;
+  }
+  const std::string to = "to-" + machine;
+  const std::string from = "from-" + machine;
+  const auto parse = [&](std::string_view name) -> std::optional<LinkDirection> {
+    if (name == "both") {
+      return LinkDirection::Both;
+    }
+    if (name == to) {
+      return LinkDirection::ToMachine;
+    }
+    return name == from ? std::optional(LinkDirection::FromMachine) : std::nullopt;
+  };
+  return section.choice("direction", parse, "both, " + to + ", " + from);
+}
+
+bool of_devices(FaultKind kind) {
+  switch (kind) {
+    case FaultKind::Duplication:
+    case FaultKind::ControllerCrash:
+    case FaultKind::ControllerPartition:
+    case FaultKind::ControllerFreeze:
+    case FaultKind::ClientPartition:
+    case FaultKind::BrokerRestart:
+    case FaultKind::BrokerBlocked:
+      return false;
+    default:
+      return true;
+  }
+}
+
 FaultDraft read_fault(TomlSection& section) {
   FaultDraft draft;
   Fault& fault = draft.fault;
@@ -204,6 +238,13 @@ FaultDraft read_fault(TomlSection& section) {
   fault.at = seconds_of(section.number("at_s", {0.0, kSecondsMax}));
   fault.lasts = seconds_at(section, "lasts_s", 0.0);
   fault.device = section.text_or("device", "");
+  if (!of_devices(fault.kind)) {
+    for (const char* key : {"device", "pick"}) {
+      if (section.has(key)) {
+        section.refuse(key, std::string(to_string(fault.kind)) + " is of no device");
+      }
+    }
+  }
   if (section.has("pick")) {
     draft.pick = section.choice(
         "pick", [](std::string_view name) { return value_of(kPicks, name); }, names_of(kPicks));
@@ -237,10 +278,13 @@ FaultDraft read_fault(TomlSection& section) {
       fault.ramp = seconds_at(section, "ramp_s", 0.0);
       break;
     case FaultKind::Partition:
-      if (section.has("direction")) {
-        fault.direction =
-            section.choice("direction", parse_link_direction, "both, to-device, from-device");
-      }
+      fault.direction = read_direction(section, "device");
+      break;
+    case FaultKind::ControllerPartition:
+      fault.direction = read_direction(section, "controller");
+      break;
+    case FaultKind::ClientPartition:
+      fault.direction = read_direction(section, "client");
       break;
     default:
       break;

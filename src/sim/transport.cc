@@ -18,10 +18,8 @@ constexpr std::uint64_t kWakeEnrol = 4;
 constexpr std::uint64_t kWakePresence = 5;
 constexpr unsigned kWakeBits = 3;
 
-// As src/amqp waits: Connection::kHandshakeMax and kCallMax, SessionSetup's retries, two
-// heartbeats.
+// As src/amqp waits: Connection::kHandshakeMax and kCallMax, SessionSetup's retries.
 constexpr Micros kHandshakeMax = seconds(10);
-constexpr Micros kSilenceMax = seconds(10);
 constexpr Micros kQueueRetryFirst = milliseconds(250);
 // Login, tuning, opening of vhost and channel: round trips before the session begins; the short
 // connection that enrols a device needs as many, and its declarations.
@@ -85,9 +83,30 @@ void SimTransport::die(std::size_t lost_frames) {
 
 void SimTransport::watch() {
   if (owner_ != nullptr) {
-    wake_later(kWakeSilence, agenda_.now() + kSilenceMax);
+    wake_later(kWakeSilence, agenda_.now() + silence_max(*plan_));
   }
   broker_.watch(port_);
+}
+
+void SimTransport::cut(LinkDirection direction) {
+  if (direction != LinkDirection::ToMachine) {
+    link_.up.cut();
+  }
+  if (direction != LinkDirection::FromMachine) {
+    link_.down.cut();
+  }
+  watch();
+}
+
+void SimTransport::stand_still() {
+  link_.up.cut();
+  link_.down.cut();
+  broker_.watch(port_);
+}
+
+void SimTransport::restore() {
+  link_.up.restore();
+  link_.down.restore();
 }
 
 void SimTransport::wake_later(std::uint64_t kind, Time when) {
@@ -387,7 +406,7 @@ void SimTransport::wake(std::uint64_t what) {
   } else if (kind == kWakeHandshake && phase_ == Phase::Connecting) {
     give_up("no answer");
   } else if (kind == kWakeSilence && phase_ != Phase::Down && link_.down.is_cut() &&
-             agenda_.now() - link_.down.cut_since() >= kSilenceMax) {
+             agenda_.now() - link_.down.cut_since() >= silence_max(*plan_)) {
     give_up("nothing heard for two heartbeats");
   }
   received_all();

@@ -16,6 +16,7 @@
 #include "sim/agenda.h"
 #include "sim/broker.h"
 #include "sim/network.h"
+#include "sim/scenario.h"
 
 namespace juggler::sim {
 
@@ -38,12 +39,16 @@ class SimTransport final : public Transport, public FrameSink, public Sleeper {
   void die(std::size_t lost_frames = 0);
   // The machine loses its power: nobody tells the broker.
   void lose_power();
-  // The link was cut: a side that hears nothing for two heartbeats gives the connection up.
-  void watch();
+  // Nothing passes in this direction, until it is restored. A side that hears nothing for two
+  // heartbeats gives the connection up.
+  void cut(LinkDirection direction);
+  void restore();
+  // The process stands still: what comes waits in its socket, and the broker hears nothing of it.
+  void stand_still();
 
   bool announced() const { return phase_ == Phase::Up; }
   // The broker has ended this session, and nobody here knows yet.
-  bool fenced() const { return phase_ == Phase::Up && !broker_.has(connection_); }
+  bool fenced() const { return !broker_.has(connection_); }
   // The wire breaks, at both ends and at once.
   void lose_connection() { broker_.cut(port_, "the connection broke"); }
   // The next delivery that wants an ack is acked and forgotten: lost inside the machine.
@@ -72,6 +77,7 @@ class SimTransport final : public Transport, public FrameSink, public Sleeper {
   void wake(std::uint64_t what) override;
 
  private:
+  void watch();
   enum class Phase { Down, Connecting, Joining, Up };
   struct Publish {
     PublishId id = 0;

@@ -46,7 +46,8 @@ struct WorldOptions {
   BrokerProfile broker;
   ClientOptions client_habits;  // its name, link and seed are set by the world
 
-  bool controllers_stay = false;  // no random fault ends a controller
+  bool controllers_stay = false;  // no random fault ends a controller, or its lead
+  int random_cuts = 0;  // beside the scenario's random faults: of controllers and of clients
 
   bool check = true;   // the invariants, at every step
   bool digest = true;  // of every event and action
@@ -85,6 +86,7 @@ class World {
   Time origin() const { return Time{} + options_.lead_in; }  // the scenario's time 0
   std::vector<std::unique_ptr<ControllerMachine>>& controllers() { return controllers_; }
   std::vector<std::unique_ptr<DeviceMachine>>& devices() { return devices_; }
+  std::vector<std::unique_ptr<ClientMachine>>& clients() { return clients_; }
   void controller_died(std::size_t who);  // just before its machine forgets it
   // When the outcome of each task came, completed ones only; for tests of small worlds.
   void on_outcome(const std::function<void(std::uint64_t, const Outcome&)>& told);

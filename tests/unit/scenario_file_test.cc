@@ -115,6 +115,15 @@ TEST(ScenarioFile, EveryPart_IsReadInItsUnit) {
   EXPECT_FALSE(needs_capacity(*read));
 }
 
+TEST(ScenarioFile, PartitionOfTheLeader_HasItsOwnDirections) {
+  const Result<Scenario> read =
+      parse(with(kScenario, "kind = \"throttle\"\ndevice = \"orin-1\"\nfactor = 2.5",
+                 "kind = \"controller-partition\"\ndirection = \"from-controller\""));
+  ASSERT_TRUE(read.has_value()) << read.error().message;
+  EXPECT_EQ(read->faults[0].kind, FaultKind::ControllerPartition);
+  EXPECT_EQ(read->faults[0].direction, LinkDirection::FromMachine);
+}
+
 TEST(ScenarioFile, ProcessesOfClasses_AreRead) {
   const auto shape_of = [](const std::string& arrivals) {
     const Result<Scenario> read =
@@ -213,6 +222,10 @@ TEST(ScenarioFile, WrongWords_NameLineKeyAndWhatIsAllowed) {
        "no device can serve it"},
       {"\"throttle\"", "\"trottle\"", "'trottle' is not one of: message-loss, "},
       {"factor = 2.5", "", "'factor': is missing"},
+      {"\"throttle\"", "\"controller-freeze\"", "'device': controller-freeze is of no device"},
+      {"kind = \"throttle\"\ndevice = \"orin-1\"\nfactor = 2.5",
+       "kind = \"client-partition\"\ndirection = \"to-device\"",
+       "'to-device' is not one of: both, to-client, from-client"},
       {"factor = 2.5", "factor = 2.5\nprobability = 1", "'probability': is no key here"},
       {"device = \"orin-1\"", "device = \"orin-9\"", "no device 'orin-9'. Did you mean 'orin-1'?"},
       {"at_s = 4", "at_s = 40", "at_s lies after the end of the scenario"},
