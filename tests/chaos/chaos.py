@@ -20,8 +20,9 @@ import time
 from faults import Faults
 from load import Collector, Submitter, Watcher, connect
 from networks import Links, PacketLinks, own_network
-from parts import Broker, Process
+from parts import Broker, Process, free_port
 from report import Report
+from web import WebClient
 
 TWINS = {"orin": "jetson-orin-nano", "nano": "jetson-nano", "pi5-a": "raspberry-pi-5",
          "pi5-b": "raspberry-pi-5", "pi4": "raspberry-pi-4"}
@@ -29,7 +30,8 @@ REAL = "here"
 
 
 class Fleet:
-    """Broker, two controllers, twins and one real device, each process on its own link, as the clients are."""
+    """Broker, two controllers, `juggler serve`, twins and one real device, each process on its own link, as the
+    clients are."""
 
     CLIENTS = ("submitter", "collector")
 
@@ -39,6 +41,7 @@ class Fleet:
         self.folder = folder
         self.devices = list(TWINS) + ([REAL] if real else [])
         self.controllers = ["first", "second"]
+        self.web_port = free_port()
         self.networks = networks
         self.links = None
         self.broker = None
@@ -55,6 +58,8 @@ class Fleet:
                 self.start(name, "controller",
                            [os.path.join(self.build, "juggler"), "controller", "--journal",
                             os.path.join(self.folder, "journal-" + name)])
+            self.start("serve", "submitter", [os.path.join(self.build, "juggler"), "serve", "--home", self.folder,
+                                              "--listen", f"127.0.0.1:{self.web_port}"])
             for name in self.devices:
                 self.start(name, name, self.consumer(name))
         except BaseException:
@@ -170,8 +175,9 @@ def run_faults(fleet, options, draw, until, submitter, collector):
     return done
 
 
-def heal_and_wait(fleet, submitter, collector):
+def heal_and_wait(fleet, submitter, collector, web):
     """All is well again: what was accepted must be answered within its deadline and three graces."""
+    web.stop(45)
     submitter.stop()
     waiting = [task for task in submitter.accepted if task not in collector.outcomes]
     end = time.monotonic() + 45
@@ -191,7 +197,7 @@ def run(options, folder):
     with open(os.path.join(options.home, "photos", "dog1.jpg"), "rb") as file:
         picture = file.read()
     real = os.path.isdir(os.path.join(options.home, "onnxruntime")) and not options.no_real
-    say(f"seed {options.seed}; broker, 2 controllers, {len(TWINS)} twins"
+    say(f"seed {options.seed}; broker, 2 controllers, juggler serve, {len(TWINS)} twins"
         f"{' and this machine' if real else ''}; {options.rate} tasks/s;"
         f" networks: {'packets' if options.packets else 'a TCP proxy'}")
     networks = PacketLinks if options.packets else Links
@@ -200,19 +206,21 @@ def run(options, folder):
         collector = Collector(fleet.linked("collector", "submitter"))
         submitter = Submitter(fleet.linked("submitter", "submitter"), options.rate, picture,
                               options.seed)
+        web = WebClient(fleet.web_port, options.rate / 10, picture, options.seed)
         watcher.start()
         collector.start()
         if not await_all(fleet, watcher, 90):
             say(f"only {watcher.live()} have joined")
             return None
         submitter.start()
+        web.start()
         options.begun = time.monotonic()
         faults = run_faults(fleet, options, draw, options.begun + options.seconds,
                             submitter, collector)
-        left = heal_and_wait(fleet, submitter, collector)
+        left = heal_and_wait(fleet, submitter, collector, web)
         collector.stop()
         watcher.stop()
-        problems = [str(worker.problem) for worker in (submitter, collector, watcher) if worker.problem]
+        problems = [str(worker.problem) for worker in (submitter, collector, watcher, web) if worker.problem]
         fleet.look()
         problems += [death for process in fleet.processes.values() for death in process.deaths]
         memory = {name: process.rss_max_kib for name, process in fleet.processes.items()}
@@ -221,7 +229,7 @@ def run(options, folder):
         judged = fleet.judged()
         if not judged.get("steps"):
             problems.append("no step of any journal was checked")
-        return Report(faults, submitter, collector, watcher, fleet, left, problems, memory, judged)
+        return Report(faults, submitter, collector, web, watcher, fleet, left, problems, memory, judged)
 
 
 def main():

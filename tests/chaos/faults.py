@@ -31,6 +31,9 @@ class Faults:
     CONTROLLER = ("kill-leader", "freeze-leader", "cut-leader", "hold-leader", "half-open-leader",
                   "bad-network-leader", "stop-leader")
     CLIENT = ("cut-client", "hold-client", "half-open-client", "bad-network-client")
+    # The HTTP server, whose client asks again.
+    SERVE = ("kill-serve", "freeze-serve", "cut-serve", "hold-serve", "half-open-serve", "bad-network-serve",
+             "stop-serve")
     BROKER = ("restart-broker", "kill-broker", "freeze-broker")
 
     def __init__(self, fleet, random):
@@ -38,7 +41,8 @@ class Faults:
         self.random = random
 
     def draw(self):
-        kinds = self.random.choices([self.DEVICE, self.CONTROLLER, self.BROKER, self.CLIENT], [6, 3, 1.5, 1])[0]
+        kinds = self.random.choices([self.DEVICE, self.CONTROLLER, self.BROKER, self.CLIENT, self.SERVE],
+                                    [6, 3, 1.5, 1, 1])[0]
         return self.make(self.random.choice(kinds))
 
     def make(self, kind, seconds=None):
@@ -50,12 +54,15 @@ class Faults:
             target = "leader"
         elif kind in self.CLIENT:
             target = self.random.choice(self.fleet.CLIENTS)
+        elif kind in self.SERVE:
+            target = "serve"
         return Fault(kind, target, seconds or self.random.uniform(low, high))
 
     def hurt(self, fault):
         fault.target = self.fleet.leader() if fault.target == "leader" else fault.target
         fault.begun = time.monotonic()
-        kind = fault.kind.removesuffix("-leader").removesuffix("-broker").removesuffix("-client")
+        kind = fault.kind.removesuffix("-leader").removesuffix("-broker").removesuffix(
+            "-client").removesuffix("-serve")
         part = self.fleet.broker if fault.target == "broker" else self.fleet.processes.get(fault.target)
         link = fault.target
         if kind == "kill":
@@ -90,7 +97,7 @@ class Faults:
             part = self.fleet.processes[fault.target]
             self.fleet.links.heal(fault.target)
             part.signal(signal.SIGCONT)
-            if fault.kind in ("drain", "stop-leader"):
+            if fault.kind in ("drain", "stop-leader", "stop-serve"):
                 part.leave(70)
             if not part.alive():
                 part.start()

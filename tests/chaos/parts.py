@@ -9,7 +9,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "bench"))
 
-from broker import PrivateBroker, die_with_parent  # noqa: E402  pylint: disable=wrong-import-position
+from broker import PrivateBroker, die_with_parent, free_port  # noqa: E402,F401  pylint: disable=wrong-import-position,unused-import
 
 
 class Broker(PrivateBroker):

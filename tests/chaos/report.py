@@ -4,13 +4,14 @@ import collections
 
 
 class Report:
-    def __init__(self, faults, submitter, collector, watcher, fleet, left, problems, memory, judged):
+    def __init__(self, faults, submitter, collector, web, watcher, fleet, left, problems, memory, judged):
         self.faults = faults
         self.accepted = submitter.accepted
         self.refused = submitter.refused
         self.outcomes = collector.outcomes
         self.copies = collector.copies
         self.different = collector.different
+        self.web = web
         self.watcher = watcher
         self.fleet = fleet
         self.left = left
@@ -20,11 +21,15 @@ class Report:
         self.lost = [task for task in self.accepted if task not in self.outcomes]
 
     def well(self):
-        return not (self.lost or self.different or self.left or self.problems
+        return not (self.lost or self.web.waiting() or self.different or self.left or self.problems
                     or self.judged["complaints"])
 
     def counts(self):
-        counts = collections.Counter(outcome["outcome"] for _, outcome in self.outcomes.values())
+        return self.by_kind(outcome for _, outcome in self.outcomes.values())
+
+    @staticmethod
+    def by_kind(outcomes):
+        counts = collections.Counter(outcome["outcome"] for outcome in outcomes)
         return {kind: counts.get(kind, 0) for kind in ("completed", "rejected", "expired", "failed")}
 
     def rescued(self, fault):
@@ -50,7 +55,7 @@ class Report:
         if fault.target in self.fleet.devices:
             states = ("draining", "lost") if fault.kind == "drain" else ("lost", "gone")
             return self.watcher.detected(fault.target, fault.begun, fault.healed + 3, states)
-        if fault.target == "broker":
+        if fault.target not in self.fleet.controllers:
             return None
         return self.watcher.led(fault.begun, fault.healed + 10)
 
@@ -87,6 +92,9 @@ class Report:
                   "duplicated": len(self.different), "copies": self.copies,
                   "never accepted": self.refused}
         lines.append("  " + ", ".join(f"{word} {count}" for word, count in totals.items()))
+        over_http = {"accepted": len(self.web.accepted), **self.by_kind(self.web.outcomes.values()),
+                     "lost": len(self.web.waiting()), "handed over again": self.web.again}
+        lines.append("  over HTTP: " + ", ".join(f"{word} {count}" for word, count in over_http.items()))
         status = self.watcher.status
         lines.append("  the last leader: " + ", ".join(
             f"{word} {status[word]}" for word in ("dispatched", "attempts_failed", "found_absent",
@@ -99,6 +107,7 @@ class Report:
             f"{name} {kib // 1024} MiB" for name, kib in sorted(self.memory.items())))
         for task in self.lost[:5]:
             lines.append(f"  LOST {task}")
+        lines += [f"  LOST over HTTP: {task}" for task in self.web.waiting()[:5]]
         for first, second in self.different[:5]:
             lines.append(f"  TWICE {first}\n        {second}")
         lines += [f"  BROKEN {complaint}" for complaint in self.judged["complaints"]]
