@@ -8,6 +8,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "amqp/dead_letters.h"
 #include "amqp/node_limits.h"
 #include "amqp/node_programs.h"
 #include "amqp/private_broker.h"
@@ -129,6 +130,33 @@ TEST(PrivateBroker, FullOfPictures_RefusesMoreAndDoesNotAlarm) {
   EXPECT_TRUE(leader.blocked.empty());
   EXPECT_GE(client.settled(PublishEnd::Confirmed),
             kServed + amqp::kTasksReadyBytesMax / amqp::kPictureMax);
+}
+
+// What anybody may submit, and the broker then adds to: x-death, and of a quorum queue how often it
+// was delivered. It sends that without asking whether it fits the frame that was agreed.
+TEST(PrivateBroker, HeadersThatFillAFrame_AreReadWithWhatTheBrokerAdds) {
+  node().reset();
+  Peer leader(amqp::make_transport(amqp::controller_session(node().url("controller"), "c")));
+  ASSERT_TRUE(leader.await_connected());
+  Peer client(amqp::make_transport(amqp::client_session(node().url("submitter"), "client")));
+  ASSERT_TRUE(client.await_connected());
+  PublishEnd end = PublishEnd::Refused;
+  for (std::size_t size = 128 * 1024; end != PublishEnd::Confirmed; --size) {
+    wire::Envelope message = message_to("juggler.tasks", "task");
+    message.exchange = "juggler.submit";
+    message.headers["junk"] = std::string(size, 'j');
+    end = client.publish(std::move(message));
+    ASSERT_GT(size, 127'000U);
+  }
+  ASSERT_TRUE(leader.await_deliveries(1));
+  leader->reject(leader.deliveries[0].id, false);
+  ASSERT_TRUE(leader.await([&] { return node().ready("juggler.dead") == 1; }));
+  auto look = amqp::DeadLetters::open(node().url("controller"));
+  ASSERT_TRUE(look.has_value()) << look.error().message;
+  const auto letter = look->next(amqp::DeadQueue::Dead);
+  ASSERT_TRUE(letter.has_value()) << letter.error().message;
+  ASSERT_TRUE(letter->has_value());
+  EXPECT_TRUE((*letter)->envelope.headers.contains("x-death"));
 }
 
 // The last file of messages, as a node leaves it that is killed while it compacts it: the first
