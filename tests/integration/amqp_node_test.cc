@@ -132,6 +132,25 @@ TEST(PrivateBroker, FullOfPictures_RefusesMoreAndDoesNotAlarm) {
             kServed + amqp::kTasksReadyBytesMax / amqp::kPictureMax);
 }
 
+// Headers without a body: no limit of bytes counts them.
+TEST(PrivateBroker, MessagesWithoutBodies_AreBoundedByTheirCount) {
+  node().reset();
+  Peer leader(amqp::make_transport(amqp::controller_session(node().url("controller"), "c")));
+  ASSERT_TRUE(leader.await_connected());
+  constexpr auto kMost = static_cast<std::size_t>(amqp::kDeadReadyMax);
+  for (std::size_t sent = 0; sent < kMost + 100;) {
+    for (int i = 0; i < 100; ++i, ++sent) {
+      wire::Envelope message = message_to("juggler.dead", std::to_string(sent));
+      message.body = wire::make_body("");
+      message.headers["junk"] = std::string(1'000, 'j');
+      leader.publish_later(std::move(message));
+    }
+    ASSERT_TRUE(leader.await([&] { return leader.settlements.size() == sent; }));
+  }
+  EXPECT_EQ(leader.settled(PublishEnd::Confirmed), kMost + 100) << "the oldest goes";
+  EXPECT_EQ(node().ready("juggler.dead"), amqp::kDeadReadyMax);
+}
+
 // What anybody may submit, and the broker then adds to: x-death, and of a quorum queue how often it
 // was delivered. It sends that without asking whether it fits the frame that was agreed.
 TEST(PrivateBroker, HeadersThatFillAFrame_AreReadWithWhatTheBrokerAdds) {
@@ -141,12 +160,12 @@ TEST(PrivateBroker, HeadersThatFillAFrame_AreReadWithWhatTheBrokerAdds) {
   Peer client(amqp::make_transport(amqp::client_session(node().url("submitter"), "client")));
   ASSERT_TRUE(client.await_connected());
   PublishEnd end = PublishEnd::Refused;
-  for (std::size_t size = 128 * 1024; end != PublishEnd::Confirmed; --size) {
+  for (std::size_t size = amqp::kHeadersMax; end != PublishEnd::Confirmed; --size) {
     wire::Envelope message = message_to("juggler.tasks", "task");
     message.exchange = "juggler.submit";
     message.headers["junk"] = std::string(size, 'j');
     end = client.publish(std::move(message));
-    ASSERT_GT(size, 127'000U);
+    ASSERT_GT(size, amqp::kHeadersMax - 1'000U);
   }
   ASSERT_TRUE(leader.await_deliveries(1));
   leader->reject(leader.deliveries[0].id, false);
