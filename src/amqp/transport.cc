@@ -28,6 +28,14 @@ std::size_t size_of(const wire::Envelope& message) {
   return (message.body ? message.body->size() : 0) + 512;  // properties, frames
 }
 
+// Queues that are exclusive, most of them under a name that who follows needs. Of a controller on a
+// cluster the lock is one, too.
+bool owns_queues(const SessionSpec& spec) {
+  const auto own = [](const Subscription& subscription) { return subscription.own.wanted; };
+  return spec.role == SessionRole::Controller ||
+         std::any_of(spec.subscriptions.begin(), spec.subscriptions.end(), own);
+}
+
 std::uint64_t seed() {
   return static_cast<std::uint64_t>(getpid()) << 40U ^
          static_cast<std::uint64_t>(monotonic_now().us);
@@ -264,8 +272,10 @@ void AmqpTransport::take_delivery(Delivery& delivery) {
 void AmqpTransport::lose_channel(const std::string& reason, Time now) {
   const bool was_announced = announced_;
   announced_ = false;
-  if (session_ && session_->holds_leader_queue()) {
-    connection_.reset();  // or nobody else could lead
+  if (owns_queues(spec_)) {
+    // They are the connection's, not the channel's: who is to follow would be refused them.
+    connection_.reset();
+    blocked_ = false;
   }
   session_.reset();
   acks_.clear();
