@@ -178,6 +178,31 @@ TEST(PrivateBroker, HeadersThatFillAFrame_AreReadWithWhatTheBrokerAdds) {
   EXPECT_TRUE((*letter)->envelope.headers.contains("x-death"));
 }
 
+TEST(PrivateBroker, HeadersThatFillAFrame_AreReadAgainFromAQuorumQueue) {
+  node().reset();
+  const std::string queue = "juggler.test.work";
+  Topology topology;
+  topology.queues = {plain_queue(queue, {{"x-queue-type", std::string("quorum")}})};
+  node().declare(topology);
+  Subscription work;
+  work.queue = queue;
+  Peer peer(amqp::make_transport({session({work}), node().url("controller")}));
+  ASSERT_TRUE(peer.await_connected());
+  PublishEnd end = PublishEnd::Refused;
+  for (std::size_t size = amqp::kHeadersMax; end != PublishEnd::Confirmed; --size) {
+    wire::Envelope message = message_to(queue, "task");
+    message.headers["junk"] = std::string(size, 'j');
+    end = peer.publish(std::move(message));
+    ASSERT_GT(size, amqp::kHeadersMax - 1'000U);
+  }
+  ASSERT_TRUE(peer.await_deliveries(1));
+  peer->reject(peer.deliveries[0].id, /*requeue=*/true);
+  ASSERT_TRUE(peer.await_deliveries(2));
+  EXPECT_TRUE(peer.deliveries[1].envelope.headers.contains("x-delivery-count"));
+  EXPECT_TRUE(peer.disconnected.empty());
+  node().reset();
+}
+
 // The last file of messages, as a node leaves it that is killed while it compacts it: the first
 // record stays, zeros follow, the others are in another file.
 void leave_half_compacted(const std::string& folder) {
