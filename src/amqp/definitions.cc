@@ -50,34 +50,39 @@ json policy(const std::string& vhost, const char* name, const char* pattern, int
           {"apply-to", "queues"}, {"priority", priority}, {"definition", std::move(definition)}};
 }
 
-// Policies, not arguments: they can be changed without deleting the queues. Lazy: what waits is
-// on disk; it has to be written there anyhow before it is confirmed. Of two that match a queue only
-// the one of higher priority counts.
+// Policies, not arguments: they can be changed without deleting the queues, so also while a fleet
+// runs; where both say how much, the smaller counts. Of two policies that match a queue only the
+// one of higher priority counts. Lazy: what waits is on disk; it has to be written there anyhow
+// before it is confirmed. Quorum queues are on disk in any case, and have no mode.
 json policies_json(const std::string& vhost, QueueKind kind) {
   json policies = json::array();
+  const json mode =
+      kind == QueueKind::Quorum ? json::object() : json::object({{"queue-mode", "lazy"}});
+  const auto limit = [&](const char* name, const char* pattern, json definition) {
+    definition.update(mode);
+    policies.push_back(policy(vhost, name, pattern, 1, std::move(definition)));
+  };
   // Who does not read its outcomes: one that is refused goes to juggler.unrouted after some tries,
   // where it can be found; dropping the oldest would lose it. Not lazy: then each outcome would be
   // written to disk, where now it is handed on to who waits for it.
   policies.push_back(policy(vhost, "juggler-replies", "^amq\\.gen", 0,
-                            {{"max-length-bytes", kRepliesReadyBytesMax},
+                            {{"max-length", kRepliesReadyMax},
+                             {"max-length-bytes", kRepliesReadyBytesMax},
                              {"overflow", "reject-publish"},
                              {"expires", kRepliesUnusedMaxMs}}));
-  if (kind == QueueKind::Quorum) {  // which are on disk anyhow
-    policies.push_back(policy(vhost, "juggler-tasks", "^juggler\\.tasks$", 1,
-                              {{"max-length-bytes", kTasksReadyBytesMax}}));
-    policies.push_back(
-        policy(vhost, "juggler-results", "^juggler\\.results$", 1,
-               {{"max-length-bytes", kResultsReadyBytesMax}, {"overflow", "reject-publish"}}));
-    return policies;
-  }
-  policies.push_back(policy(vhost, "juggler-tasks", "^juggler\\.tasks$", 1,
-                            {{"queue-mode", "lazy"}, {"max-length-bytes", kTasksReadyBytesMax}}));
+  limit("juggler-tasks", "^juggler\\.tasks$",
+        {{"max-length", kTasksReadyMax}, {"max-length-bytes", kTasksReadyBytesMax}});
   // A device that floods is told no; others send again.
-  policies.push_back(policy(vhost, "juggler-results", "^juggler\\.results$", 1,
-                            {{"queue-mode", "lazy"},
-                             {"max-length-bytes", kResultsReadyBytesMax},
-                             {"overflow", "reject-publish"}}));
-  policies.push_back(policy(vhost, "juggler-lazy", "^juggler\\.", 0, {{"queue-mode", "lazy"}}));
+  limit("juggler-results", "^juggler\\.results$",
+        {{"max-length", kResultsReadyMax},
+         {"max-length-bytes", kResultsReadyBytesMax},
+         {"overflow", "reject-publish"}});
+  // Here the oldest goes, as their arguments have it; so do their bytes.
+  limit("juggler-left", "^juggler\\.(unrouted|failed)$", {{"max-length", kLeftReadyMax}});
+  limit("juggler-dead", "^juggler\\.dead$", {{"max-length", kDeadReadyMax}});
+  if (kind == QueueKind::Classic) {
+    policies.push_back(policy(vhost, "juggler-lazy", "^juggler\\.", 0, mode));
+  }
   return policies;
 }
 

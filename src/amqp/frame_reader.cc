@@ -10,7 +10,7 @@ namespace {
 
 constexpr char kFrameEnd = '\xCE';
 constexpr std::size_t kHeadSize = 7;
-constexpr std::size_t kBufferSize = 2 * kFrameMax;
+constexpr std::size_t kBufferSize = kFrameReadMax + kFrameMax / 2;
 
 std::uint64_t get_number(std::string_view bytes, std::size_t at, std::size_t width) {
   std::uint64_t value = 0;
@@ -107,7 +107,7 @@ FrameReader::~FrameReader() { empty_amqp_pool(&pool_); }
 std::span<char> FrameReader::space() {
   if (begin_ == end_) {
     begin_ = end_ = 0;
-  } else if (buffer_.size() - end_ < kFrameMax) {
+  } else if (buffer_.size() - end_ < kFrameMax / 2) {
     std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
     end_ -= begin_;
     begin_ = 0;
@@ -125,8 +125,8 @@ Result<void> FrameReader::decode(std::vector<Incoming>& out) {
       return corrupt("another protocol version: it does not speak AMQP 0-9-1");
     }
     const std::uint64_t size = get_number(bytes, 3, 4);
-    if (size > kFrameMax - kFrameOverhead) {
-      return corrupt("a frame larger than agreed, or it does not speak AMQP");
+    if (size > kFrameReadMax - kFrameOverhead) {
+      return corrupt("a frame far larger than agreed, or it does not speak AMQP");
     }
     const std::size_t whole = static_cast<std::size_t>(size) + kFrameOverhead;
     if (bytes.size() < whole) {

@@ -18,7 +18,11 @@
 
 namespace juggler::amqp {
 
-inline constexpr std::size_t kFrameMax = 131'072;
+inline constexpr std::size_t kFrameMax = 131'072;  // agreed on, and what we send at most
+// What is read at most. To the headers of a message that it has taken the broker adds its own
+// (x-death with all routing keys once more, x-delivery-count), and sends them whether they fit or
+// not: were that refused, one message of a stranger would end the connection of each that reads it.
+inline constexpr std::size_t kFrameReadMax = kFrameMax * 5 / 2;
 inline constexpr std::size_t kFrameOverhead = 8;  // 7 bytes before the payload, 1 after
 inline constexpr std::uint16_t kChannelMax = 2;
 

@@ -53,6 +53,7 @@ std::string configuration(const NodeFiles& files, const NodePorts& ports, Bytes 
       "consumer_timeout = 900000\n"
       "heartbeat = 10\n"
       "channel_max = 64\n"
+      "frame_max = {}\n"
       "tcp_listen_options.backlog = 1024\n"
       "tcp_listen_options.sndbuf = {}\n"
       "tcp_listen_options.recbuf = {}\n"
@@ -63,7 +64,7 @@ std::string configuration(const NodeFiles& files, const NodePorts& ports, Bytes 
       "log.console = false\n"
       "log.file.level = warning\n",
       ports.listen, ports.amqp, files.etc("definitions.json"), node_memory(memory_free.count),
-      kSocketBuffer, kSocketBuffer);
+      kHeadersMax, kSocketBuffer, kSocketBuffer);
 }
 
 // How much may be under way between the node's processes: node_limits.h.

@@ -285,7 +285,6 @@ tl::expected<bool, CallFailure> SessionSetup::take_lock(Connection& connection,
     side_open_ = false;
     return taken;
   }
-  leader_queue_ = true;
   auto closed = close_side(connection);
   return closed ? taken : tl::unexpected(closed.error());
 }

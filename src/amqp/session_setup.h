@@ -47,8 +47,6 @@ class SessionSetup {
   bool cancelled(const std::string& consumer);
   void side_channel_closed() { side_open_ = false; }
 
-  // It is the connection's, and outlives this channel.
-  bool holds_leader_queue() const { return leader_queue_; }
   const TakenEpoch& epoch() const { return epoch_; }
   const std::string& reply_queue() const { return names_.reply_queue; }
   // The sequence number of the session's first publish.
@@ -92,7 +90,6 @@ class SessionSetup {
   bool leader_seen_ = false;
   bool side_open_ = false;
   QueueKind kind_ = QueueKind::Classic;
-  bool leader_queue_ = false;
   bool announced_ = false;
   TakenEpoch epoch_;
 };

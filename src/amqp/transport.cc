@@ -1,7 +1,6 @@
 #include "amqp/transport.h"
 
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -28,6 +27,14 @@ std::size_t size_of(const wire::Envelope& message) {
   return (message.body ? message.body->size() : 0) + 512;  // properties, frames
 }
 
+// Queues that are exclusive, most of them under a name that who follows needs. Of a controller on a
+// cluster the lock is one, too.
+bool owns_queues(const SessionSpec& spec) {
+  const auto own = [](const Subscription& subscription) { return subscription.own.wanted; };
+  return spec.role == SessionRole::Controller ||
+         std::any_of(spec.subscriptions.begin(), spec.subscriptions.end(), own);
+}
+
 std::uint64_t seed() {
   return static_cast<std::uint64_t>(getpid()) << 40U ^
          static_cast<std::uint64_t>(monotonic_now().us);
@@ -42,13 +49,8 @@ std::unique_ptr<Transport> make_transport(SessionSpec spec) {
 AmqpTransport::AmqpTransport(SessionSpec spec)
     : spec_(std::move(spec)),
       nodes_(spec_.broker, spec_.read_again),
-      admin_(spec_.broker, [this] { wake(); }),
       ladder_(seed(), spec_.reconnect_max),
-      wake_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
-  JUGGLER_CHECK(wake_fd_ >= 0, "no eventfd");
-}
-
-AmqpTransport::~AmqpTransport() { ::close(wake_fd_); }
+      admin_(spec_.broker, [this] { wake_.set(); }) {}
 
 void AmqpTransport::publish(PublishId id, wire::Envelope message) {
   const std::size_t size = size_of(message);
@@ -147,13 +149,21 @@ void AmqpTransport::send_settlements() {
   }
 }
 
+// Begins an attempt, or takes what has come of it.
 void AmqpTransport::connect(Time now) {
-  auto opened = Connection::open(nodes_.next(), spec_.connection_name, spec_.heartbeat_s);
-  if (!opened) {
-    lose_connection(opened.error().message, now);
+  if (!connector_.under_way()) {
+    connector_.start(nodes_.next(), spec_.connection_name, spec_.heartbeat_s);
     return;
   }
-  connection_ = std::move(*opened);
+  auto opened = connector_.take();
+  if (!opened) {
+    return;
+  }
+  if (!*opened) {
+    lose_connection(opened->error().message, now);
+    return;
+  }
+  connection_ = std::move(**opened);
   admin_.use(nodes_.all());
   names_ = {fmt::format("{}.{}", getpid(), monotonic_now().us), {}};
   open_session(now);
@@ -264,8 +274,10 @@ void AmqpTransport::take_delivery(Delivery& delivery) {
 void AmqpTransport::lose_channel(const std::string& reason, Time now) {
   const bool was_announced = announced_;
   announced_ = false;
-  if (session_ && session_->holds_leader_queue()) {
-    connection_.reset();  // or nobody else could lead
+  if (owns_queues(spec_)) {
+    // They are the connection's, not the channel's: who is to follow would be refused them.
+    connection_.reset();
+    blocked_ = false;
   }
   session_.reset();
   acks_.clear();
@@ -350,7 +362,7 @@ void AmqpTransport::poll(Micros wait_max, std::vector<TransportEvent>& events) {
       return;
     }
     now = monotonic_now();
-    if (take_wake() || now >= until) {
+    if (wake_.take() || now >= until) {
       return;
     }
     sleep(until);
@@ -362,7 +374,7 @@ void AmqpTransport::sleep(Time until) {
   if (!closed_) {
     if (session_) {
       until = blocked_ ? until : std::min(until, session_->next_wake());
-    } else {
+    } else if (!connector_.under_way()) {
       until = std::min(until, retry_at_);
     }
     if (connection_) {
@@ -370,34 +382,21 @@ void AmqpTransport::sleep(Time until) {
     }
   }
   std::array<pollfd, 2> entries{};
-  entries[0] = {wake_fd_, POLLIN, 0};
+  entries[0] = {wake_.fd(), POLLIN, 0};
+  entries[1] = {-1, 0, 0};  // is left out
   if (connection_) {
     const Readiness wanted = connection_->interest();
     entries[1] = {connection_->fd(), static_cast<short>(POLLIN | (wanted.write ? POLLOUT : 0)), 0};
+  } else if (connector_.under_way()) {
+    entries[1] = {connector_.fd(), POLLIN, 0};
   }
   const std::int64_t left_us =
       std::clamp<std::int64_t>((until - monotonic_now()).count, 0, 60'000'000);
   const timespec timeout{left_us / 1'000'000, left_us % 1'000'000 * 1'000};
-  const int ready = ppoll(entries.data(), connection_ ? 2 : 1, &timeout, nullptr);
+  const int ready = ppoll(entries.data(), entries.size(), &timeout, nullptr);
   if (ready > 0 && (entries[0].revents & POLLIN) != 0) {
-    woken_ = true;  // also where the flag was taken between its setting and the write
+    wake_.seen();
   }
-}
-
-void AmqpTransport::wake() {
-  if (!woken_.exchange(true)) {
-    const std::uint64_t one = 1;
-    (void)!::write(wake_fd_, &one, sizeof one);
-  }
-}
-
-bool AmqpTransport::take_wake() {
-  if (!woken_.load(std::memory_order_relaxed) || !woken_.exchange(false)) {
-    return false;
-  }
-  std::uint64_t count = 0;
-  (void)!::read(wake_fd_, &count, sizeof count);
-  return true;
 }
 
 void AmqpTransport::close(Micros wait_max) {
@@ -414,6 +413,7 @@ void AmqpTransport::close(Micros wait_max) {
   if (connection_) {
     connection_->close(std::clamp(until - monotonic_now(), milliseconds(100), seconds(2)));
   }
+  connector_.leave();
   closed_ = true;
   announced_ = true;  // so that whatever is still queued is settled
   lose_connection("closed", monotonic_now());

@@ -1,7 +1,6 @@
 #pragma once
 // The Transport port over one AMQP connection.
 
-#include <atomic>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -14,8 +13,10 @@
 #include "amqp/broker_nodes.h"
 #include "amqp/confirms.h"
 #include "amqp/connection.h"
+#include "amqp/connector.h"
 #include "amqp/session.h"
 #include "amqp/session_setup.h"
+#include "amqp/wake_event.h"
 #include "runtime/retry_ladder.h"
 #include "runtime/transport.h"
 
@@ -23,13 +24,12 @@ namespace juggler::amqp {
 
 // One connection, one channel that publishes and acks, one thread.
 //
-// poll() blocks for longer than asked only while it connects, logs in, declares and subscribes
-// (Connection::kHandshakeMax, kCallMax). The owner must poll at least every two seconds: heartbeats
-// are sent from there.
+// poll() blocks for longer than asked only while it declares and subscribes, on a connection that
+// has just answered (Connection::kCallMax). The owner must poll at least every two seconds:
+// heartbeats are sent from there.
 class AmqpTransport final : public Transport {
  public:
   explicit AmqpTransport(SessionSpec spec);
-  ~AmqpTransport() override;
 
   void publish(PublishId id, wire::Envelope message) override;
   void ack(DeliveryId delivery) override;
@@ -37,7 +37,7 @@ class AmqpTransport final : public Transport {
   void enrol(const std::string& device) override { admin_.enrol(device); }
   void ask_presence(const std::string& device) override { admin_.ask_presence(device); }
   void poll(Micros wait_max, std::vector<TransportEvent>& events) override;
-  void wake() override;
+  void wake() override { wake_.set(); }
   void close(Micros wait_max) override;
 
  private:
@@ -73,14 +73,13 @@ class AmqpTransport final : public Transport {
   void lose_connection(const std::string& reason, Time now);
 
   void sleep(Time until);
-  bool take_wake();
 
   const SessionSpec spec_;
   BrokerNodes nodes_;
-  Admin admin_;
   RetryLadder ladder_;
-  int wake_fd_;
-  std::atomic<bool> woken_ = false;
+  WakeEvent wake_;
+  Admin admin_;  // wakes
+  Connector connector_;
 
   std::unique_ptr<Connection> connection_;
   ConnectionNames names_;

@@ -43,7 +43,7 @@ Result<std::unique_ptr<JournalWriter>> JournalWriter::open(const JournalOptions&
     return fail(begun.error().code, "the journal: " + begun.error().message);
   }
   writer->thread_ = std::jthread([raw = writer.get()] {
-    Batch batch;
+    JournalBatch batch;
     while (raw->take(batch)) {
       raw->write(batch);
       batch = {};
@@ -88,20 +88,13 @@ void JournalWriter::after(Time now, const ControllerEvent& event,
   {
     const MutexLock lock(mutex_);
     first = waiting_.empty();
-    // After one that did not fit, the next one would hide the gap.
-    if (waiting_.lost > 0 || (!first && waiting_.bytes() + line.size() > waiting_bytes_max_)) {
-      waiting_.lost += 1;
-    } else {
-      Steps& steps = waiting_.state == nullptr ? waiting_.steps : waiting_.later_steps;
-      steps.lines += line;
-      steps.count += 1;
-      if (state != nullptr) {
-        waiting_.state = std::move(state);
-        state_wanted_ = false;
-      }
+    if (waiting_.add_step(line, waiting_bytes_max_) && state != nullptr) {
+      waiting_.state = std::move(state);
+      state_wanted_ = false;
     }
     if (hello != nullptr) {
-      waiting_.hellos.emplace_back(hello->facts.id, std::move(known));
+      // Of more than half a segment the openings keep none.
+      waiting_.add_hello(hello->facts.id, std::move(known), waiting_bytes_max_ / 2);
     }
   }
   if (first) {
@@ -116,7 +109,7 @@ bool JournalWriter::state_wanted() {
 
 // False at the end, once nothing waits. A std::unique_lock, because a condition variable needs one;
 // clang's analysis ends here.
-bool JournalWriter::take(Batch& batch) JUGGLER_NO_THREAD_ANALYSIS {
+bool JournalWriter::take(JournalBatch& batch) JUGGLER_NO_THREAD_ANALYSIS {
   std::unique_lock lock(mutex_.native());
   writing_ = false;
   idle_.notify_all();
@@ -154,7 +147,7 @@ void JournalWriter::lose(std::int64_t steps, const std::string& reason) {
   }
 }
 
-void JournalWriter::write(Batch& batch) {
+void JournalWriter::write(JournalBatch& batch) {
   write_steps(batch.steps);
   if (batch.state != nullptr) {
     write_state(*batch.state);
@@ -179,7 +172,7 @@ void JournalWriter::write(Batch& batch) {
   want_state();
 }
 
-void JournalWriter::write_steps(const Steps& steps) {
+void JournalWriter::write_steps(const JournalSteps& steps) {
   if (const Result<void> written = append(steps.lines); !written) {
     lose(steps.count, written.error().message);
   }

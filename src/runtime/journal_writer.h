@@ -10,10 +10,10 @@
 #include <memory>
 #include <string>
 #include <thread>
-#include <utility>
 #include <vector>
 
 #include "runtime/controller_shell.h"
+#include "runtime/journal_batch.h"
 #include "runtime/journal_files.h"
 #include "runtime/mutex.h"
 #include "wire/journal.h"
@@ -46,29 +46,12 @@ class JournalWriter final : public ControllerObserver {
   void flush();
 
  private:
-  struct Steps {
-    std::string lines;
-    std::int64_t count = 0;
-  };
-  // What the controller's thread hands to the writer's, in this order.
-  struct Batch {
-    Steps steps;
-    std::unique_ptr<const ControllerState> state;  // after them; seldom there
-    Steps later_steps;                             // than the state
-    std::int64_t lost = 0;                         // steps after all of them that did not fit
-    std::vector<std::pair<std::string, std::string>> hellos;  // device, its line for openings
-    bool empty() const {
-      return steps.count == 0 && state == nullptr && later_steps.count == 0 && lost == 0;
-    }
-    std::size_t bytes() const { return steps.lines.size() + later_steps.lines.size(); }
-  };
-
   JournalWriter(const JournalOptions& options, wire::JournalHead head);
   std::string opening(std::int64_t segment);
-  bool take(Batch& batch);
+  bool take(JournalBatch& batch);
   bool state_wanted();
-  void write(Batch& batch);
-  void write_steps(const Steps& steps);
+  void write(JournalBatch& batch);
+  void write_steps(const JournalSteps& steps);
   void write_state(const ControllerState& state);
   Result<void> append(const std::string& lines);
   void lose(std::int64_t steps, const std::string& reason);
@@ -80,7 +63,7 @@ class JournalWriter final : public ControllerObserver {
   Mutex mutex_;
   std::condition_variable ready_;
   std::condition_variable idle_;
-  Batch waiting_ GUARDED_BY(mutex_);
+  JournalBatch waiting_ GUARDED_BY(mutex_);
   bool writing_ GUARDED_BY(mutex_) = false;
   bool stopping_ GUARDED_BY(mutex_) = false;
   bool state_wanted_ GUARDED_BY(mutex_) = false;

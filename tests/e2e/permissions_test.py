@@ -308,7 +308,7 @@ class Permissions(unittest.TestCase):
             def counts():
                 lines = self.broker.control("list_queues", "-q", "-p", "juggler", "--no-table-headers", "name", "messages")
                 return dict(line.split("\t") for line in lines.splitlines() if "\t" in line)
-            self.until(lambda: counts()["juggler.dead"] == "10000" and counts()["juggler.tasks"] == "0",
+            self.until(lambda: counts()["juggler.dead"] == "1000" and counts()["juggler.tasks"] == "0",
                        "all were refused")
             took = time.monotonic() - began
             lines = read(log).count("dead-lettered: ")

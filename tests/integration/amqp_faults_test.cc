@@ -74,6 +74,19 @@ TEST_F(AmqpFaults, LeaderWhoseProcessDies_IsFollowedWithin2s) {
   EXPECT_LT(took_s, 2.0);
 }
 
+TEST_F(AmqpFaults, LeaderThatLosesItsChannelAlone_LeavesNothingThatItsFollowerIsRefused) {
+  Peer leader = controller(node().url("controller"), "first");
+  await_leading(leader);
+  Peer standby = controller(node().url("controller"), "second", /*standby=*/true);
+  (void)standby.await([&, begun = steady_clock::now()] { return seconds_since(begun) > 1.0; });
+  wire::Envelope astray = message_to("x", "astray");
+  astray.exchange = "juggler.nowhere";  // 404, which closes the channel and not the connection
+  leader.publish_later(std::move(astray));
+  ASSERT_TRUE(leader.await([&] { return !leader.disconnected.empty(); }));
+  ASSERT_TRUE(standby.await_connected());
+  EXPECT_TRUE(standby.disconnected.empty()) << standby.disconnected[0].reason;
+}
+
 TEST_F(AmqpFaults, LeaderThatHangs_IsFollowedByTheBrokersHeartbeats) {
   Peer leader = controller(through_proxy("controller"), "first");
   await_leading(leader);

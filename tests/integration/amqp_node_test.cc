@@ -8,6 +8,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "amqp/dead_letters.h"
 #include "amqp/node_limits.h"
 #include "amqp/node_programs.h"
 #include "amqp/private_broker.h"
@@ -129,6 +130,77 @@ TEST(PrivateBroker, FullOfPictures_RefusesMoreAndDoesNotAlarm) {
   EXPECT_TRUE(leader.blocked.empty());
   EXPECT_GE(client.settled(PublishEnd::Confirmed),
             kServed + amqp::kTasksReadyBytesMax / amqp::kPictureMax);
+}
+
+// Headers without a body: no limit of bytes counts them.
+TEST(PrivateBroker, MessagesWithoutBodies_AreBoundedByTheirCount) {
+  node().reset();
+  Peer leader(amqp::make_transport(amqp::controller_session(node().url("controller"), "c")));
+  ASSERT_TRUE(leader.await_connected());
+  constexpr auto kMost = static_cast<std::size_t>(amqp::kDeadReadyMax);
+  for (std::size_t sent = 0; sent < kMost + 100;) {
+    for (int i = 0; i < 100; ++i, ++sent) {
+      wire::Envelope message = message_to("juggler.dead", std::to_string(sent));
+      message.body = wire::make_body("");
+      message.headers["junk"] = std::string(1'000, 'j');
+      leader.publish_later(std::move(message));
+    }
+    ASSERT_TRUE(leader.await([&] { return leader.settlements.size() == sent; }));
+  }
+  EXPECT_EQ(leader.settled(PublishEnd::Confirmed), kMost + 100) << "the oldest goes";
+  EXPECT_EQ(node().ready("juggler.dead"), amqp::kDeadReadyMax);
+}
+
+// What anybody may submit, and the broker then adds to: x-death, and of a quorum queue how often it
+// was delivered. It sends that without asking whether it fits the frame that was agreed.
+TEST(PrivateBroker, HeadersThatFillAFrame_AreReadWithWhatTheBrokerAdds) {
+  node().reset();
+  Peer leader(amqp::make_transport(amqp::controller_session(node().url("controller"), "c")));
+  ASSERT_TRUE(leader.await_connected());
+  Peer client(amqp::make_transport(amqp::client_session(node().url("submitter"), "client")));
+  ASSERT_TRUE(client.await_connected());
+  PublishEnd end = PublishEnd::Refused;
+  for (std::size_t size = amqp::kHeadersMax; end != PublishEnd::Confirmed; --size) {
+    wire::Envelope message = message_to("juggler.tasks", "task");
+    message.exchange = "juggler.submit";
+    message.headers["junk"] = std::string(size, 'j');
+    end = client.publish(std::move(message));
+    ASSERT_GT(size, amqp::kHeadersMax - 1'000U);
+  }
+  ASSERT_TRUE(leader.await_deliveries(1));
+  leader->reject(leader.deliveries[0].id, false);
+  ASSERT_TRUE(leader.await([&] { return node().ready("juggler.dead") == 1; }));
+  auto look = amqp::DeadLetters::open(node().url("controller"));
+  ASSERT_TRUE(look.has_value()) << look.error().message;
+  const auto letter = look->next(amqp::DeadQueue::Dead);
+  ASSERT_TRUE(letter.has_value()) << letter.error().message;
+  ASSERT_TRUE(letter->has_value());
+  EXPECT_TRUE((*letter)->envelope.headers.contains("x-death"));
+}
+
+TEST(PrivateBroker, HeadersThatFillAFrame_AreReadAgainFromAQuorumQueue) {
+  node().reset();
+  const std::string queue = "juggler.test.work";
+  Topology topology;
+  topology.queues = {plain_queue(queue, {{"x-queue-type", std::string("quorum")}})};
+  node().declare(topology);
+  Subscription work;
+  work.queue = queue;
+  Peer peer(amqp::make_transport({session({work}), node().url("controller")}));
+  ASSERT_TRUE(peer.await_connected());
+  PublishEnd end = PublishEnd::Refused;
+  for (std::size_t size = amqp::kHeadersMax; end != PublishEnd::Confirmed; --size) {
+    wire::Envelope message = message_to(queue, "task");
+    message.headers["junk"] = std::string(size, 'j');
+    end = peer.publish(std::move(message));
+    ASSERT_GT(size, amqp::kHeadersMax - 1'000U);
+  }
+  ASSERT_TRUE(peer.await_deliveries(1));
+  peer->reject(peer.deliveries[0].id, /*requeue=*/true);
+  ASSERT_TRUE(peer.await_deliveries(2));
+  EXPECT_TRUE(peer.deliveries[1].envelope.headers.contains("x-delivery-count"));
+  EXPECT_TRUE(peer.disconnected.empty());
+  node().reset();
 }
 
 // The last file of messages, as a node leaves it that is killed while it compacts it: the first

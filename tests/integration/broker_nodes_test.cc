@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <regex>
+#include <string_view>
 
 #include "amqp/broker_nodes.h"
 #include "amqp/definitions.h"
@@ -144,6 +146,32 @@ TEST(Definitions, ReplyQueues_AreBoundedOnEveryKindOfQueues) {
     EXPECT_GE(definition.at("expires").get<std::int64_t>(), std::int64_t{7} * 24 * 3'600 * 1'000)
         << "outcomes may be fetched later";
     EXPECT_GE(document.at("parameters").at(0).at("value").at("max-queues").get<int>(), 2 * 4'096);
+  }
+}
+
+// max-length-bytes counts bodies: headers without a body would be bounded by nothing.
+TEST(Definitions, QueuesThatOthersFill_AreBoundedByCountToo) {
+  for (const QueueKind kind : {QueueKind::Classic, QueueKind::Quorum}) {
+    Definitions definitions;
+    definitions.kind = kind;
+    const auto document = nlohmann::json::parse(definitions_json(definitions));
+    for (const char* queue : {"juggler.tasks", "juggler.results", "juggler.unrouted",
+                              "juggler.failed", "juggler.dead", "amq.gen-x"}) {
+      nlohmann::json counts;
+      int priority = -1;
+      for (const auto& policy : document.at("policies")) {
+        const std::regex pattern(policy.at("pattern").get<std::string>());
+        if (std::regex_search(queue, pattern) && policy.at("priority").get<int>() > priority) {
+          priority = policy.at("priority").get<int>();
+          counts = policy.at("definition");
+        }
+      }
+      ASSERT_TRUE(counts.contains("max-length")) << queue;
+      EXPECT_GE(counts.at("max-length").get<int>(), 1'000) << queue;
+      EXPECT_LE(counts.at("max-length").get<int>(), 50'000) << queue;
+      const bool reply = std::string_view(queue).starts_with("amq.");
+      EXPECT_EQ(counts.contains("queue-mode"), kind == QueueKind::Classic && !reply) << queue;
+    }
   }
 }
 

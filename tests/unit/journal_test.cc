@@ -251,6 +251,42 @@ TEST(Journal, MoreThanTheQueueHolds_LeavesAGap) {
   EXPECT_LE(static_cast<std::int64_t>(all<JournalStep>(reader_of(folder)).size()) + lost, 20'000);
 }
 
+// As on a disk that hangs: nobody takes anything away.
+TEST(JournalBatch, NobodyWrites_KeepsTheFirstStepsAndTheLatestHellosWithinBounds) {
+  constexpr std::size_t kMost = 100'000;
+  const auto line = [](int i) { return std::string(1'000, static_cast<char>('a' + i % 26)); };
+  JournalBatch waiting;
+  for (int i = 0; i < 10'000; ++i) {
+    waiting.add_step(line(i), kMost);
+    waiting.add_hello("edge-" + std::to_string(i % 10), line(i), kMost);
+  }
+  EXPECT_EQ(waiting.steps.count, 100);
+  EXPECT_EQ(waiting.steps.lines.size(), kMost);
+  EXPECT_EQ(waiting.lost, 9'900);
+  EXPECT_EQ(waiting.hellos.size(), 10U);
+  EXPECT_EQ(waiting.hellos.at("edge-9"), line(9'999)) << "not the latest";
+  for (int i = 0; i < 10'000; ++i) {
+    waiting.add_hello("other-" + std::to_string(i), line(i), kMost);
+  }
+  std::size_t kept = 0;
+  for (const auto& [device, hello] : waiting.hellos) {
+    kept += device.size() + hello.size();
+  }
+  EXPECT_EQ(kept, waiting.hello_bytes);
+  EXPECT_LE(kept, kMost);
+  EXPECT_GT(kept, kMost - 2'000);
+}
+
+TEST(JournalBatch, StateThatIsLargerThanTheBound_DoesNotEndTheStepsAfterIt) {
+  JournalBatch waiting;
+  EXPECT_TRUE(waiting.add_step(std::string(500, 'x'), 100)) << "alone, any fits";
+  EXPECT_FALSE(waiting.add_step("x", 100));
+  waiting = {};
+  waiting.state = std::make_unique<const ControllerState>();
+  EXPECT_TRUE(waiting.add_step("later", 100));
+  EXPECT_EQ(waiting.later_steps.lines, "later");
+}
+
 TEST(Journal, MissingSegment_IsAGap) {
   const TempFolder folder;
   {
