@@ -52,7 +52,7 @@ struct OpenPublish {
   enum class Kind { Dispatch, Outcome, Decided, Dead };
   Kind kind = Kind::Dispatch;
   TaskNumber task = 0;
-  std::size_t requester = 0;  // for Outcome
+  std::size_t requester = 0;  // for Outcome: its number
   AttemptId attempt{};        // for Dispatch
 };
 

@@ -7,6 +7,18 @@
 
 namespace juggler {
 
+namespace {
+
+std::size_t number_of_next(const TaskRecord& record) {
+  std::size_t last = 0;
+  for (const Requester& requester : record.requesters) {
+    last = std::max(last, requester.number);
+  }
+  return last + 1;
+}
+
+}  // namespace
+
 TaskRecord& TaskTable::insert(TaskRecord record) {
   record.number = ++last_;
   count(record);
@@ -95,16 +107,26 @@ std::size_t TaskTable::resending_beside(const TaskRecord& record) const {
 }
 
 void TaskTable::join(TaskRecord& record, Requester requester) {
+  requester.number = number_of_next(record);
   record.requesters.push_back(std::move(requester));
   joined_ += 1;
 }
 
-Requester TaskTable::leave_out_first(TaskRecord& record) {
-  JUGGLER_CHECK(record.requesters.size() > 1, "somebody is told of every task");
-  Requester first = std::move(record.requesters.front());
-  record.requesters.erase(record.requesters.begin());
-  joined_ -= 1;
-  return first;
+std::optional<DeliveryId> TaskTable::join_instead(TaskRecord& record, Requester requester) {
+  requester.number = number_of_next(record);
+  std::vector<Requester>& all = record.requesters;
+  if (all.size() > 1) {
+    const std::optional<DeliveryId> oldest = all[1].delivery;
+    all.erase(all.begin() + 1);
+    all.push_back(std::move(requester));
+    return oldest;
+  }
+  std::optional<DeliveryId> copy;
+  if (all.front().delivery.has_value()) {
+    copy = std::exchange(requester.delivery, all.front().delivery);
+  }
+  all.front() = std::move(requester);
+  return copy;
 }
 
 // One that comes again may have an answer that is not known here yet.

@@ -55,6 +55,9 @@ struct Requester {
   std::string correlation_id;
   bool unrouted = false;  // its reply queue takes nothing: its outcome goes where it can be found
   bool answered = false;  // the broker has confirmed its outcome
+  // Of those who asked for this task, in their order; by it an outcome under way knows its own. The
+  // first has 0, unless another one is told in its place.
+  std::size_t number = 0;
 };
 
 struct Attempt {
@@ -74,8 +77,9 @@ struct Attempt {
 
 // How many are told of one task, and how many of all tasks beside the first of each. Else one
 // submitter's copies of one task would fill the window of deliveries, and nobody else's come in.
+// All tasks may be asked for once more: clients that come back do so.
 inline constexpr std::size_t kAskersMax = 16;
-inline constexpr std::size_t kJoinedMax = 512;
+inline constexpr std::size_t kJoinedMax = kTasksMax;
 
 enum class TaskPhase { Waiting, InFlight, Answering };
 
@@ -145,8 +149,10 @@ class TaskTable {
   std::size_t resending_beside(const TaskRecord& record) const;
   // Somebody asks for a task that is here already.
   void join(TaskRecord& record, Requester requester);
-  // The first who asked for it is no longer told.
-  Requester leave_out_first(TaskRecord& record);
+  // The same where there is no room for one more: told in the place of who joined it first, or else
+  // of the first of all, whose delivery stays that of the task. Returns the delivery that is no
+  // longer needed.
+  std::optional<DeliveryId> join_instead(TaskRecord& record, Requester requester);
   // Those who asked for tasks that were here already.
   std::size_t joined() const { return joined_; }
   // Tasks that would make way for one of a submitter that would still have less with it: the least

@@ -77,12 +77,13 @@ void each_field(Of<ControllerTimers::Id> auto& timer, const Visit& visit) {
 
 template <class Visit>
 void each_field(Of<Requester> auto& requester, const Visit& visit) {
-  auto& [delivery, reply_to, correlation_id, unrouted, answered] = requester;
+  auto& [delivery, reply_to, correlation_id, unrouted, answered, number] = requester;
   visit("delivery", delivery);
   visit("reply_to", reply_to);
   visit("correlation_id", correlation_id);
   visit("unrouted", unrouted);
   visit("answered", answered);
+  visit("number", number);
 }
 
 template <class Visit>

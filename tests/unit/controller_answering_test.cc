@@ -179,44 +179,6 @@ TEST(Controller, SameIdWhileItLives_AttachesOneRunAnAnswerForEach) {
   EXPECT_TRUE(task.harness.acked(second));
 }
 
-TEST(Controller, SameIdByMoreThanSixteenAskers_TheLastSixteenAreTold) {
-  InFlightTask task;
-  std::vector<DeliveryId> copies{task.submitted};
-  for (int i = 1; i < 20; ++i) {
-    copies.push_back(task.harness.submit(submission("t").reply_to("r" + std::to_string(i))));
-  }
-  for (std::size_t i = 0; i < copies.size(); ++i) {
-    EXPECT_EQ(task.harness.acked(copies[i]), i < 4) << i;
-  }
-  task.harness.result(result_of(task.dispatch));
-  EXPECT_EQ(task.harness.all<SendOutcome>().size(), 16U);
-  // Its answer is on its way: one more is not told.
-  EXPECT_TRUE(task.harness.acked(task.harness.submit(submission("t").reply_to("late"))));
-  task.harness.confirm_all();
-  for (const DeliveryId& copy : copies) {
-    EXPECT_TRUE(task.harness.acked(copy));
-  }
-  EXPECT_TRUE(task.harness.dispatches().empty()) << "it ran once";
-}
-
-TEST(Controller, CopiesOfManyTasks_TakeNoMoreThanTheirPartOfTheWindow) {
-  ControllerHarness harness;
-  harness.lead_with({board()});
-  std::size_t acked = 0;
-  std::vector<DeliveryId> copies;
-  for (int id = 0; id < 100; ++id) {
-    for (int i = 0; i < 10; ++i) {
-      copies.push_back(harness.submit(submission("t" + std::to_string(id))
-                                          .reply_to("r" + std::to_string(i))
-                                          .deadline(seconds(600))));
-    }
-  }
-  for (const DeliveryId& copy : copies) {
-    acked += harness.acked(copy) ? 1U : 0U;
-  }
-  EXPECT_EQ(acked, 1'000U - 100 - 512);
-}
-
 TEST(Controller, SameIdWhileItIsBeingAnswered_IsAnsweredToo) {
   InFlightTask task;
   task.harness.result(result_of(task.dispatch));
