@@ -279,7 +279,8 @@ void Controller::close(TaskRecord& record) {
     act(AckDelivery{result, /*after_tasks=*/true});
   }
   if (!record.dead_letter) {
-    answered_.remember({*record.outcome, record.stands, all_acked ? epoch_ : 0});
+    answered_.remember(
+        {*record.outcome, record.stands, all_acked ? epoch_ : 0, record.result_bytes});
   }
   record.dead_kept = true;
   drop_payload(record);

@@ -73,7 +73,7 @@ void Controller::on(ResultArrived& event) {
     }
   } else if (result.status == AttemptStatus::Ok) {
     record->results.push_back(event.delivery);
-    completed(*record, result);
+    completed(*record, result, event.size);
   } else {
     act(AckDelivery{event.delivery});
     if (result.status == AttemptStatus::BadPayload) {
@@ -125,9 +125,11 @@ void Controller::disbelieve(const ResultArrived& event) {
   act(AckDelivery{event.delivery});
 }
 
-void Controller::completed(TaskRecord& record, AttemptResult& result) {
+// `size`: of the message with the result.
+void Controller::completed(TaskRecord& record, AttemptResult& result, Bytes size) {
   Time dispatched = now_;
   record.stands = result.attempt;
+  record.result_bytes = size;
   for (Attempt& attempt : record.attempts) {
     if (attempt.id == result.attempt) {
       attempt.open = false;
@@ -169,7 +171,7 @@ void Controller::read_what_came_early() {
   const std::map<TaskKey, Orphan> early = std::exchange(orphans_, {});
   orphan_shares_.clear();
   for (const auto& [key, orphan] : early) {
-    ResultArrived event{orphan.result, orphan.deliveries.front().second};
+    ResultArrived event{orphan.result, orphan.deliveries.front().second, orphan.size};
     on(event);  // if its task is still to come, it waits from now
     const auto waits = orphans_.find(key);
     TaskRecord* record = tasks_.find(key);
@@ -250,7 +252,8 @@ void Controller::keep_orphan(const ResultArrived& event) {
     Orphan orphan{result,
                   {{result.attempt, event.delivery}},
                   {result.device, size_of(result)},
-                  Time::never()};
+                  Time::never(),
+                  event.size};
     wait_for_task(key, orphans_.emplace(key, std::move(orphan)).first->second);
     return;
   }
@@ -263,11 +266,13 @@ void Controller::keep_orphan(const ResultArrived& event) {
     act(AckDelivery{kept.deliveries.front().second});
     recount(kept, result);
     kept.result = result;
+    kept.size = event.size;
     kept.deliveries = {{result.attempt, event.delivery}};
   } else if (stands(result) ||
              (kept.result.stamp.empty() && !result.stamp.empty() && !stands(kept.result))) {
     recount(kept, result);
     kept.result = result;
+    kept.size = event.size;
     kept.deliveries.insert(kept.deliveries.begin(), {result.attempt, event.delivery});
   } else {
     kept.deliveries.emplace_back(result.attempt, event.delivery);

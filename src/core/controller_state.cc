@@ -250,8 +250,8 @@ ControllerState Controller::state() const {
     state.attempts.push_back({id, attempt});
   }
   for (const auto& [key, orphan] : orphans) {
-    state.orphans.push_back(
-        {without_labels(orphan.result), orphan.deliveries, orphan.counted, orphan.until});
+    state.orphans.push_back({without_labels(orphan.result), orphan.deliveries, orphan.counted,
+                             orphan.until, orphan.size});
   }
   state.early_decided = early_decided;
   return state;

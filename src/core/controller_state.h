@@ -78,6 +78,7 @@ struct Orphan {
   std::vector<std::pair<AttemptId, DeliveryId>> deliveries;
   std::pair<std::string, Bytes> counted;  // for which device, and as how much
   Time until = Time::never();
+  Bytes size{};  // of its message
 };
 
 struct ControllerState {

@@ -113,7 +113,7 @@ void Controller::accept(Submitted& task) {
     for (const auto& [attempt, delivery] : found.deliveries) {
       live.results.push_back(delivery);
     }
-    completed(live, found.result);
+    completed(live, found.result, found.size);
     return;
   }
   const TaskNumber number = live.number;
@@ -179,6 +179,7 @@ void Controller::repeat(const Submitted& event, const Answered& given) {
   record.phase = TaskPhase::Answering;
   record.outcome = given.outcome;
   record.stands = given.stands;
+  record.result_bytes = given.result_bytes;
   // Only a redelivery can mean that the dead letter was never confirmed.
   record.dead_kept = !event.submission.redelivered;
   TaskRecord& live = tasks_.insert(std::move(record));

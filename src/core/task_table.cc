@@ -17,6 +17,16 @@ std::size_t number_of_next(const TaskRecord& record) {
   return last + 1;
 }
 
+Bytes size_of(const Answered& answered) {
+  const Outcome& outcome = *answered.outcome;
+  std::size_t size = sizeof(Answered) + sizeof(Outcome) + outcome.key.id.size() +
+                     outcome.key.submitter.size() + outcome.reason.size() + outcome.runtime.size();
+  for (const AttemptRecord& attempt : outcome.attempts) {
+    size += sizeof(AttemptRecord) + attempt.end.size();
+  }
+  return Bytes{static_cast<std::int64_t>(size)} + answered.result_bytes;
+}
+
 }  // namespace
 
 TaskRecord& TaskTable::insert(TaskRecord record) {
@@ -283,12 +293,16 @@ void TaskTable::take_up(std::vector<LiveTask> tasks, TaskNumber last) {
 
 void AnsweredMemory::remember(Answered answered) {
   const TaskKey key = answered.outcome->key;
-  const auto [at, added] = outcomes_.insert_or_assign(key, std::move(answered));
-  if (!added) {
-    return;
+  if (const Answered* before = find(key)) {
+    bytes_ -= size_of(*before);
   }
-  order_.push_back(at);
-  while (order_.size() > outcomes_max_) {
+  bytes_ += size_of(answered);
+  const auto [at, added] = outcomes_.insert_or_assign(key, std::move(answered));
+  if (added) {
+    order_.push_back(at);
+  }
+  while (order_.size() > max_.outcomes || (bytes_ > max_.bytes && order_.size() > 1)) {
+    bytes_ -= size_of(order_.front()->second);
     outcomes_.erase(order_.front());
     order_.pop_front();
   }

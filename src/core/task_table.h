@@ -114,6 +114,7 @@ struct TaskRecord {
   // While answering.
   std::optional<Shared<Outcome>> outcome;
   std::optional<AttemptId> stands;  // the attempt whose result the outcome is
+  Bytes result_bytes;               // of the message with the result that it is
   std::vector<DeliveryId> results;  // that result, acked last
   int publishes_open = 0;
   int resends = 0;
@@ -230,12 +231,17 @@ struct Answered {
   // cannot be overtaken by one of them. Of an earlier lead's acks nobody knows whether they
   // arrived.
   std::int64_t acked_in = 0;
+  Bytes result_bytes{};  // as in its record
 };
 
 // Outcomes given, so that a task that comes again is never run again. Bounded; the oldest go first.
 class AnsweredMemory {
  public:
-  explicit AnsweredMemory(std::size_t outcomes_max) : outcomes_max_(outcomes_max) {}
+  struct Bounds {
+    std::size_t outcomes = 0;
+    Bytes bytes;
+  };
+  explicit AnsweredMemory(Bounds max) : max_(max) {}
   // Moved, never copied: the order points into the outcomes.
   AnsweredMemory(AnsweredMemory&&) = default;
   AnsweredMemory& operator=(AnsweredMemory&&) = default;
@@ -246,9 +252,11 @@ class AnsweredMemory {
   std::vector<const Outcome*> recent(std::size_t max) const;
   // In the order in which they came.
   std::vector<Answered> all() const;
+  Bytes bytes() const { return bytes_; }
 
  private:
-  std::size_t outcomes_max_;
+  Bounds max_;
+  Bytes bytes_;
   using Outcomes = std::map<TaskKey, Answered>;
   Outcomes outcomes_;
   std::deque<Outcomes::iterator> order_;  // oldest first

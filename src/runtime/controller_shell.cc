@@ -216,7 +216,8 @@ void ControllerShell::result(const TransportDelivery& delivery) {
   }
   if (result) {
     check_stamp(result->stamp, result->attempt, result->device);
-    step(ResultArrived{std::move(*result), delivery.id});
+    step(ResultArrived{std::move(*result), delivery.id,
+                       Bytes{static_cast<std::int64_t>(delivery.envelope.body->size())}});
   } else {
     malformed(delivery, result.error());
   }

@@ -162,8 +162,8 @@ template <class Visit>
 void each_field(Of<TaskRecord> auto& record, const Visit& visit) {
   auto& [number, submission, payload_kept, requesters, received, deadline, dispatch_from, phase,
          waiting_for, place, deadline_stated, asked, attempts, devices_failed, blamed,
-         deadline_timer, outcome, stands, results, publishes_open, resends, resend_due,
-         decided_kept, dead_kept, dead_letter, record_decided] = record;
+         deadline_timer, outcome, stands, result_bytes, results, publishes_open, resends,
+         resend_due, decided_kept, dead_kept, dead_letter, record_decided] = record;
   visit("number", number);
   visit("submission", submission);
   visit("payload_kept", payload_kept);
@@ -182,6 +182,7 @@ void each_field(Of<TaskRecord> auto& record, const Visit& visit) {
   visit("deadline_timer", deadline_timer);
   visit("outcome", outcome);
   visit("stands", stands);
+  visit("result_bytes", result_bytes);
   visit("results", results);
   visit("publishes_open", publishes_open);
   visit("resends", resends);
@@ -201,10 +202,11 @@ void each_field(Of<LiveTask> auto& task, const Visit& visit) {
 
 template <class Visit>
 void each_field(Of<Answered> auto& answered, const Visit& visit) {
-  auto& [outcome, stands, acked_in] = answered;
+  auto& [outcome, stands, acked_in, result_bytes] = answered;
   visit("outcome", outcome);
   visit("stands", stands);
   visit("acked_in", acked_in);
+  visit("result_bytes", result_bytes);
 }
 
 template <class Visit>
@@ -237,12 +239,13 @@ void each_field(Of<std::pair<AttemptId, DeliveryId>> auto& entry, const Visit& v
 
 template <class Visit>
 void each_field(Of<Orphan> auto& orphan, const Visit& visit) {
-  auto& [result, deliveries, counted, until] = orphan;
+  auto& [result, deliveries, counted, until, size] = orphan;
   visit("result", result);
   visit("deliveries", deliveries);
   visit("counted_device", counted.first);
   visit("counted_bytes", counted.second);
   visit("until_us", until);
+  visit("bytes", size);
 }
 
 template <class Visit>
