@@ -203,7 +203,8 @@ class Controller {
 
   // Attempts and devices, in controller_attempts.cc.
   bool leave_lane(const AttemptId& attempt);
-  void end_attempt(TaskRecord& record, Attempt& attempt, std::string end, bool device_at_fault);
+  void end_attempt(TaskRecord& record, Attempt& attempt, const std::string& end,
+                   bool device_at_fault);
   void not_loaded(const Attempt& attempt);
   bool may_be_tried(const TaskRecord& record) const;
   void try_again(TaskRecord& record);

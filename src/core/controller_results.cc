@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "core/controller.h"
+#include "core/text.h"
 
 // This file: what a result does, whether its task is there, still to come, or answered. It is acked
 // after its task's submission, or else a successor could find that one without it.
@@ -135,7 +136,8 @@ void Controller::completed(TaskRecord& record, AttemptResult& result, Bytes size
       attempt.open = false;
       attempt.end = result.fell_back.empty()
                         ? "ok"
-                        : "ok on " + result.processor + ", after " + result.fell_back;
+                        : shortened("ok on " + result.processor + ", after " + result.fell_back,
+                                    kAttemptEndMax);
       dispatched = attempt.dispatched;
     }
   }

@@ -50,6 +50,7 @@ inline constexpr int kTopKMax = 1000;
 inline constexpr std::size_t kTaskIdMax = 128;
 inline constexpr std::size_t kModelNameMax = 128;
 inline constexpr std::size_t kStampMax = 64;
+inline constexpr std::size_t kAttemptEndMax = 300;  // bytes, of why an attempt ended
 inline constexpr Bytes kPayloadMax = mebibytes(8);
 inline constexpr std::size_t kTasksMax = 4096;  // that a controller serves at once
 
