@@ -238,6 +238,8 @@ class Controller {
 
   // Results, in controller_results.cc.
   void completed(TaskRecord& record, AttemptResult& result, Bytes size);  // takes its labels
+  void unreadable(TaskRecord& record, const AttemptResult& result);
+  bool another_may_read(const TaskRecord& record, const std::string& device);
   void keep_orphan(const ResultArrived& event);
   bool was_given(const AttemptResult& result) const;
   void disbelieve(const ResultArrived& event);

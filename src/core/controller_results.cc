@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "core/controller.h"
@@ -78,10 +79,7 @@ void Controller::on(ResultArrived& event) {
   } else {
     act(AckDelivery{event.delivery});
     if (result.status == AttemptStatus::BadPayload) {
-      if (known) {
-        end_attempt(*record, *attempt, result.reason, false);
-      }
-      answer(*record, OutcomeKind::Failed, "the payload cannot be read: " + result.reason);
+      unreadable(*record, result);
     } else if (known) {
       if (result.status == AttemptStatus::Error) {
         blame(result.device, record);
@@ -124,6 +122,47 @@ void Controller::disbelieve(const ResultArrived& event) {
   const bool late = answered_.find(event.result.attempt.task) != nullptr;
   (late ? stats_.results_late : stats_.results_invented) += 1;
   act(AckDelivery{event.delivery});
+}
+
+// A device says that the payload cannot be read. One alone may be wrong about it, or dishonest, and
+// is not blamed for it either: the task fails where a second says so, or where none could.
+void Controller::unreadable(TaskRecord& record, const AttemptResult& result) {
+  const auto said_elsewhere = [&](const Attempt& attempt) {
+    return attempt.unreadable && attempt.device != result.device;
+  };
+  const bool confirmed =
+      std::any_of(record.attempts.begin(), record.attempts.end(), said_elsewhere);
+  auto attempt = std::find_if(record.attempts.begin(), record.attempts.end(),
+                              [&](const Attempt& one) { return one.id == result.attempt; });
+  if (attempt == record.attempts.end()) {  // given by an earlier leader
+    record.attempts.push_back({.id = result.attempt,
+                               .device = result.device,
+                               .processor = result.processor,
+                               .variant = result.variant,
+                               .dispatched = now_,
+                               .adopted = true,
+                               .sent = true,
+                               .end = {}});
+    attempt = std::prev(record.attempts.end());
+  }
+  attempt->unreadable = true;
+  if (attempt->open) {
+    end_attempt(record, *attempt, result.reason, true);
+  }
+  if (confirmed || !another_may_read(record, result.device)) {
+    answer(record, OutcomeKind::Failed,
+           "the payload cannot be read: " + shortened(result.reason, kAttemptEndMax));
+  } else {
+    try_again(record);
+  }
+}
+
+bool Controller::another_may_read(const TaskRecord& record, const std::string& device) {
+  const bool tries =
+      std::any_of(record.attempts.begin(), record.attempts.end(),
+                  [&](const Attempt& attempt) { return attempt.open && attempt.device != device; });
+  return tries || (may_be_tried(record) && std::holds_alternative<Place>(planner_.plan(
+                                               fleet_, view_of(record), now_, policy_rng_)));
 }
 
 // `size`: of the message with the result.

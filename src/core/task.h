@@ -121,7 +121,7 @@ struct Label {
 enum class AttemptStatus {
   Ok,
   Error,       // the engine failed; another device may succeed
-  BadPayload,  // the payload itself is at fault: no other device is asked
+  BadPayload,  // the payload itself is at fault, as the device says: a second one is asked
   Expired,     // its budget ran out on the device; it was not run
   Refused,     // the device cannot take it: unknown variant, no memory, draining, stale epoch
 };

@@ -72,7 +72,8 @@ struct Attempt {
   bool open = true;
   bool sent = false;       // the broker has taken its dispatch, or the device has said that it runs
   bool came_back = false;  // its dispatch: the device never had it, or did not take it
-  std::string end;         // how it ended, once closed
+  bool unreadable = false;  // the device says that the payload cannot be read
+  std::string end;          // how it ended, once closed
 };
 
 // How many are told of one task, and how many of all tasks beside the first of each. Else one

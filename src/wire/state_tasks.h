@@ -89,7 +89,7 @@ void each_field(Of<Requester> auto& requester, const Visit& visit) {
 template <class Visit>
 void each_field(Of<Attempt> auto& attempt, const Visit& visit) {
   auto& [id, device, processor, variant, dispatched, batch, adopted, loads, open, sent, came_back,
-         end] = attempt;
+         unreadable, end] = attempt;
   visit("attempt", id);
   visit("device", device);
   visit("processor", processor);
@@ -101,6 +101,7 @@ void each_field(Of<Attempt> auto& attempt, const Visit& visit) {
   visit("open", open);
   visit("sent", sent);
   visit("came_back", came_back);
+  visit("unreadable", unreadable);
   visit("end", end);
 }
 

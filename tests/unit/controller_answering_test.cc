@@ -227,19 +227,6 @@ TEST(Controller, NoId_RedeliveredAfterAReconnect_IsNotRunAgain) {
   EXPECT_TRUE(harness.acked(again));
 }
 
-TEST(Controller, DeviceSaysThePayloadIsBad_FailsOnceWithoutAskingAnother) {
-  ControllerHarness harness;
-  harness.lead_with({board("a"), board("b")});
-  harness.submit(submission("t"));
-  const DeliveryId result =
-      harness.result(result_of(harness.last_dispatch(), AttemptStatus::BadPayload, "not a JPEG"));
-  EXPECT_EQ(harness.dispatches().size(), 1U);
-  EXPECT_EQ(harness.last_outcome().kind, OutcomeKind::Failed);
-  EXPECT_NE(harness.last_outcome().reason.find("not a JPEG"), std::string::npos);
-  EXPECT_TRUE(harness.acked(result));
-  EXPECT_EQ(harness.all<SendDead>().size(), 1U);
-}
-
 TEST(Controller, Failed_SubmissionIsAckedOnlyAfterTheDeadLetterIsConfirmedToo) {
   ControllerHarness harness;
   harness.lead_with({board()});
