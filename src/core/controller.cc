@@ -62,7 +62,7 @@ Controller::Controller(ControllerConfig config, std::unique_ptr<Policy> policy)
     : config_(std::move(config)),
       planner_(std::move(policy)),
       policy_rng_(config_.seed),
-      answered_(config_.answered_max),
+      answered_({.outcomes = config_.answered_max, .bytes = config_.answered_bytes_max}),
       decisions_(config_.decisions_max, config_.decision_lanes_max) {
   planner_.limit_power(config_.power_max);
 }

@@ -38,6 +38,7 @@ struct ControllerConfig {
   std::size_t tasks_max = kTasksMax;
   Bytes tasks_bytes_max = mebibytes(256);
   std::size_t answered_max = 10'000;
+  Bytes answered_bytes_max = mebibytes(64);
   std::size_t devices_max = 4096;
   std::size_t replans_max = 8;         // waiting tasks looked at when a processor has finished
   std::size_t reconsidered_max = 256;  // tasks in line looked at when a device has come
@@ -202,7 +203,8 @@ class Controller {
 
   // Attempts and devices, in controller_attempts.cc.
   bool leave_lane(const AttemptId& attempt);
-  void end_attempt(TaskRecord& record, Attempt& attempt, std::string end, bool device_at_fault);
+  void end_attempt(TaskRecord& record, Attempt& attempt, const std::string& end,
+                   bool device_at_fault);
   void not_loaded(const Attempt& attempt);
   bool may_be_tried(const TaskRecord& record) const;
   void try_again(TaskRecord& record);
@@ -235,7 +237,9 @@ class Controller {
   void device_lost(const DeviceState& device, bool blamed);
 
   // Results, in controller_results.cc.
-  void completed(TaskRecord& record, AttemptResult& result);  // takes its labels
+  void completed(TaskRecord& record, AttemptResult& result, Bytes size);  // takes its labels
+  void unreadable(TaskRecord& record, const AttemptResult& result);
+  bool another_may_read(const TaskRecord& record, const std::string& device);
   void keep_orphan(const ResultArrived& event);
   bool was_given(const AttemptResult& result) const;
   void disbelieve(const ResultArrived& event);

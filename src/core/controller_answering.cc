@@ -127,7 +127,7 @@ void Controller::send_outcome(TaskRecord& record, std::size_t requester) {
   const Requester& to = record.requesters[requester];
   record.publishes_open += 1;
   act(SendOutcome{
-      open({.kind = OpenPublish::Kind::Outcome, .task = record.number, .requester = requester}),
+      open({.kind = OpenPublish::Kind::Outcome, .task = record.number, .requester = to.number}),
       *record.outcome, to.unrouted ? std::string() : to.reply_to, to.correlation_id});
 }
 
@@ -181,13 +181,19 @@ void Controller::settled(const OpenPublish& publish, PublishEnd end) {
     record->dead_kept = confirmed;
     drop_payload(*record);
   } else {
-    Requester& requester = record->requesters[publish.requester];
-    if (end == PublishEnd::Returned && !requester.reply_to.empty() && !requester.unrouted) {
-      requester.unrouted = true;  // nobody reads that reply queue any more
-      send_outcome(*record, publish.requester);
+    std::vector<Requester>& all = record->requesters;
+    const auto requester = std::find_if(
+        all.begin(), all.end(), [&](const auto& one) { return one.number == publish.requester; });
+    const bool told = requester != all.end();  // else another is told in its place
+    if (told && end == PublishEnd::Returned && !requester->reply_to.empty() &&
+        !requester->unrouted) {
+      requester->unrouted = true;  // nobody reads that reply queue any more
+      send_outcome(*record, static_cast<std::size_t>(requester - all.begin()));
       return;
     }
-    requester.answered = confirmed || end == PublishEnd::Returned;
+    if (told) {
+      requester->answered = confirmed || end == PublishEnd::Returned;
+    }
   }
   if (record->publishes_open == 0) {
     all_settled(*record);
@@ -273,7 +279,8 @@ void Controller::close(TaskRecord& record) {
     act(AckDelivery{result, /*after_tasks=*/true});
   }
   if (!record.dead_letter) {
-    answered_.remember({*record.outcome, record.stands, all_acked ? epoch_ : 0});
+    answered_.remember(
+        {*record.outcome, record.stands, all_acked ? epoch_ : 0, record.result_bytes});
   }
   record.dead_kept = true;
   drop_payload(record);

@@ -6,6 +6,7 @@
 #include "core/check.h"
 #include "core/controller.h"
 #include "core/profile_point.h"
+#include "core/text.h"
 
 // This file: what becomes of attempts, and what is learned of devices from them and from silence.
 
@@ -57,10 +58,10 @@ bool Controller::leave_lane(const AttemptId& id) {
   return false;
 }
 
-void Controller::end_attempt(TaskRecord& record, Attempt& attempt, std::string end,
+void Controller::end_attempt(TaskRecord& record, Attempt& attempt, const std::string& end,
                              bool device_at_fault) {
   attempt.open = false;
-  attempt.end = std::move(end);
+  attempt.end = shortened(end, kAttemptEndMax);
   stats_.attempts_failed += 1;
   leave_lane(attempt.id);
   if (attempt.loads) {

@@ -72,6 +72,7 @@ struct Submitted {
 struct ResultArrived {
   AttemptResult result;
   DeliveryId delivery;
+  Bytes size{};  // of the message
 };
 struct HelloArrived {
   DeviceFacts facts;  // validated

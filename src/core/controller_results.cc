@@ -1,7 +1,9 @@
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "core/controller.h"
+#include "core/text.h"
 
 // This file: what a result does, whether its task is there, still to come, or answered. It is acked
 // after its task's submission, or else a successor could find that one without it.
@@ -73,14 +75,11 @@ void Controller::on(ResultArrived& event) {
     }
   } else if (result.status == AttemptStatus::Ok) {
     record->results.push_back(event.delivery);
-    completed(*record, result);
+    completed(*record, result, event.size);
   } else {
     act(AckDelivery{event.delivery});
     if (result.status == AttemptStatus::BadPayload) {
-      if (known) {
-        end_attempt(*record, *attempt, result.reason, false);
-      }
-      answer(*record, OutcomeKind::Failed, "the payload cannot be read: " + result.reason);
+      unreadable(*record, result);
     } else if (known) {
       if (result.status == AttemptStatus::Error) {
         blame(result.device, record);
@@ -125,15 +124,59 @@ void Controller::disbelieve(const ResultArrived& event) {
   act(AckDelivery{event.delivery});
 }
 
-void Controller::completed(TaskRecord& record, AttemptResult& result) {
+// A device says that the payload cannot be read. One alone may be wrong about it, or dishonest, and
+// is not blamed for it either: the task fails where a second says so, or where none could.
+void Controller::unreadable(TaskRecord& record, const AttemptResult& result) {
+  const auto said_elsewhere = [&](const Attempt& attempt) {
+    return attempt.unreadable && attempt.device != result.device;
+  };
+  const bool confirmed =
+      std::any_of(record.attempts.begin(), record.attempts.end(), said_elsewhere);
+  auto attempt = std::find_if(record.attempts.begin(), record.attempts.end(),
+                              [&](const Attempt& one) { return one.id == result.attempt; });
+  if (attempt == record.attempts.end()) {  // given by an earlier leader
+    record.attempts.push_back({.id = result.attempt,
+                               .device = result.device,
+                               .processor = result.processor,
+                               .variant = result.variant,
+                               .dispatched = now_,
+                               .adopted = true,
+                               .sent = true,
+                               .end = {}});
+    attempt = std::prev(record.attempts.end());
+  }
+  attempt->unreadable = true;
+  if (attempt->open) {
+    end_attempt(record, *attempt, result.reason, true);
+  }
+  if (confirmed || !another_may_read(record, result.device)) {
+    answer(record, OutcomeKind::Failed,
+           "the payload cannot be read: " + shortened(result.reason, kAttemptEndMax));
+  } else {
+    try_again(record);
+  }
+}
+
+bool Controller::another_may_read(const TaskRecord& record, const std::string& device) {
+  const bool tries =
+      std::any_of(record.attempts.begin(), record.attempts.end(),
+                  [&](const Attempt& attempt) { return attempt.open && attempt.device != device; });
+  return tries || (may_be_tried(record) && std::holds_alternative<Place>(planner_.plan(
+                                               fleet_, view_of(record), now_, policy_rng_)));
+}
+
+// `size`: of the message with the result.
+void Controller::completed(TaskRecord& record, AttemptResult& result, Bytes size) {
   Time dispatched = now_;
   record.stands = result.attempt;
+  record.result_bytes = size;
   for (Attempt& attempt : record.attempts) {
     if (attempt.id == result.attempt) {
       attempt.open = false;
       attempt.end = result.fell_back.empty()
                         ? "ok"
-                        : "ok on " + result.processor + ", after " + result.fell_back;
+                        : shortened("ok on " + result.processor + ", after " + result.fell_back,
+                                    kAttemptEndMax);
       dispatched = attempt.dispatched;
     }
   }
@@ -169,7 +212,7 @@ void Controller::read_what_came_early() {
   const std::map<TaskKey, Orphan> early = std::exchange(orphans_, {});
   orphan_shares_.clear();
   for (const auto& [key, orphan] : early) {
-    ResultArrived event{orphan.result, orphan.deliveries.front().second};
+    ResultArrived event{orphan.result, orphan.deliveries.front().second, orphan.size};
     on(event);  // if its task is still to come, it waits from now
     const auto waits = orphans_.find(key);
     TaskRecord* record = tasks_.find(key);
@@ -250,7 +293,8 @@ void Controller::keep_orphan(const ResultArrived& event) {
     Orphan orphan{result,
                   {{result.attempt, event.delivery}},
                   {result.device, size_of(result)},
-                  Time::never()};
+                  Time::never(),
+                  event.size};
     wait_for_task(key, orphans_.emplace(key, std::move(orphan)).first->second);
     return;
   }
@@ -263,11 +307,13 @@ void Controller::keep_orphan(const ResultArrived& event) {
     act(AckDelivery{kept.deliveries.front().second});
     recount(kept, result);
     kept.result = result;
+    kept.size = event.size;
     kept.deliveries = {{result.attempt, event.delivery}};
   } else if (stands(result) ||
              (kept.result.stamp.empty() && !result.stamp.empty() && !stands(kept.result))) {
     recount(kept, result);
     kept.result = result;
+    kept.size = event.size;
     kept.deliveries.insert(kept.deliveries.begin(), {result.attempt, event.delivery});
   } else {
     kept.deliveries.emplace_back(result.attempt, event.delivery);

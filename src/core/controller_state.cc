@@ -104,7 +104,7 @@ bool task_fits(const TaskRecord& record, const Places& places) {
                     std::tuple(record.place->device, record.place->lane, record.place->batch)
           : stands == places.end();
   const bool answering = record.phase == TaskPhase::Answering;
-  return placed && answering == record.outcome.has_value() &&
+  return placed && !record.requesters.empty() && answering == record.outcome.has_value() &&
          !(answering && stands != places.end()) && (answering || !record.resend_due) &&
          (record.phase != TaskPhase::InFlight || !record.attempts.empty());
 }
@@ -143,8 +143,7 @@ Result<void> check_what_comes(const ControllerState& state) {
   const auto publish_fits = [&](const ControllerState::SentPublish& sent) {
     const TaskRecord* record = find(state.tasks, sent.publish.task);
     return record == nullptr || sent.publish.kind == OpenPublish::Kind::Dispatch ||
-           (record->outcome.has_value() && (sent.publish.kind != OpenPublish::Kind::Outcome ||
-                                            sent.publish.requester < record->requesters.size()));
+           record->outcome.has_value();
   };
   const auto timer_fits = [&](const ControllerState::SetTimer& set) {
     const TaskRecord* record = find(state.tasks, set.timer.task);
@@ -251,8 +250,8 @@ ControllerState Controller::state() const {
     state.attempts.push_back({id, attempt});
   }
   for (const auto& [key, orphan] : orphans) {
-    state.orphans.push_back(
-        {without_labels(orphan.result), orphan.deliveries, orphan.counted, orphan.until});
+    state.orphans.push_back({without_labels(orphan.result), orphan.deliveries, orphan.counted,
+                             orphan.until, orphan.size});
   }
   state.early_decided = early_decided;
   return state;

@@ -52,7 +52,7 @@ struct OpenPublish {
   enum class Kind { Dispatch, Outcome, Decided, Dead };
   Kind kind = Kind::Dispatch;
   TaskNumber task = 0;
-  std::size_t requester = 0;  // for Outcome
+  std::size_t requester = 0;  // for Outcome: its number
   AttemptId attempt{};        // for Dispatch
 };
 
@@ -78,6 +78,7 @@ struct Orphan {
   std::vector<std::pair<AttemptId, DeliveryId>> deliveries;
   std::pair<std::string, Bytes> counted;  // for which device, and as how much
   Time until = Time::never();
+  Bytes size{};  // of its message
 };
 
 struct ControllerState {

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "core/controller.h"
@@ -112,7 +113,7 @@ void Controller::accept(Submitted& task) {
     for (const auto& [attempt, delivery] : found.deliveries) {
       live.results.push_back(delivery);
     }
-    completed(live, found.result);
+    completed(live, found.result, found.size);
     return;
   }
   const TaskNumber number = live.number;
@@ -128,31 +129,33 @@ void Controller::accept(Submitted& task) {
 void Controller::attach(TaskRecord& record, const Submitted& event) {
   stats_.attached += 1;
   act(DropPayload{event.submission.payload.handle});
-  for (Requester& requester : record.requesters) {
-    if (!requester.delivery.has_value() && requester.reply_to == event.submission.reply_to &&
-        requester.correlation_id == event.submission.correlation_id) {
-      requester.delivery = event.delivery;  // the broker's redelivery of what we had
-      if (record.phase == TaskPhase::Answering && record.publishes_open == 0 &&
-          !record.resend_due) {
-        all_settled(record);  // it was only waited for
-      }
-      return;
-    }
+  Requester asker{event.delivery, event.submission.reply_to, event.submission.correlation_id};
+  std::vector<Requester>& all = record.requesters;
+  auto had = std::find_if(all.begin(), all.end(), [&](const Requester& requester) {
+    return !requester.delivery.has_value() && requester.reply_to == asker.reply_to &&
+           requester.correlation_id == asker.correlation_id;
+  });
+  if (had == all.end() && event.submission.redelivered && all.front().number > 0 &&
+      !all.front().delivery.has_value()) {
+    had = all.begin();  // of who asked first, in whose place another is told
   }
-  if (record.requesters.size() >= kAskersMax || tasks_.joined() >= kJoinedMax) {
-    if (record.phase == TaskPhase::Answering || record.requesters.size() == 1) {
-      act(AckDelivery{event.delivery});  // the answer is on its way to those before
-      return;
+  if (had != all.end()) {
+    had->delivery = event.delivery;  // the broker's redelivery of what we had
+    if (record.phase == TaskPhase::Answering && record.publishes_open == 0 && !record.resend_due) {
+      all_settled(record);  // it was only waited for
     }
-    if (const Requester first = tasks_.leave_out_first(record); first.delivery.has_value()) {
-      act(AckDelivery{*first.delivery});
-    }
+    return;
   }
-  tasks_.join(record, {event.delivery, event.submission.reply_to, event.submission.correlation_id});
+  // The latest who asks is told: whoever sends again after it was cut off listens nowhere else.
+  if (all.size() < kAskersMax && tasks_.joined() < kJoinedMax) {
+    tasks_.join(record, std::move(asker));
+  } else if (const auto done = tasks_.join_instead(record, std::move(asker)); done.has_value()) {
+    act(AckDelivery{*done});
+  }
   const bool sent =
       record.phase == TaskPhase::Answering && (!record.record_decided || record.decided_kept);
   if (sent && leading_) {
-    send_outcome(record, record.requesters.size() - 1);
+    send_outcome(record, all.size() - 1);
   }
 }
 
@@ -176,6 +179,7 @@ void Controller::repeat(const Submitted& event, const Answered& given) {
   record.phase = TaskPhase::Answering;
   record.outcome = given.outcome;
   record.stands = given.stands;
+  record.result_bytes = given.result_bytes;
   // Only a redelivery can mean that the dead letter was never confirmed.
   record.dead_kept = !event.submission.redelivered;
   TaskRecord& live = tasks_.insert(std::move(record));

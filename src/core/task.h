@@ -50,6 +50,7 @@ inline constexpr int kTopKMax = 1000;
 inline constexpr std::size_t kTaskIdMax = 128;
 inline constexpr std::size_t kModelNameMax = 128;
 inline constexpr std::size_t kStampMax = 64;
+inline constexpr std::size_t kAttemptEndMax = 300;  // bytes, of why an attempt ended
 inline constexpr Bytes kPayloadMax = mebibytes(8);
 inline constexpr std::size_t kTasksMax = 4096;  // that a controller serves at once
 
@@ -120,7 +121,7 @@ struct Label {
 enum class AttemptStatus {
   Ok,
   Error,       // the engine failed; another device may succeed
-  BadPayload,  // the payload itself is at fault: no other device is asked
+  BadPayload,  // the payload itself is at fault, as the device says: a second one is asked
   Expired,     // its budget ran out on the device; it was not run
   Refused,     // the device cannot take it: unknown variant, no memory, draining, stale epoch
 };

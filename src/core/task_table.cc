@@ -7,6 +7,28 @@
 
 namespace juggler {
 
+namespace {
+
+std::size_t number_of_next(const TaskRecord& record) {
+  std::size_t last = 0;
+  for (const Requester& requester : record.requesters) {
+    last = std::max(last, requester.number);
+  }
+  return last + 1;
+}
+
+Bytes size_of(const Answered& answered) {
+  const Outcome& outcome = *answered.outcome;
+  std::size_t size = sizeof(Answered) + sizeof(Outcome) + outcome.key.id.size() +
+                     outcome.key.submitter.size() + outcome.reason.size() + outcome.runtime.size();
+  for (const AttemptRecord& attempt : outcome.attempts) {
+    size += sizeof(AttemptRecord) + attempt.end.size();
+  }
+  return Bytes{static_cast<std::int64_t>(size)} + answered.result_bytes;
+}
+
+}  // namespace
+
 TaskRecord& TaskTable::insert(TaskRecord record) {
   record.number = ++last_;
   count(record);
@@ -95,16 +117,26 @@ std::size_t TaskTable::resending_beside(const TaskRecord& record) const {
 }
 
 void TaskTable::join(TaskRecord& record, Requester requester) {
+  requester.number = number_of_next(record);
   record.requesters.push_back(std::move(requester));
   joined_ += 1;
 }
 
-Requester TaskTable::leave_out_first(TaskRecord& record) {
-  JUGGLER_CHECK(record.requesters.size() > 1, "somebody is told of every task");
-  Requester first = std::move(record.requesters.front());
-  record.requesters.erase(record.requesters.begin());
-  joined_ -= 1;
-  return first;
+std::optional<DeliveryId> TaskTable::join_instead(TaskRecord& record, Requester requester) {
+  requester.number = number_of_next(record);
+  std::vector<Requester>& all = record.requesters;
+  if (all.size() > 1) {
+    const std::optional<DeliveryId> oldest = all[1].delivery;
+    all.erase(all.begin() + 1);
+    all.push_back(std::move(requester));
+    return oldest;
+  }
+  std::optional<DeliveryId> copy;
+  if (all.front().delivery.has_value()) {
+    copy = std::exchange(requester.delivery, all.front().delivery);
+  }
+  all.front() = std::move(requester);
+  return copy;
 }
 
 // One that comes again may have an answer that is not known here yet.
@@ -261,12 +293,16 @@ void TaskTable::take_up(std::vector<LiveTask> tasks, TaskNumber last) {
 
 void AnsweredMemory::remember(Answered answered) {
   const TaskKey key = answered.outcome->key;
-  const auto [at, added] = outcomes_.insert_or_assign(key, std::move(answered));
-  if (!added) {
-    return;
+  if (const Answered* before = find(key)) {
+    bytes_ -= size_of(*before);
   }
-  order_.push_back(at);
-  while (order_.size() > outcomes_max_) {
+  bytes_ += size_of(answered);
+  const auto [at, added] = outcomes_.insert_or_assign(key, std::move(answered));
+  if (added) {
+    order_.push_back(at);
+  }
+  while (order_.size() > max_.outcomes || (bytes_ > max_.bytes && order_.size() > 1)) {
+    bytes_ -= size_of(order_.front()->second);
     outcomes_.erase(order_.front());
     order_.pop_front();
   }

@@ -55,6 +55,9 @@ struct Requester {
   std::string correlation_id;
   bool unrouted = false;  // its reply queue takes nothing: its outcome goes where it can be found
   bool answered = false;  // the broker has confirmed its outcome
+  // Of those who asked for this task, in their order; by it an outcome under way knows its own. The
+  // first has 0, unless another one is told in its place.
+  std::size_t number = 0;
 };
 
 struct Attempt {
@@ -69,13 +72,15 @@ struct Attempt {
   bool open = true;
   bool sent = false;       // the broker has taken its dispatch, or the device has said that it runs
   bool came_back = false;  // its dispatch: the device never had it, or did not take it
-  std::string end;         // how it ended, once closed
+  bool unreadable = false;  // the device says that the payload cannot be read
+  std::string end;          // how it ended, once closed
 };
 
 // How many are told of one task, and how many of all tasks beside the first of each. Else one
 // submitter's copies of one task would fill the window of deliveries, and nobody else's come in.
+// All tasks may be asked for once more: clients that come back do so.
 inline constexpr std::size_t kAskersMax = 16;
-inline constexpr std::size_t kJoinedMax = 512;
+inline constexpr std::size_t kJoinedMax = kTasksMax;
 
 enum class TaskPhase { Waiting, InFlight, Answering };
 
@@ -110,6 +115,7 @@ struct TaskRecord {
   // While answering.
   std::optional<Shared<Outcome>> outcome;
   std::optional<AttemptId> stands;  // the attempt whose result the outcome is
+  Bytes result_bytes;               // of the message with the result that it is
   std::vector<DeliveryId> results;  // that result, acked last
   int publishes_open = 0;
   int resends = 0;
@@ -145,8 +151,10 @@ class TaskTable {
   std::size_t resending_beside(const TaskRecord& record) const;
   // Somebody asks for a task that is here already.
   void join(TaskRecord& record, Requester requester);
-  // The first who asked for it is no longer told.
-  Requester leave_out_first(TaskRecord& record);
+  // The same where there is no room for one more: told in the place of who joined it first, or else
+  // of the first of all, whose delivery stays that of the task. Returns the delivery that is no
+  // longer needed.
+  std::optional<DeliveryId> join_instead(TaskRecord& record, Requester requester);
   // Those who asked for tasks that were here already.
   std::size_t joined() const { return joined_; }
   // Tasks that would make way for one of a submitter that would still have less with it: the least
@@ -224,12 +232,17 @@ struct Answered {
   // cannot be overtaken by one of them. Of an earlier lead's acks nobody knows whether they
   // arrived.
   std::int64_t acked_in = 0;
+  Bytes result_bytes{};  // as in its record
 };
 
 // Outcomes given, so that a task that comes again is never run again. Bounded; the oldest go first.
 class AnsweredMemory {
  public:
-  explicit AnsweredMemory(std::size_t outcomes_max) : outcomes_max_(outcomes_max) {}
+  struct Bounds {
+    std::size_t outcomes = 0;
+    Bytes bytes;
+  };
+  explicit AnsweredMemory(Bounds max) : max_(max) {}
   // Moved, never copied: the order points into the outcomes.
   AnsweredMemory(AnsweredMemory&&) = default;
   AnsweredMemory& operator=(AnsweredMemory&&) = default;
@@ -240,9 +253,11 @@ class AnsweredMemory {
   std::vector<const Outcome*> recent(std::size_t max) const;
   // In the order in which they came.
   std::vector<Answered> all() const;
+  Bytes bytes() const { return bytes_; }
 
  private:
-  std::size_t outcomes_max_;
+  Bounds max_;
+  Bytes bytes_;
   using Outcomes = std::map<TaskKey, Answered>;
   Outcomes outcomes_;
   std::deque<Outcomes::iterator> order_;  // oldest first

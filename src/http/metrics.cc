@@ -20,7 +20,7 @@ struct Metric {
   const char* help;
 };
 
-constexpr std::array<Metric, 14> kOfStatus{{
+constexpr std::array<Metric, 15> kOfStatus{{
     {"devices", "juggler_devices", "gauge",
      "Devices that the controller knows, of whatever state."},
     {"live", "juggler_tasks_live", "gauge", "Tasks without an outcome yet."},
@@ -38,6 +38,8 @@ constexpr std::array<Metric, 14> kOfStatus{{
     {"results_invented", "juggler_results_invented_total", "counter",
      "Results of attempts that their device was not given."},
     {"malformed", "juggler_messages_malformed_total", "counter", "Messages nobody could read."},
+    {"beats_left_out", "juggler_beats_left_out_total", "counter",
+     "Heartbeats and hellos of devices that sent too many."},
 }};
 
 constexpr std::array<Metric, 4> kOfDevice{{

@@ -12,6 +12,13 @@
 namespace juggler {
 namespace {
 
+// All that waits is planned anew for each hello. One left out is asked for again with the device's
+// next heartbeat.
+constexpr TokenBucket kHellosOfDevice(/*at_once=*/10, milliseconds(500));
+// A device beats every 400 ms at most, and at once when something has changed. What the broker
+// keeps while nobody reads, 5 s of it, comes at once.
+constexpr TokenBucket kBeatsOfDevice(/*at_once=*/20, milliseconds(200));
+
 constexpr PublishId kAsideFirst = PublishId{1} << 63U;  // the controller counts up from 1
 
 bool starts_with(std::string_view text, std::string_view prefix) {
@@ -209,7 +216,8 @@ void ControllerShell::result(const TransportDelivery& delivery) {
   }
   if (result) {
     check_stamp(result->stamp, result->attempt, result->device);
-    step(ResultArrived{std::move(*result), delivery.id});
+    step(ResultArrived{std::move(*result), delivery.id,
+                       Bytes{static_cast<std::int64_t>(delivery.envelope.body->size())}});
   } else {
     malformed(delivery, result.error());
   }
@@ -217,45 +225,62 @@ void ControllerShell::result(const TransportDelivery& delivery) {
 
 void ControllerShell::from_device(const TransportDelivery& delivery) {
   const std::string& key = delivery.envelope.routing_key;
-  std::string device = key.substr(std::min(key.find('.') + 1, key.size()));
-  Error error = fail(ErrorCode::InvalidArgument,
-                     "user '" + delivery.envelope.user_id + "' speaks as device '" + device + "'");
+  const std::string device = key.substr(std::min(key.find('.') + 1, key.size()));
+  const bool beats = starts_with(key, "heartbeat.");
   if (!sender_is(delivery.envelope, device)) {
-    malformed(delivery, error);
+    malformed(delivery,
+              fail(ErrorCode::InvalidArgument,
+                   "user '" + delivery.envelope.user_id + "' speaks as device '" + device + "'"));
+  } else if (!beats && !starts_with(key, "hello.")) {
+    malformed(delivery, fail(ErrorCode::Unsupported, "unknown routing key"));
+  } else if (!may_be_heard(beats ? beats_ : greetings_, device,
+                           beats ? kBeatsOfDevice : kHellosOfDevice)) {
+    transport_.ack(delivery.id);
+    stats_.beats_left_out += 1;
+    if (const std::uint64_t times = floods_.to_say("flood"); times > 0) {
+      spdlog::warn("device {} sends too many {}: those above {} a second are left out{}", device,
+                   beats ? "heartbeats" : "hellos", beats ? 5 : 2, times_text(times));
+    }
+  } else if (beats) {
+    heartbeat(delivery);
+  } else {
+    hello(delivery);
+  }
+}
+
+void ControllerShell::heartbeat(const TransportDelivery& delivery) {
+  Result<Heartbeat> heartbeat = wire::decode_heartbeat(delivery.envelope);
+  if (!heartbeat) {
+    malformed(delivery, heartbeat.error());
     return;
   }
-  if (starts_with(key, "heartbeat.")) {
-    Result<Heartbeat> heartbeat = wire::decode_heartbeat(delivery.envelope);
-    if (heartbeat) {
-      transport_.ack(delivery.id);
-      for (StartedAttempt& started : heartbeat->running) {
-        check_stamp(started.stamp, started.id, heartbeat->device);
-      }
-      step(HeartbeatArrived{std::move(*heartbeat)});
-      return;
+  transport_.ack(delivery.id);
+  const DeviceState* known = controller_.fleet().find(heartbeat->device);
+  const int given = known != nullptr ? dispatches_max(*known->facts) : 0;
+  std::vector<StartedAttempt>& running = heartbeat->running;
+  running.resize(std::min(running.size(), static_cast<std::size_t>(given)));
+  for (StartedAttempt& started : running) {
+    if (controller_.tasks().find(started.id.task) == nullptr) {
+      started.stamp.clear();  // there is nothing to adopt
     }
-    error = heartbeat.error();
-  } else if (starts_with(key, "hello.")) {
-    Result<DeviceFacts> facts = wire::decode_hello(delivery.envelope);
-    if (facts) {
-      transport_.ack(delivery.id);
-      if (!may_greet(facts->id)) {
-        return;
-      }
-      const DeviceState* known = controller_.fleet().find(facts->id);
-      if (known == nullptr || known->facts->incarnation != facts->incarnation) {
-        spdlog::info("device {} joins: {}{}, {} processors, {} variants", facts->id, facts->board,
-                     facts->twin ? " (twin)" : "", facts->processors.size(),
-                     facts->variants.size());
-      }
-      step(HelloArrived{std::move(*facts)});
-      return;
-    }
-    error = facts.error();
-  } else {
-    error = fail(ErrorCode::Unsupported, "unknown routing key");
+    check_stamp(started.stamp, started.id, heartbeat->device);
   }
-  malformed(delivery, error);
+  step(HeartbeatArrived{std::move(*heartbeat)});
+}
+
+void ControllerShell::hello(const TransportDelivery& delivery) {
+  Result<DeviceFacts> facts = wire::decode_hello(delivery.envelope);
+  if (!facts) {
+    malformed(delivery, facts.error());
+    return;
+  }
+  transport_.ack(delivery.id);
+  const DeviceState* known = controller_.fleet().find(facts->id);
+  if (known == nullptr || known->facts->incarnation != facts->incarnation) {
+    spdlog::info("device {} joins: {}{}, {} processors, {} variants", facts->id, facts->board,
+                 facts->twin ? " (twin)" : "", facts->processors.size(), facts->variants.size());
+  }
+  step(HelloArrived{std::move(*facts)});
 }
 
 // Takes a stamp away that is not right. What the controller knows that it gave needs none.
@@ -267,16 +292,14 @@ void ControllerShell::check_stamp(std::string& stamp, const AttemptId& attempt,
   }
 }
 
-// All that waits is planned anew for each hello, which a device that floods would make the
-// controller's whole work. One left out is asked for again with the device's next heartbeat.
-bool ControllerShell::may_greet(const std::string& device) {
-  constexpr int kAtOnce = 10;
-  constexpr Micros kEach = milliseconds(500);
+// Judged before anything is read: one device that floods would be the controller's whole work.
+bool ControllerShell::may_be_heard(Rates& rates, const std::string& device,
+                                   const TokenBucket& full) {
   constexpr std::size_t kDevicesKept = 20'000;  // a fleet has fewer; names may be invented
-  if (greetings_.size() >= kDevicesKept) {
-    greetings_.clear();
+  if (rates.size() >= kDevicesKept) {
+    rates.clear();
   }
-  return greetings_.try_emplace(device, kAtOnce, kEach).first->second.take(clock_.now());
+  return rates.try_emplace(device, full).first->second.take(clock_.now());
 }
 
 wire::Body ControllerShell::payload(std::uint64_t handle) const {

@@ -40,7 +40,8 @@ struct ControllerShellOptions {
 };
 
 struct ShellStats {
-  std::uint64_t malformed = 0;  // messages that were dead-lettered
+  std::uint64_t malformed = 0;       // messages that were dead-lettered
+  std::uint64_t beats_left_out = 0;  // heartbeats and hellos of devices that send too many
 };
 
 class ControllerShell {
@@ -68,6 +69,8 @@ class ControllerShell {
   void submission(const TransportDelivery& delivery);
   void result(const TransportDelivery& delivery);
   void from_device(const TransportDelivery& delivery);
+  void heartbeat(const TransportDelivery& delivery);
+  void hello(const TransportDelivery& delivery);
   void malformed(const TransportDelivery& delivery, const Error& error);
   void say_left_out();
 
@@ -84,9 +87,13 @@ class ControllerShell {
   Stamps stamps_;
   RepeatedWarning no_broker_;
   void check_stamp(std::string& stamp, const AttemptId& attempt, const std::string& device) const;
-  bool may_greet(const std::string& device);
+  // How often each device may be heard with one kind of message.
+  using Rates = std::map<std::string, TokenBucket>;
+  bool may_be_heard(Rates& rates, const std::string& device, const TokenBucket& full);
 
-  std::map<std::string, TokenBucket> greetings_;
+  Rates greetings_;
+  Rates beats_;
+  RepeatedWarning floods_;
   LineRate malformed_lines_;
   TaskMarks marks_;
   RepeatedWarning marks_full_;

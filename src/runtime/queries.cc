@@ -335,6 +335,7 @@ json status(const Controller& controller, const ShellStats& shell, const std::st
               {"false_alarms", stats.false_alarms},
               {"put_aside", stats.put_aside},
               {"malformed", shell.malformed},
+              {"beats_left_out", shell.beats_left_out},
               {"power_mw", power.now.count},
               {"power_mw_at_rest", power.rest.count}};
   if (controller.config().power_max.has_value()) {

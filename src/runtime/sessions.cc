@@ -3,16 +3,17 @@
 
 #include <utility>
 
-#include "core/task.h"
+#include "core/task_table.h"
 #include "runtime/topology.h"
 #include "wire/messages.h"
 
 namespace juggler {
 
 SessionPlan controller_plan(std::string instance, bool standby) {
-  // Those beyond what the controller serves are there to be refused: left in the queue behind tasks
-  // that wait for long, they would be told nothing.
-  constexpr int kTasksPrefetch = static_cast<int>(kTasksMax) + 1'024;
+  // The tasks that the controller serves, and each once more: clients that come back ask for all
+  // that they have open. Those beyond are there to be refused: left in the queue behind tasks that
+  // wait for long, they would be told nothing.
+  constexpr int kTasksPrefetch = static_cast<int>(kTasksMax + kJoinedMax) + 1'024;
   SessionPlan spec;
   spec.connection_name = std::move(instance);
   spec.role = SessionRole::Controller;

@@ -11,7 +11,7 @@ namespace juggler {
 class TokenBucket {
  public:
   // Full at first.
-  TokenBucket(int at_once, Micros each) : at_once_(at_once), each_(each) {}
+  constexpr TokenBucket(int at_once, Micros each) : at_once_(at_once), each_(each) {}
 
   // thread  one at a time; `now` never goes back
   bool take(Time now) {

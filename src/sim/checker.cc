@@ -326,7 +326,7 @@ void InvariantChecker::check_record(const Outcome& outcome) {
   }
 }
 
-// Of more than 16 copies of one task, or 512 of all, some are acked and not told; never the last.
+// Of more than 16 copies of one task, or 4,096 of all, some are acked and not told; never the last.
 bool InvariantChecker::one_of_too_many(const TaskBook& book) const {
   if (book.unacked.size() > kAskersMax) {
     return true;

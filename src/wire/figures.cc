@@ -29,9 +29,15 @@ std::optional<EnergyFigure> read_energy(ObjectReader& reader) {
   return energy;
 }
 
+// The best come first: those for whose names there is no room are left out.
 void write_labels(JsonWriter& writer, const std::vector<Label>& labels) {
   writer.begin_array("labels");
+  std::size_t bytes = 0;
   for (const Label& label : labels) {
+    bytes += label.name.size();
+    if (bytes > kLabelBytesMax) {
+      break;
+    }
     writer.begin_object();
     writer.integer("index", label.index);
     writer.text("label", label.name);
@@ -43,10 +49,15 @@ void write_labels(JsonWriter& writer, const std::vector<Label>& labels) {
 
 std::vector<Label> read_labels(ObjectReader& reader) {
   std::vector<Label> labels;
+  std::size_t bytes = 0;
   reader.each("labels", kTopKMax, [&](ObjectReader& label) {
     labels.push_back({static_cast<int>(label.integer("index", 0, INT32_MAX)),
                       label.string("label", 1024), label.number("score", -1e30, 1e30)});
+    bytes += labels.back().name.size();
   });
+  if (bytes > kLabelBytesMax) {
+    reader.complain("labels", "has names of more than 64 KiB together");
+  }
   return labels;
 }
 

@@ -13,6 +13,8 @@ namespace juggler::wire {
 
 inline constexpr std::int64_t kMicrosMax = 1'000'000'000'000;  // 11 days
 inline constexpr std::int64_t kMicrojoulesMax = 1'000'000'000'000;
+// The names of an answer's labels together. The thousand of ImageNet have 9.5 KB.
+inline constexpr std::size_t kLabelBytesMax = std::size_t{64} * 1024;
 
 // energy_evidence, energy_scope, energy_uj, energy_uj_high, energy_uj_low; nothing if unknown.
 void write_energy(JsonWriter& writer, const std::optional<EnergyFigure>& energy);

@@ -136,6 +136,7 @@ struct EventWriter {
     put_submission(writer, e.submission);
   }
   void operator()(const ResultArrived& e) const {
+    writer.integer("bytes", e.size.count);
     put(writer, e.delivery);
     AttemptResult result = e.result;
     result.labels.clear();
@@ -177,7 +178,8 @@ ControllerEvent read_event(ObjectReader& reader) {
     }
     case 4: {
       const DeliveryId delivery = get_delivery(reader);
-      return ResultArrived{get(reader, "result", read_result), delivery};
+      const Bytes size{reader.integer_or("bytes", 0, 0, kTimeMax)};
+      return ResultArrived{get(reader, "result", read_result), delivery, size};
     }
     case 5:
       return HelloArrived{get_facts(reader, "device")};

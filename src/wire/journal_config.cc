@@ -14,14 +14,15 @@ constexpr std::int64_t kCountMax = 1'000'000'000;
 template <class Config, class Visit>
 void each_field(Config& config, Visit visit) {
   auto& [auto_model, allow_synthetic, min_accuracy, deadline, max_energy, power_max, deadline_max,
-         attempts_max, tasks_max, tasks_bytes_max, answered_max, devices_max, replans_max,
-         reconsidered_max, decisions_max, decision_lanes_max, learns, hedges, warm_up, adopt_wait,
-         liveness_period, ask_after, suspect_after, lost_after, beat_min, beats_per_second_max,
-         beat_told_again, calm_after, silence_period_min, own_stall, gone_after, forgotten_after,
-         learned_fades_after, attempt_grace, resend_after, resends_max, orphan_result_max, breaker,
-         seed] = config;
+         attempts_max, tasks_max, tasks_bytes_max, answered_max, answered_bytes_max, devices_max,
+         replans_max, reconsidered_max, decisions_max, decision_lanes_max, learns, hedges, warm_up,
+         adopt_wait, liveness_period, ask_after, suspect_after, lost_after, beat_min,
+         beats_per_second_max, beat_told_again, calm_after, silence_period_min, own_stall,
+         gone_after, forgotten_after, learned_fades_after, attempt_grace, resend_after, resends_max,
+         orphan_result_max, breaker, seed] = config;
   visit("adopt_wait_us", adopt_wait);
   visit("allow_synthetic", allow_synthetic);
+  visit("answered_bytes_max", answered_bytes_max);
   visit("answered_max", answered_max);
   visit("ask_after_us", ask_after);
   visit("attempt_grace_us", attempt_grace);

@@ -3,24 +3,23 @@
 #include <cmath>
 #include <cstddef>
 
+#include "core/text.h"
 #include "wire/bodies.h"
 #include "wire/figures.h"
 #include "wire/json.h"
 #include "wire/json_writer.h"
 #include "wire/messages.h"
-#include "wire/utf8.h"
 #include "wire/version.h"
 
 namespace juggler::wire {
 namespace {
 
-constexpr std::size_t kOutcomeBytesMax =
-    std::size_t{512} * 1024;  // 1,000 labels with long names fit
+// Fits the largest: labels of kLabelBytesMax and the ends of all attempts, of control characters.
+constexpr std::size_t kOutcomeBytesMax = std::size_t{512} * 1024;
 // All properties of a message fit one frame of 128 KiB; its other headers take a few.
 constexpr std::size_t kHistoryBytesMax = std::size_t{64} * 1024;
-constexpr std::size_t kAttemptsKeptMax = 200;     // of them the newest
-constexpr std::size_t kReasonBytesMax = 1000;     // of a dead letter's outcome
-constexpr std::size_t kAttemptEndBytesMax = 300;  // of each of its attempts
+constexpr std::size_t kAttemptsKeptMax = 200;  // of them the newest
+constexpr std::size_t kReasonBytesMax = 1000;  // of a dead letter's outcome
 
 void write_attempts(JsonWriter& writer, const std::vector<AttemptRecord>& attempts) {
   writer.begin_array("attempts");
@@ -107,7 +106,7 @@ std::string history_json(Outcome outcome) {
                            outcome.attempts.end() - std::ptrdiff_t{kAttemptsKeptMax});
   }
   for (AttemptRecord& attempt : outcome.attempts) {
-    attempt.end = shortened(attempt.end, kAttemptEndBytesMax);
+    attempt.end = shortened(attempt.end, kAttemptEndMax);
   }
   std::string json = outcome_json(outcome);
   while (json.size() > kHistoryBytesMax && !outcome.attempts.empty()) {

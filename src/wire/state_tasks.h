@@ -77,18 +77,19 @@ void each_field(Of<ControllerTimers::Id> auto& timer, const Visit& visit) {
 
 template <class Visit>
 void each_field(Of<Requester> auto& requester, const Visit& visit) {
-  auto& [delivery, reply_to, correlation_id, unrouted, answered] = requester;
+  auto& [delivery, reply_to, correlation_id, unrouted, answered, number] = requester;
   visit("delivery", delivery);
   visit("reply_to", reply_to);
   visit("correlation_id", correlation_id);
   visit("unrouted", unrouted);
   visit("answered", answered);
+  visit("number", number);
 }
 
 template <class Visit>
 void each_field(Of<Attempt> auto& attempt, const Visit& visit) {
   auto& [id, device, processor, variant, dispatched, batch, adopted, loads, open, sent, came_back,
-         end] = attempt;
+         unreadable, end] = attempt;
   visit("attempt", id);
   visit("device", device);
   visit("processor", processor);
@@ -100,6 +101,7 @@ void each_field(Of<Attempt> auto& attempt, const Visit& visit) {
   visit("open", open);
   visit("sent", sent);
   visit("came_back", came_back);
+  visit("unreadable", unreadable);
   visit("end", end);
 }
 
@@ -161,8 +163,8 @@ template <class Visit>
 void each_field(Of<TaskRecord> auto& record, const Visit& visit) {
   auto& [number, submission, payload_kept, requesters, received, deadline, dispatch_from, phase,
          waiting_for, place, deadline_stated, asked, attempts, devices_failed, blamed,
-         deadline_timer, outcome, stands, results, publishes_open, resends, resend_due,
-         decided_kept, dead_kept, dead_letter, record_decided] = record;
+         deadline_timer, outcome, stands, result_bytes, results, publishes_open, resends,
+         resend_due, decided_kept, dead_kept, dead_letter, record_decided] = record;
   visit("number", number);
   visit("submission", submission);
   visit("payload_kept", payload_kept);
@@ -181,6 +183,7 @@ void each_field(Of<TaskRecord> auto& record, const Visit& visit) {
   visit("deadline_timer", deadline_timer);
   visit("outcome", outcome);
   visit("stands", stands);
+  visit("result_bytes", result_bytes);
   visit("results", results);
   visit("publishes_open", publishes_open);
   visit("resends", resends);
@@ -200,10 +203,11 @@ void each_field(Of<LiveTask> auto& task, const Visit& visit) {
 
 template <class Visit>
 void each_field(Of<Answered> auto& answered, const Visit& visit) {
-  auto& [outcome, stands, acked_in] = answered;
+  auto& [outcome, stands, acked_in, result_bytes] = answered;
   visit("outcome", outcome);
   visit("stands", stands);
   visit("acked_in", acked_in);
+  visit("result_bytes", result_bytes);
 }
 
 template <class Visit>
@@ -236,12 +240,13 @@ void each_field(Of<std::pair<AttemptId, DeliveryId>> auto& entry, const Visit& v
 
 template <class Visit>
 void each_field(Of<Orphan> auto& orphan, const Visit& visit) {
-  auto& [result, deliveries, counted, until] = orphan;
+  auto& [result, deliveries, counted, until, size] = orphan;
   visit("result", result);
   visit("deliveries", deliveries);
   visit("counted_device", counted.first);
   visit("counted_bytes", counted.second);
   visit("until_us", until);
+  visit("bytes", size);
 }
 
 template <class Visit>

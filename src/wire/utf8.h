@@ -12,9 +12,4 @@ bool is_utf8(std::string_view text);
 // `text` with U+FFFD in place of every byte that belongs to no character.
 std::string repaired(std::string_view text);
 
-// `text`, or as much of it as leaves whole characters within `bytes_max`, with an ellipsis.
-//
-// requires  bytes_max >= 3, the ellipsis
-std::string shortened(std::string_view text, std::size_t bytes_max);
-
 }  // namespace juggler::wire

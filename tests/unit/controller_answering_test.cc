@@ -179,44 +179,6 @@ TEST(Controller, SameIdWhileItLives_AttachesOneRunAnAnswerForEach) {
   EXPECT_TRUE(task.harness.acked(second));
 }
 
-TEST(Controller, SameIdByMoreThanSixteenAskers_TheLastSixteenAreTold) {
-  InFlightTask task;
-  std::vector<DeliveryId> copies{task.submitted};
-  for (int i = 1; i < 20; ++i) {
-    copies.push_back(task.harness.submit(submission("t").reply_to("r" + std::to_string(i))));
-  }
-  for (std::size_t i = 0; i < copies.size(); ++i) {
-    EXPECT_EQ(task.harness.acked(copies[i]), i < 4) << i;
-  }
-  task.harness.result(result_of(task.dispatch));
-  EXPECT_EQ(task.harness.all<SendOutcome>().size(), 16U);
-  // Its answer is on its way: one more is not told.
-  EXPECT_TRUE(task.harness.acked(task.harness.submit(submission("t").reply_to("late"))));
-  task.harness.confirm_all();
-  for (const DeliveryId& copy : copies) {
-    EXPECT_TRUE(task.harness.acked(copy));
-  }
-  EXPECT_TRUE(task.harness.dispatches().empty()) << "it ran once";
-}
-
-TEST(Controller, CopiesOfManyTasks_TakeNoMoreThanTheirPartOfTheWindow) {
-  ControllerHarness harness;
-  harness.lead_with({board()});
-  std::size_t acked = 0;
-  std::vector<DeliveryId> copies;
-  for (int id = 0; id < 100; ++id) {
-    for (int i = 0; i < 10; ++i) {
-      copies.push_back(harness.submit(submission("t" + std::to_string(id))
-                                          .reply_to("r" + std::to_string(i))
-                                          .deadline(seconds(600))));
-    }
-  }
-  for (const DeliveryId& copy : copies) {
-    acked += harness.acked(copy) ? 1U : 0U;
-  }
-  EXPECT_EQ(acked, 1'000U - 100 - 512);
-}
-
 TEST(Controller, SameIdWhileItIsBeingAnswered_IsAnsweredToo) {
   InFlightTask task;
   task.harness.result(result_of(task.dispatch));
@@ -263,19 +225,6 @@ TEST(Controller, NoId_RedeliveredAfterAReconnect_IsNotRunAgain) {
   harness.confirm_all();
   EXPECT_EQ(harness.outcomes().size(), 1U);
   EXPECT_TRUE(harness.acked(again));
-}
-
-TEST(Controller, DeviceSaysThePayloadIsBad_FailsOnceWithoutAskingAnother) {
-  ControllerHarness harness;
-  harness.lead_with({board("a"), board("b")});
-  harness.submit(submission("t"));
-  const DeliveryId result =
-      harness.result(result_of(harness.last_dispatch(), AttemptStatus::BadPayload, "not a JPEG"));
-  EXPECT_EQ(harness.dispatches().size(), 1U);
-  EXPECT_EQ(harness.last_outcome().kind, OutcomeKind::Failed);
-  EXPECT_NE(harness.last_outcome().reason.find("not a JPEG"), std::string::npos);
-  EXPECT_TRUE(harness.acked(result));
-  EXPECT_EQ(harness.all<SendDead>().size(), 1U);
 }
 
 TEST(Controller, Failed_SubmissionIsAckedOnlyAfterTheDeadLetterIsConfirmedToo) {

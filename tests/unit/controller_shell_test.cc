@@ -479,6 +479,40 @@ TEST_F(ControllerShellTest, DeviceThatFloodsWithHellos_IsHeardTwiceASecond) {
   EXPECT_EQ(dead_letters(), 0U);
 }
 
+TEST_F(ControllerShellTest, DeviceThatFloodsWithHeartbeats_IsHeardFiveTimesASecond) {
+  Heartbeat beat;
+  beat.device = "new";  // whose hello is asked for with each
+  const auto heard = [&](int times) {
+    published_.clear();
+    for (int i = 0; i < times; ++i) {
+      device("juggler.events", wire::encode_heartbeat(beat));
+    }
+    return of_type("juggler.control.v1").size();
+  };
+  EXPECT_EQ(heard(50), 20U);
+  EXPECT_EQ(shell_.stats().beats_left_out, 30U);
+  clock_.advance(milliseconds(200));
+  EXPECT_EQ(heard(2), 1U);
+  Envelope unreadable = wire::encode_heartbeat(beat);
+  unreadable.body = wire::make_body("{");
+  device("juggler.events", unreadable);
+  EXPECT_EQ(dead_letters(), 0U) << "it is not read at all";
+  beat.device = "other";
+  EXPECT_EQ(heard(1), 1U) << "another device is not concerned";
+}
+
+// Twice as often as any controller asks for, and at once when something changes.
+TEST_F(ControllerShellTest, DeviceThatBeatsAsOftenAsItMay_IsHeardAlways) {
+  Heartbeat beat;
+  beat.device = "new";
+  for (int i = 0; i < 200; ++i) {
+    clock_.advance(milliseconds(400));
+    device("juggler.events", wire::encode_heartbeat(beat));
+    device("juggler.events", wire::encode_heartbeat(beat));
+  }
+  EXPECT_EQ(shell_.stats().beats_left_out, 0U);
+}
+
 TEST_F(ControllerShellTest, HeartbeatOfAStranger_IsAskedForItsHello) {
   Heartbeat beat;
   beat.device = "new";

@@ -77,14 +77,14 @@ TEST(TaskTable, KeyTakenByALaterTask_StaysWithIt) {
 }
 
 TEST(AnsweredMemory, Remembered_IsFound) {
-  AnsweredMemory memory(2);
+  AnsweredMemory memory({.outcomes = 2, .bytes = mebibytes(1)});
   memory.remember({outcome_of("a", OutcomeKind::Completed), {}});
   ASSERT_NE(memory.find({"reply_to:replies", "a"}), nullptr);
   EXPECT_EQ(memory.find({"reply_to:other", "a"}), nullptr);
 }
 
 TEST(AnsweredMemory, Full_ForgetsTheOldest) {
-  AnsweredMemory memory(2);
+  AnsweredMemory memory({.outcomes = 2, .bytes = mebibytes(1)});
   for (const char* id : {"a", "b", "c"}) {
     memory.remember({outcome_of(id, OutcomeKind::Completed), {}});
   }
@@ -93,8 +93,33 @@ TEST(AnsweredMemory, Full_ForgetsTheOldest) {
   EXPECT_NE(memory.find({"reply_to:replies", "c"}), nullptr);
 }
 
+TEST(AnsweredMemory, FullOfBytes_ForgetsTheOldestAndKeepsTheLast) {
+  AnsweredMemory memory({.outcomes = 10, .bytes = mebibytes(1)});
+  const auto remember = [&](const std::string& id, Bytes labels) {
+    memory.remember({outcome_of(id, OutcomeKind::Completed), {}, 0, labels});
+  };
+  const auto known = [&](const std::string& id) {
+    return memory.find({"reply_to:replies", id}) != nullptr;
+  };
+  remember("a", Bytes{400'000});
+  remember("b", Bytes{400'000});
+  remember("b", Bytes{400'000});  // no more than before
+  EXPECT_TRUE(known("a"));
+  remember("c", Bytes{400'000});
+  EXPECT_FALSE(known("a"));
+  EXPECT_TRUE(known("b"));
+  remember("large", mebibytes(2));
+  EXPECT_FALSE(known("c"));
+  EXPECT_TRUE(known("large"));
+  EXPECT_GE(memory.bytes(), mebibytes(2));
+  remember("d", Bytes{});
+  EXPECT_FALSE(known("large"));
+  EXPECT_TRUE(known("d"));
+  EXPECT_LT(memory.bytes(), Bytes{10'000});
+}
+
 TEST(AnsweredMemory, SameTaskTwice_CountsOnce) {
-  AnsweredMemory memory(2);
+  AnsweredMemory memory({.outcomes = 2, .bytes = mebibytes(1)});
   for (const char* id : {"a", "b", "b"}) {
     memory.remember({outcome_of(id, OutcomeKind::Completed), {}});
   }
@@ -102,7 +127,7 @@ TEST(AnsweredMemory, SameTaskTwice_CountsOnce) {
 }
 
 TEST(AnsweredMemory, Recent_IsNewestFirst) {
-  AnsweredMemory memory(10);
+  AnsweredMemory memory({.outcomes = 10, .bytes = mebibytes(1)});
   for (const char* id : {"a", "b", "c"}) {
     memory.remember({outcome_of(id, OutcomeKind::Completed), {}});
   }

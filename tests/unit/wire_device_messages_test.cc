@@ -220,6 +220,26 @@ TEST(WireResult, MoreLabelsThanAllowed_AreRefused) {
   expect_names(wire::decode_result(with(result_message(), "/labels", labels)), "labels");
 }
 
+TEST(WireResult, LabelsWithNamesWithoutEnd_AreRefusedAndNotWritten) {
+  AttemptResult result = test::result_of(dispatch());
+  result.labels.clear();
+  for (int i = 0; i < 65; ++i) {
+    result.labels.push_back({i, std::string(1'000, 'x'), 0.1});
+  }
+  const Result<AttemptResult> fits = wire::decode_result(wire::encode_result(result));
+  ASSERT_TRUE(fits.has_value());
+  EXPECT_EQ(fits->labels.size(), 65U);
+  result.labels.push_back({65, std::string(1'000, 'x'), 0.1});
+  const Result<AttemptResult> cut = wire::decode_result(wire::encode_result(result));
+  ASSERT_TRUE(cut.has_value());
+  EXPECT_EQ(cut->labels, fits->labels);
+  json labels = json::array();
+  for (int i = 0; i < 66; ++i) {
+    labels.push_back({{"index", i}, {"label", std::string(1'000, 'x')}, {"score", 0.1}});
+  }
+  expect_names(wire::decode_result(with(result_message(), "/labels", labels)), "labels");
+}
+
 TEST(WireResult, EnergyWithoutItsInterval_IsRefused) {
   for (const char* field : {"energy_uj_low", "energy_uj_high", "energy_evidence", "energy_scope"}) {
     expect_names(wire::decode_result(without(result_message(), std::string("/") + field)), field);

@@ -53,11 +53,12 @@ RC_GTEST_PROP(JournalLine, Submitted, ()) {
 }
 
 RC_GTEST_PROP(JournalLine, ResultArrived_ButForItsLabels, ()) {
-  ResultArrived event{*test::any_result(), {1, *rc::gen::arbitrary<std::uint64_t>()}};
+  ResultArrived event{*test::any_result(), {1, *rc::gen::arbitrary<std::uint64_t>()}, Bytes{70}};
   const ResultArrived read = same_kind(event);
   event.result.labels.clear();
   RC_ASSERT(read.result == event.result);
   RC_ASSERT(read.delivery == event.delivery);
+  RC_ASSERT(read.size == event.size);
 }
 
 RC_GTEST_PROP(JournalLine, HelloArrived, ()) {

@@ -169,10 +169,11 @@ TEST(State, WhatDoesNotFitTogether_IsNotTakenUp) {
   says("order of their numbers", [](ControllerState& s) { s.whole.last_task = 1; });
   says("task", [](ControllerState& s) { s.tasks.back().record.place.reset(); });
   says("task", [](ControllerState& s) { s.tasks.front().record.outcome.reset(); });
+  says("task", [](ControllerState& s) { s.tasks.front().record.requesters.clear(); });
   says("a line has tasks", [](ControllerState& s) { s.tasks.pop_back(); });
   says("publishes", [](ControllerState& s) {
     s.publishes[0].publish = {
-        .kind = OpenPublish::Kind::Outcome, .task = s.tasks[0].record.number, .requester = 9};
+        .kind = OpenPublish::Kind::Outcome, .task = s.tasks.back().record.number, .requester = 0};
   });
   says("timers", [](ControllerState& s) { s.whole.last_timer = 0; });
   says("attempts", [](ControllerState& s) { s.attempts.push_back(s.attempts[0]); });
