@@ -161,7 +161,7 @@ class Controller {
   void put_back(const Stood& stood);
   void infeasible(TaskRecord& record, const std::string& reason);
 
-  // The lines of open batches, in controller_lines.cc.
+  // The lines of open batches, in controller_lines.cc; what goes out, in controller_dispatching.cc.
   Micros silence_worth(const Lane& lane, const OpenBatch& batch, Time until) const;
   Time hold_until(const Lane& lane, const OpenBatch& batch, Time until) const;
   Time release_of(const DeviceState& device, const Lane& lane, std::size_t position) const;
