@@ -30,6 +30,8 @@ inline constexpr const char* kUnroutedExchange = "juggler.unrouted";
 inline constexpr const char* kResultsQueue = "juggler.results";
 inline constexpr const char* kDecidedQueue = "juggler.decided";
 inline constexpr const char* kQueriesQueue = "juggler.queries";
+// Of those who ask by a controller's login, `juggler.replies.<random>`: exclusive queues.
+inline constexpr const char* kRepliesPrefix = "juggler.replies.";
 
 // A submission as far as it could be read: with a refusal, what is needed to answer it is there.
 struct DecodedSubmission {
@@ -39,7 +41,9 @@ struct DecodedSubmission {
 };
 
 // Whether answers may be sent there: they go out with the controller's rights, so a reply queue
-// must not be one of the system's own.
+// must not be one of the system's own. Nor direct reply-to: RabbitMQ puts the true address in for
+// its plain name alone and passes on what somebody has written himself; an invented one ends the
+// connection of whoever publishes there, or has the broker look for another node.
 bool allowed_reply_to(std::string_view queue);
 
 // Who sent it, as a task's key says it: the login that the broker has checked, else the queue that
