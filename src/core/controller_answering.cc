@@ -254,8 +254,8 @@ bool Controller::give_way(TaskRecord& record) {
   return redirected;
 }
 
-// Everything is confirmed: the submission's ack, then the result's. A submission whose outcome the
-// broker takes nowhere goes to the dead letters, so that it is not lost.
+// Everything is confirmed: the submission's ack, then the result's. An outcome that the broker
+// takes nowhere goes to the dead letters, so that it is not lost.
 void Controller::close(TaskRecord& record) {
   bool all_acked = leading_;
   for (const Requester& requester : record.requesters) {
@@ -263,8 +263,10 @@ void Controller::close(TaskRecord& record) {
       all_acked = false;
       continue;
     }
-    if (record.dead_letter || !requester.answered) {
+    if (record.dead_letter) {
       act(RejectDelivery{*requester.delivery});
+    } else if (!requester.answered) {
+      act(RejectDelivery{*requester.delivery, record.outcome});
     } else {
       act(AckDelivery{*requester.delivery});
     }

@@ -69,6 +69,7 @@ class ControllerShell {
   void result(const TransportDelivery& delivery);
   void from_device(const TransportDelivery& delivery);
   void malformed(const TransportDelivery& delivery, const Error& error);
+  void bury(const TransportDelivery& delivery, const std::string& reason);
   void say_left_out();
 
   void step(ControllerEvent event);
