@@ -182,7 +182,8 @@ void Controller::settled(const OpenPublish& publish, PublishEnd end) {
     drop_payload(*record);
   } else {
     Requester& requester = record->requesters[publish.requester];
-    if (end == PublishEnd::Returned && !requester.reply_to.empty() && !requester.unrouted) {
+    const bool elsewhere = !requester.reply_to.empty() && !record->dead_letter;
+    if (end == PublishEnd::Returned && elsewhere && !requester.unrouted) {
       requester.unrouted = true;  // nobody reads that reply queue any more
       send_outcome(*record, publish.requester);
       return;
@@ -215,7 +216,7 @@ void Controller::all_settled(TaskRecord& record) {
   const bool enough = record.resends >= config_.resends_max;
   const bool many = record.resends > 0 && tasks_.resending_beside(record) > kResendingMax;
   const bool gave_way = (enough || many) && give_way(record);
-  if (enough && !gave_way) {
+  if ((enough || (many && record.dead_letter)) && !gave_way) {
     close(record);
     return;
   }
@@ -237,8 +238,9 @@ bool Controller::comes_again(const TaskRecord& record) const {
 }
 
 // What was refused for so long is done without: the record, so that the outcome is sent at all;
-// then the reply queue, for where the outcome can be found. False where nothing is left to do
-// without.
+// then the reply queue, for where the outcome can be found; but for what is malformed, whose dead
+// letter is enough, and of which anybody could send so much that others' outcomes went there. False
+// where nothing is left to do without.
 bool Controller::give_way(TaskRecord& record) {
   if (record.record_decided && !record.decided_kept) {
     record.record_decided = false;
@@ -246,7 +248,8 @@ bool Controller::give_way(TaskRecord& record) {
   }
   bool redirected = false;
   for (Requester& requester : record.requesters) {
-    if (!requester.answered && !requester.reply_to.empty() && !requester.unrouted) {
+    const bool elsewhere = !requester.reply_to.empty() && !record.dead_letter;
+    if (!requester.answered && elsewhere && !requester.unrouted) {
       requester.unrouted = true;
       redirected = true;
     }
