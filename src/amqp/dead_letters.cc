@@ -47,8 +47,7 @@ Result<std::optional<DeadLetter>> DeadLetters::next(DeadQueue queue) {
   if (queue == DeadQueue::Failed && !has_failed_) {
     return std::optional<DeadLetter>();
   }
-  // The second has its exchange's name.
-  const char* name = queue == DeadQueue::Failed ? wire::kFailedQueue : wire::kDeadExchange;
+  const char* name = queue == DeadQueue::Failed ? wire::kFailedQueue : wire::kDeadQueue;
   amqp_basic_get_t get{};
   get.queue = to_bytes(name);
   auto got = connection_->call(kChannel, AMQP_BASIC_GET_METHOD, get, AMQP_BASIC_GET_OK_METHOD,

@@ -62,6 +62,7 @@ class SessionSetup {
 
   bool done() const { return next_ >= spec_.subscriptions.size() && announced_; }
   bool may_announce() const;  // every lock is ours, and what comes before is read
+  tl::expected<Reply, CallFailure> declare_replies(Connection& connection);
   tl::expected<void, CallFailure> consume_replies(Connection& connection);
   tl::expected<void, CallFailure> announce(Connection& connection);
   tl::expected<void, CallFailure> declare_own(Connection& connection, std::size_t index);

@@ -130,6 +130,15 @@ tl::expected<void, CallFailure> declare(Connection& connection, std::uint16_t ch
       return tl::unexpected(explain(done.error(), fmt::format("the queue '{}'", queue)));
     }
   }
+  for (const std::string& exchange : topology.retired_exchanges) {
+    amqp_exchange_delete_t gone{};
+    gone.exchange = to_bytes(exchange);
+    auto done =
+        connection.call(channel, AMQP_EXCHANGE_DELETE_METHOD, gone, AMQP_EXCHANGE_DELETE_OK_METHOD);
+    if (!done) {
+      return tl::unexpected(explain(done.error(), fmt::format("the exchange '{}'", exchange)));
+    }
+  }
   for (const BindingSpec& binding : topology.bindings) {
     amqp_queue_bind_t bind{};
     bind.exchange = to_bytes(binding.exchange);

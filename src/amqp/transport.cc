@@ -253,12 +253,8 @@ void AmqpTransport::take_delivery(Delivery& delivery) {
   if (!route) {
     return;
   }
-  if (delivery.too_large) {
-    spdlog::warn("broker: a message of '{}' is too large to be read; rejected", route->queue);
-    if (route->needs_ack) {
-      acks_.delivered(delivery.tag);
-      acks_.settle(delivery.tag, Settlement::Kind::Reject);
-    }
+  if (delivery.too_large && !route->needs_ack) {
+    spdlog::warn("broker: a message of '{}' is too large to be read; left out", route->queue);
     return;
   }
   const std::uint64_t tag = route->needs_ack ? delivery.tag : 0;
@@ -268,7 +264,8 @@ void AmqpTransport::take_delivery(Delivery& delivery) {
   events_.push_back(TransportDelivery{{incarnation_, tag},
                                       std::move(route->queue),
                                       delivery.redelivered,
-                                      std::move(delivery.envelope)});
+                                      std::move(delivery.envelope),
+                                      delivery.too_large});
 }
 
 void AmqpTransport::lose_channel(const std::string& reason, Time now) {

@@ -46,7 +46,8 @@ Result<std::unique_ptr<ClientSession>> open_asker(const BrokerChoice& choice) {
   }
   SessionPlan plan;
   plan.connection_name = connection_name();
-  plan.direct_replies = true;
+  plan.reply_queue = true;
+  plan.controllers_replies = true;
   return open_session({std::move(plan), std::move(*broker)});
 }
 

@@ -74,10 +74,13 @@ class Serving {
 
   // Serves until `ends` says so, then lets go of everything.
   ServeEnd run(const std::function<bool()>& ends,
-               const std::function<void(const wire::Control&)>& order) {
-    ConsumerShell shell(
-        *consumer_, *transport_, *executor_, clock_,
-        {.sample_host = [this] { return sample(); }, .login = login_, .order = order});
+               const std::function<void(const wire::Control&)>& order,
+               const std::function<void(const wire::Envelope&)>& models) {
+    ConsumerShell shell(*consumer_, *transport_, *executor_, clock_,
+                        {.sample_host = [this] { return sample(); },
+                         .login = login_,
+                         .order = order,
+                         .models = models});
     IdleMemory memory;
     while (stop_signals() == 0 && !shell.left() && !ends()) {
       shell.turn(kTurnMax);
@@ -270,6 +273,11 @@ class DeviceRun {
                       } else if (control.kind == wire::ControlKind::Rename && keep_login(control)) {
                         renamed = control;
                       }
+                    },
+                    [&](const wire::Envelope& answer) {
+                      if (watch.has_value()) {
+                        watch->heard(answer);
+                      }
                     });
     stop_signals_wake(nullptr);
     if (renamed.has_value()) {
@@ -340,7 +348,7 @@ int run_twins(const ConsumerFlags& flags, const amqp::BrokerUrl& broker, const T
   for (const std::shared_ptr<LocalDevice>& device : devices) {
     threads.emplace_back([broker, device] {
       Serving serving(std::move(*device), broker, nullptr, {}, /*many=*/true);
-      serving.run([] { return false; }, {});
+      serving.run([] { return false; }, {}, {});
     });
   }
   return kExitDone;  // the threads are waited for

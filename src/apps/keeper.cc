@@ -19,7 +19,6 @@ constexpr Micros kLookAnyway = seconds(10);
 constexpr std::size_t kToldMax = kNotesMax;
 constexpr Micros kToldFor = seconds(600);  // then it has not asked ten times
 constexpr std::size_t kHeldToldMax = 256;  // variants of one device that are remembered
-constexpr std::string_view kDirectReply = "amq.rabbitmq.reply-to.";
 
 }  // namespace
 
@@ -28,7 +27,8 @@ SessionPlan keeper_plan() {
   plan.connection_name = "juggler keeper";
   plan.reconnect_max = seconds(2);
   plan.declare_topology = true;  // it may come before the first controller
-  plan.direct_replies = true;    // of the controller, to what the keeper asks
+  plan.reply_queue = true;       // of the controller, to what the keeper asks
+  plan.controllers_replies = true;
   Subscription fetches;
   fetches.queue = wire::kFetchesQueue;
   fetches.prefetch = 0;
@@ -58,11 +58,14 @@ Keeper::Keeper(Transport& transport, Clock& clock, ModelShelf& shelf, RecordAcce
       shelf_(shelf),
       access_(std::move(record)),
       login_(std::move(login)),
-      rollouts_(clock_, access_,
-                [this](wire::Envelope envelope) { publish(std::move(envelope)); }) {}
+      rollouts_(clock_, access_, [this](wire::Envelope envelope) {
+        envelope.reply_to = reply_queue_;
+        publish(std::move(envelope));
+      }) {}
 
-void Keeper::publish(wire::Envelope envelope) {
+PublishId Keeper::publish(wire::Envelope envelope) {
   transport_.publish(++last_publish_, std::move(envelope));
+  return last_publish_;
 }
 
 void Keeper::turn(Micros wait_max) {
@@ -86,7 +89,16 @@ void Keeper::handle(const TransportEvent& event) {
     serve(*delivery);
   } else if (const auto* lost = std::get_if<TransportDisconnected>(&event)) {
     spdlog::warn("no connection to the broker: {}; trying again", lost->reason);
-  } else if (std::holds_alternative<TransportConnected>(event)) {
+  } else if (const auto* settled = std::get_if<TransportSettled>(&event)) {
+    const auto to = told_to_.find(settled->id);
+    if (to != told_to_.end() && settled->end == PublishEnd::Returned) {
+      transport_.enrol(to->second);  // it asks again when it has its queues
+    }
+    if (to != told_to_.end()) {
+      told_to_.erase(to);
+    }
+  } else if (const auto* connected = std::get_if<TransportConnected>(&event)) {
+    reply_queue_ = connected->reply_queue;
     looked_ = false;
     look();  // a rollout goes on, whoever asks
     access_.nudge();
@@ -128,21 +140,28 @@ void Keeper::forget_silent() {
 
 void Keeper::serve(const TransportDelivery& delivery) {
   const wire::Envelope& envelope = delivery.envelope;
-  if (delivery.queue == wire::kDirectReplies) {
-    rollouts_.heard(envelope);
-    return;
-  }
-  if (!wire::allowed_reply_to(envelope.reply_to) || envelope.reply_to.empty()) {
-    return;  // nobody to tell
-  }
   if (delivery.queue == kKeeperQueue) {
-    answer_question(envelope);
-  } else if (envelope.user_id.empty() || !envelope.reply_to.starts_with(kDirectReply)) {
-    return;  // devices ask by direct reply-to: nobody has chunks written into another's queue
+    if (wire::allowed_reply_to(envelope.reply_to) && !envelope.reply_to.empty()) {
+      answer_question(envelope);
+    }
+  } else if (delivery.queue != wire::kFetchesQueue) {
+    rollouts_.heard(envelope);
   } else if (wire::is_chunk_asked(envelope)) {
     serve_chunk(envelope);
   } else {
     serve_models(envelope);
+  }
+}
+
+bool Keeper::speaks_for(const wire::Envelope& envelope, const std::string& device) const {
+  return valid_device_id(device) && !envelope.user_id.empty() &&
+         (envelope.user_id == device || envelope.user_id == login_);
+}
+
+// Into that device's control queue, whatever reply_to says.
+void Keeper::tell(const std::string& device, const wire::ModelsWanted& wanted) {
+  if (valid_device_id(device)) {
+    told_to_[publish(wire::encode_models_wanted(wanted, device))] = device;
   }
 }
 
@@ -151,16 +170,14 @@ void Keeper::serve_models(const wire::Envelope& envelope) {
   if (!asked) {
     spdlog::warn("a question of '{}' was refused: {}", printable(envelope.user_id),
                  printable(asked.error().message));
-    publish(wire::encode_models_wanted({"", {}, asked.error().message}, envelope.reply_to));
+    tell(envelope.user_id, {"", {}, asked.error().message});
     return;
   }
   // The broker has checked the login; it says nothing of other devices.
-  if (!valid_device_id(asked->device) ||
-      (envelope.user_id != asked->device && envelope.user_id != login_)) {
+  if (!speaks_for(envelope, asked->device)) {
     spdlog::warn("'{}' asked for the models of '{}': refused", printable(envelope.user_id),
                  printable(asked->device));
-    publish(
-        wire::encode_models_wanted({"", {}, "this login is another device's"}, envelope.reply_to));
+    tell(envelope.user_id, {"", {}, "this login is another device's"});
     return;
   }
   look();
@@ -176,7 +193,7 @@ void Keeper::serve_models(const wire::Envelope& envelope) {
     told = {*asked, clock_.now()};
     told.asked.held.resize(std::min(told.asked.held.size(), kHeldToldMax));
   }
-  publish(wire::encode_models_wanted(wanted_by(asked->device), envelope.reply_to));
+  tell(asked->device, wanted_by(asked->device));
 }
 
 wire::ModelsWanted Keeper::wanted_by(const std::string& device) {
@@ -201,16 +218,20 @@ void Keeper::serve_chunk(const wire::Envelope& envelope) {
   if (!asked) {
     return;  // who asks so would not understand the answer either
   }
+  const std::string& device = asked->device.empty() ? envelope.user_id : asked->device;
+  if (!speaks_for(envelope, device)) {
+    return;
+  }
   const Result<std::string> bytes = shelf_.read(asked->sha256, asked->offset, wire::kChunkBytesMax);
   wire::Chunk chunk{asked->sha256, asked->offset, nullptr, ""};
   if (!bytes || bytes->empty()) {
     chunk.problem = bytes ? "there is nothing at that place of the file" : bytes.error().message;
-    publish(wire::encode_chunk(chunk, "", envelope.reply_to));
+    publish(wire::encode_chunk(chunk, "", device));
     return;
   }
   const std::string digest = sha256_hex(*bytes);
   chunk.bytes = wire::make_body(*bytes);
-  publish(wire::encode_chunk(chunk, digest, envelope.reply_to));
+  publish(wire::encode_chunk(chunk, digest, device));
 }
 
 void Keeper::answer_question(const wire::Envelope& envelope) {

@@ -42,13 +42,16 @@ class Keeper {
   void handle(const TransportEvent& event);
   void serve(const TransportDelivery& delivery);
   void serve_models(const wire::Envelope& envelope);
+  void tell(const std::string& device, const wire::ModelsWanted& wanted);
   void serve_chunk(const wire::Envelope& envelope);
   void answer_question(const wire::Envelope& envelope);
   void forget_silent();
   wire::ModelsWanted wanted_by(const std::string& device);
   // Reads what may have changed, at most once a second.
   void look();
-  void publish(wire::Envelope envelope);
+  // Whether the login that the broker has checked is this device's.
+  bool speaks_for(const wire::Envelope& envelope, const std::string& device) const;
+  PublishId publish(wire::Envelope envelope);
 
   Transport& transport_;
   Clock& clock_;
@@ -63,6 +66,8 @@ class Keeper {
   std::map<std::string, Told> told_;
   RolloutRun rollouts_;
   PublishId last_publish_ = 0;
+  std::string reply_queue_;                   // of what the keeper itself asks
+  std::map<PublishId, std::string> told_to_;  // devices whose answers are not settled
 };
 
 }  // namespace juggler

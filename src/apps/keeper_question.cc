@@ -12,7 +12,6 @@
 #include "runtime/clock.h"
 #include "runtime/queries.h"
 #include "runtime/topology.h"
-#include "wire/models.h"
 
 namespace juggler {
 namespace {
@@ -37,7 +36,8 @@ Result<nlohmann::json> read_answer(const wire::Envelope& envelope) {
 Result<nlohmann::json> ask_keeper_by(const amqp::BrokerUrl& broker, Micros wait_max) {
   SessionPlan plan;
   plan.connection_name = "juggler: a question to the keeper";
-  plan.direct_replies = true;
+  plan.reply_queue = true;
+  plan.controllers_replies = true;
   const std::unique_ptr<Transport> transport = amqp::make_transport({std::move(plan), broker});
   SystemClock clock;
   const Time until = clock.now() + wait_max;
@@ -48,8 +48,8 @@ Result<nlohmann::json> ask_keeper_by(const amqp::BrokerUrl& broker, Micros wait_
     events.clear();
     transport->poll(milliseconds(100), events);
     for (const TransportEvent& event : events) {
-      if (std::holds_alternative<TransportConnected>(event)) {
-        wire::Envelope question = make_query("fleet", "", wire::kDirectReplies, kFleetQuestion);
+      if (const auto* connected = std::get_if<TransportConnected>(&event)) {
+        wire::Envelope question = make_query("fleet", "", connected->reply_queue, kFleetQuestion);
         question.routing_key = kKeeperQueue;
         transport->publish(1, std::move(question));
       } else if (const auto* lost = std::get_if<TransportDisconnected>(&event)) {

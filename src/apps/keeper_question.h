@@ -1,5 +1,5 @@
 #pragma once
-// Asks the keeper by a controller's login, which may declare no queue for replies.
+// Asks the keeper by a controller's login.
 
 #include <nlohmann/json_fwd.hpp>
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "files/sha256.h"
+#include "runtime/topology.h"
 #include "telemetry/printable.h"
 
 namespace juggler {
@@ -17,8 +18,10 @@ constexpr Micros kAskEvery = seconds(60);     // where nobody says that somethin
 constexpr Micros kAskAgainMax = seconds(60);  // where it did not work
 constexpr Micros kSpread = seconds(2);
 constexpr Micros kAnswerMax = seconds(10);  // then a question, or its answer, was lost
+constexpr Micros kQueueMax = milliseconds(500);
 constexpr Micros kTellEvery = seconds(5);
-constexpr int kChunksAhead = 8;   // so that the way there and back costs nothing
+// So that the way there and back costs nothing; no more, because tasks come over the same link.
+constexpr int kChunksAhead = 4;
 constexpr int kBadChunksMax = 5;  // in a row, then the file is left for a while
 // Files that came whole and wrong: what is handed out is not what the catalogue says, and to fetch
 // it over and over would only burden the network.
@@ -28,10 +31,18 @@ constexpr std::size_t kProblemsKept = 32;
 
 }  // namespace
 
-SessionPlan model_fetch_plan(const std::string& device) {
+SessionPlan model_fetch_plan(const std::string& device, std::optional<std::int64_t> priority) {
   SessionPlan plan;
   plan.connection_name = "models of " + device;
-  plan.direct_replies = true;
+  if (priority.has_value()) {
+    plan.role = SessionRole::Device;
+    Subscription answers;
+    answers.queue = device_control_queue(device);
+    answers.prefetch = 0;
+    answers.no_ack = true;  // who gets no answer asks again
+    answers.priority = *priority;
+    plan.subscriptions = {answers};
+  }
   return plan;
 }
 
@@ -100,6 +111,8 @@ void ModelFetch::handle(const TransportEvent& event) {
   if (std::holds_alternative<TransportConnected>(event)) {
     linked_ = true;
     waiting_ = false;
+    // Where its queue is missing: the keeper has it made, once it finds nowhere to answer.
+    ask_at_ = clock_.now() + kQueueMax;
   } else if (const auto* lost = std::get_if<TransportDisconnected>(&event)) {
     linked_ = false;
     const bool rights = lost->reason.find("ACCESS_REFUSED") != std::string::npos;
@@ -115,7 +128,11 @@ void ModelFetch::handle(const TransportEvent& event) {
           "it)");
     }
   } else if (const auto* delivery = std::get_if<TransportDelivery>(&event)) {
-    answered(delivery->envelope);
+    heard(delivery->envelope);
+  } else if (const auto* serving = std::get_if<TransportServing>(&event);
+             serving != nullptr && serving->serving) {
+    waiting_ = false;  // before, no answer could come
+    ask_now();
   }
 }
 
@@ -136,10 +153,10 @@ void ModelFetch::ask() {
   answer_by_ = clock_.now() + kAnswerMax;
 }
 
-void ModelFetch::answered(const wire::Envelope& envelope) {
+void ModelFetch::heard(const wire::Envelope& envelope) {
   if (wire::is_chunk(envelope)) {
     chunk(envelope);
-  } else {
+  } else if (wire::is_models_answer(envelope)) {
     wanted(envelope);
   }
 }
@@ -221,7 +238,7 @@ void ModelFetch::ask_chunks() {
   const std::int64_t ahead =
       folder_.have(file).count + kChunksAhead * static_cast<std::int64_t>(wire::kChunkBytesMax);
   while (asked_to_ < std::min(ahead, file.size.count)) {
-    publish(wire::encode_chunk_asked({file.sha256, {asked_to_}}, options_.login));
+    publish(wire::encode_chunk_asked({options_.device, file.sha256, {asked_to_}}, options_.login));
     asked_to_ += static_cast<std::int64_t>(wire::kChunkBytesMax);
   }
   answer_by_ = clock_.now() + kAnswerMax;

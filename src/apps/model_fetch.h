@@ -24,8 +24,9 @@ struct ModelFetchOptions {
   std::string version;  // of the program
 };
 
-// The session in which answers come.
-SessionPlan model_fetch_plan(const std::string& device);
+// The session that asks. `priority`: it reads the device's control queue, too, where answers come,
+// before others that do with a lower one; none: what comes there is handed on by heard().
+SessionPlan model_fetch_plan(const std::string& device, std::optional<std::int64_t> priority);
 
 class ModelFetch {
  public:
@@ -35,6 +36,9 @@ class ModelFetch {
 
   // One turn: waits for at most `wait_max`, and goes on with whatever is due. thread: the owner's
   void turn(Micros wait_max);
+
+  // A message from the device's control queue that another session has read.
+  void heard(const wire::Envelope& envelope);
 
   // What is wanted may have changed: asks with the next turn.
   void ask_now() { ask_at_ = Time{}; }
@@ -53,7 +57,6 @@ class ModelFetch {
 
  private:
   void handle(const TransportEvent& event);
-  void answered(const wire::Envelope& envelope);
   void wanted(const wire::Envelope& envelope);
   void chunk(const wire::Envelope& envelope);
   void ask();

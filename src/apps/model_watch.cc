@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <optional>
 #include <utility>
 
 #include "files/sha256.h"
@@ -13,8 +14,12 @@ constexpr Micros kTurn = milliseconds(500);
 constexpr Micros kPatience = seconds(15);  // where there are models that can be served
 constexpr Micros kCloseMax = seconds(1);
 
-std::unique_ptr<Transport> open_session(const ModelSource& source) {
-  amqp::SessionSpec session{model_fetch_plan(source.options.device), source.broker};
+// What is asked for comes within a moment; more than that nobody has asked for.
+constexpr std::size_t kHeardMax = 64;
+
+std::unique_ptr<Transport> open_session(const ModelSource& source,
+                                        std::optional<std::int64_t> priority) {
+  amqp::SessionSpec session{model_fetch_plan(source.options.device, priority), source.broker};
   session.read_again = source.read_again;
   return amqp::make_transport(std::move(session));
 }
@@ -27,7 +32,8 @@ Result<void> bring_models(const ModelSource& source, const std::vector<wire::Fet
     return ready;
   }
   SystemClock clock;
-  const std::unique_ptr<Transport> transport = open_session(source);
+  // As an incarnation grows, so that an older process which is half gone gets no answers.
+  const std::unique_ptr<Transport> transport = open_session(source, clock.unix_seconds());
   ModelFetch fetch(*transport, clock, source.folder, source.options);
   for (const wire::FetchProblem& problem : refused) {
     fetch.refuse(problem);
@@ -71,7 +77,7 @@ Result<void> bring_models(const ModelSource& source, const std::vector<wire::Fet
 ModelWatch::ModelWatch(ModelSource source, std::function<void()> changed)
     : source_(std::move(source)),
       tell_(std::move(changed)),
-      transport_(open_session(source_)),
+      transport_(open_session(source_, std::nullopt)),
       thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
 ModelWatch::~ModelWatch() {
@@ -84,12 +90,31 @@ void ModelWatch::ask_soon() {
   transport_->wake();
 }
 
+void ModelWatch::heard(const wire::Envelope& envelope) {
+  {
+    const MutexLock lock(mutex_);
+    if (heard_.size() >= kHeardMax) {
+      return;
+    }
+    heard_.push_back(envelope);
+  }
+  transport_->wake();
+}
+
+std::vector<wire::Envelope> ModelWatch::take_heard() {
+  const MutexLock lock(mutex_);
+  return std::exchange(heard_, {});
+}
+
 void ModelWatch::run(const std::stop_token& stop) {
   SystemClock clock;
   ModelFetch fetch(*transport_, clock, source_.folder, source_.options);
   RepeatedWarning problem;
   while (!stop.stop_requested()) {
     fetch.turn(seconds(1));
+    for (const wire::Envelope& envelope : take_heard()) {
+      fetch.heard(envelope);
+    }
     if (ask_.exchange(false)) {
       fetch.ask_soon();
     }

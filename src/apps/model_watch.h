@@ -11,6 +11,7 @@
 
 #include "amqp/session.h"
 #include "apps/model_fetch.h"
+#include "runtime/mutex.h"
 
 namespace juggler {
 
@@ -40,14 +41,19 @@ class ModelWatch {
   ModelWatch& operator=(const ModelWatch&) = delete;
 
   void ask_soon();
+  // An answer of the keeper, which came by the device's control queue.
+  void heard(const wire::Envelope& envelope);
   bool changed() const { return changed_.load(); }
 
  private:
   void run(const std::stop_token& stop);
+  std::vector<wire::Envelope> take_heard();
 
   ModelSource source_;
   std::function<void()> tell_;
   std::unique_ptr<Transport> transport_;
+  Mutex mutex_;
+  std::vector<wire::Envelope> heard_ GUARDED_BY(mutex_);
   std::atomic<bool> ask_ = false;
   std::atomic<bool> changed_ = false;
   std::jthread thread_;  // last: it uses the others

@@ -11,7 +11,6 @@
 #include "apps/json_fields.h"
 #include "runtime/queries.h"
 #include "wire/messages.h"
-#include "wire/models.h"
 
 namespace juggler {
 namespace {
@@ -111,8 +110,7 @@ void RolloutRun::ask_controller() {
   }
   asked_at_ = clock_.now();
   for (const char* what : {"devices", "models"}) {
-    publish_(make_query(what, "", wire::kDirectReplies,
-                        fmt::format("keeper-{}-{}", what, ++questions_)));
+    publish_(make_query(what, "", "", fmt::format("keeper-{}-{}", what, ++questions_)));
   }
 }
 
@@ -171,7 +169,6 @@ void RolloutRun::probe(const std::string& variant, Trial& trial) {
   static const wire::Body kPicture = probe_picture();
   Submission submission;
   submission.key.id = fresh_task_id("rollout");
-  submission.reply_to = wire::kDirectReplies;
   submission.correlation_id = submission.key.id;
   submission.requirements.model = variant;
   submission.requirements.device = trial.device;

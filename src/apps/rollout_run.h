@@ -34,7 +34,7 @@ using Fetches = std::function<bool(const std::string& device)>;
 
 class RolloutRun {
  public:
-  // `publish`: on the keeper's session, which hears the answers to direct reply-to.
+  // `publish`: on the keeper's session, which puts its reply queue in and hears the answers.
   RolloutRun(Clock& clock, const RecordAccess& access, std::function<void(wire::Envelope)> publish)
       : clock_(clock), access_(access), publish_(std::move(publish)) {}
 
@@ -42,7 +42,7 @@ class RolloutRun {
   // changed the record.
   bool turn(const FleetRecord& record, const Fetches& fetches);
   bool rolling() const { return results_ != nullptr; }
-  // An answer by direct reply-to: the controller's, or an outcome.
+  // An answer: the controller's, or an outcome.
   void heard(const wire::Envelope& envelope);
 
  private:

@@ -185,8 +185,8 @@ void Controller::settled(const OpenPublish& publish, PublishEnd end) {
     const auto requester = std::find_if(
         all.begin(), all.end(), [&](const auto& one) { return one.number == publish.requester; });
     const bool told = requester != all.end();  // else another is told in its place
-    if (told && end == PublishEnd::Returned && !requester->reply_to.empty() &&
-        !requester->unrouted) {
+    const bool elsewhere = told && !requester->reply_to.empty() && !record->dead_letter;
+    if (end == PublishEnd::Returned && elsewhere && !requester->unrouted) {
       requester->unrouted = true;  // nobody reads that reply queue any more
       send_outcome(*record, static_cast<std::size_t>(requester - all.begin()));
       return;
@@ -221,7 +221,7 @@ void Controller::all_settled(TaskRecord& record) {
   const bool enough = record.resends >= config_.resends_max;
   const bool many = record.resends > 0 && tasks_.resending_beside(record) > kResendingMax;
   const bool gave_way = (enough || many) && give_way(record);
-  if (enough && !gave_way) {
+  if ((enough || (many && record.dead_letter)) && !gave_way) {
     close(record);
     return;
   }
@@ -243,8 +243,9 @@ bool Controller::comes_again(const TaskRecord& record) const {
 }
 
 // What was refused for so long is done without: the record, so that the outcome is sent at all;
-// then the reply queue, for where the outcome can be found. False where nothing is left to do
-// without.
+// then the reply queue, for where the outcome can be found; but for what is malformed, whose dead
+// letter is enough, and of which anybody could send so much that others' outcomes went there. False
+// where nothing is left to do without.
 bool Controller::give_way(TaskRecord& record) {
   if (record.record_decided && !record.decided_kept) {
     record.record_decided = false;
@@ -252,7 +253,8 @@ bool Controller::give_way(TaskRecord& record) {
   }
   bool redirected = false;
   for (Requester& requester : record.requesters) {
-    if (!requester.answered && !requester.reply_to.empty() && !requester.unrouted) {
+    const bool elsewhere = !requester.reply_to.empty() && !record.dead_letter;
+    if (!requester.answered && elsewhere && !requester.unrouted) {
       requester.unrouted = true;
       redirected = true;
     }
@@ -260,8 +262,8 @@ bool Controller::give_way(TaskRecord& record) {
   return redirected;
 }
 
-// Everything is confirmed: the submission's ack, then the result's. A submission whose outcome the
-// broker takes nowhere goes to the dead letters, so that it is not lost.
+// Everything is confirmed: the submission's ack, then the result's. An outcome that the broker
+// takes nowhere goes to the dead letters, so that it is not lost.
 void Controller::close(TaskRecord& record) {
   bool all_acked = leading_;
   for (const Requester& requester : record.requesters) {
@@ -269,8 +271,10 @@ void Controller::close(TaskRecord& record) {
       all_acked = false;
       continue;
     }
-    if (record.dead_letter || !requester.answered) {
+    if (record.dead_letter) {
       act(RejectDelivery{*requester.delivery});
+    } else if (!requester.answered) {
+      act(RejectDelivery{*requester.delivery, record.outcome});
     } else {
       act(AckDelivery{*requester.delivery});
     }

@@ -139,8 +139,11 @@ struct AckDelivery {
   // and remember this one (runtime/task_marks.h).
   bool after_tasks = false;
 };
-struct RejectDelivery {  // to the dead-letter exchange
+// Settles what is no task: what could not be read lies among the dead letters already. Of a task
+// whose outcome the broker takes nowhere that outcome goes there.
+struct RejectDelivery {
   DeliveryId delivery;
+  std::optional<Shared<Outcome>> stranded{};
 };
 struct DropPayload {
   std::uint64_t handle = 0;

@@ -122,7 +122,7 @@ struct TaskRecord {
   bool resend_due = false;      // a publish was lost or refused
   bool decided_kept = false;    // the broker has confirmed the decided record
   bool dead_kept = false;       // the broker has confirmed the dead letter
-  bool dead_letter = false;     // malformed: its delivery is rejected, not acked
+  bool dead_letter = false;     // malformed: a copy of it is a dead letter
   bool record_decided = false;  // no result stands for the outcome
 };
 

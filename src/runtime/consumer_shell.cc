@@ -8,6 +8,7 @@
 #include "core/check.h"
 #include "runtime/topology.h"
 #include "wire/messages.h"
+#include "wire/models.h"
 
 namespace juggler {
 namespace {
@@ -105,6 +106,12 @@ void ConsumerShell::handle(const TransportSettled& event) {
 }
 
 void ConsumerShell::handle(const TransportDelivery& event) {
+  if (event.queue == control_queue_ && wire::is_models_answer(event.envelope)) {
+    if (options_.models) {
+      options_.models(event.envelope);
+    }
+    return;
+  }
   if (event.queue == control_queue_) {
     const Result<wire::Control> control = wire::decode_control(event.envelope);
     if (!control) {
@@ -133,10 +140,12 @@ void ConsumerShell::handle(const TransportDelivery& event) {
     }
     return;
   }
-  Result<Dispatch> dispatch = wire::decode_dispatch(event.envelope);
+  Result<Dispatch> dispatch = event.too_large
+                                  ? fail(ErrorCode::TooLarge, "it is too large to be read")
+                                  : wire::decode_dispatch(event.envelope);
   if (!dispatch) {
     malformed_ += 1;
-    spdlog::warn("dispatch dead-lettered: {}", dispatch.error().message);
+    spdlog::warn("dispatch refused: {}", dispatch.error().message);
     transport_.reject(event.id, /*requeue=*/false);
     return;
   }

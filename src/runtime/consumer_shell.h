@@ -26,6 +26,8 @@ struct ConsumerShellOptions {
   ConsumerObserver* observer = nullptr;     // outlives the shell; may be null
   // What is not the state machine's matter: models, another name. May be empty.
   std::function<void(const wire::Control&)> order{};
+  // What the keeper answers: it comes by the device's control queue. May be empty.
+  std::function<void(const wire::Envelope&)> models{};
 };
 
 class ConsumerShell {

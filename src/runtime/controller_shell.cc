@@ -21,6 +21,10 @@ constexpr TokenBucket kBeatsOfDevice(/*at_once=*/20, milliseconds(200));
 
 constexpr PublishId kAsideFirst = PublishId{1} << 63U;  // the controller counts up from 1
 
+constexpr const char* kQueryReplies =
+    "a query needs a reply_to: a server-named queue of the asker's own, not direct reply-to";
+constexpr const char* kTooLarge = "it has more than 16 MiB and was not read";
+
 bool starts_with(std::string_view text, std::string_view prefix) {
   return text.rfind(prefix, 0) == 0;
 }
@@ -120,7 +124,9 @@ void ControllerShell::handle(const TransportPresence& event) {
 }
 
 void ControllerShell::handle(const TransportDelivery& event) {
-  if (event.queue == wire::kTasksQueue && wire::is_mark(event.envelope)) {
+  if (event.too_large && event.queue != wire::kTasksQueue) {
+    malformed(event, fail(ErrorCode::TooLarge, kTooLarge));
+  } else if (event.queue == wire::kTasksQueue && wire::is_mark(event.envelope)) {
     mark(event);
   } else if (event.queue == wire::kTasksQueue) {
     submission(event);
@@ -135,7 +141,7 @@ void ControllerShell::handle(const TransportDelivery& event) {
     }
   } else if (event.queue == wire::kQueriesQueue) {
     if (event.envelope.reply_to.empty() || !wire::allowed_reply_to(event.envelope.reply_to)) {
-      malformed(event, fail(ErrorCode::InvalidArgument, "a query needs a reply_to of its own"));
+      malformed(event, fail(ErrorCode::InvalidArgument, kQueryReplies));
       return;
     }
     transport_.ack(event.id);
@@ -148,27 +154,19 @@ void ControllerShell::handle(const TransportDelivery& event) {
 }
 
 void ControllerShell::malformed(const TransportDelivery& delivery, const Error& error) {
+  bury(delivery, error.message);
+  transport_.ack(delivery.id);
+}
+
+// A copy, and never the broker's dead-lettering (runtime/topology.cc).
+void ControllerShell::bury(const TransportDelivery& delivery, const std::string& reason) {
   stats_.malformed += 1;
   say_left_out();
   if (malformed_lines_.may_say(clock_.now())) {
     spdlog::warn("message by '{}' from queue {} dead-lettered: {}", delivery.envelope.routing_key,
-                 delivery.queue, error.message);
+                 delivery.queue, reason);
   }
-  // A copy, because only some queues hand what is rejected to the dead letters.
-  wire::Envelope dead = delivery.envelope;
-  dead.exchange = wire::kDeadExchange;
-  dead.headers["x-juggler-queue"] = delivery.queue;
-  dead.headers["x-juggler-routing-key"] = dead.routing_key;
-  dead.headers["x-juggler-reason"] = error.message;
-  dead.user_id.clear();  // the broker checks it against ours
-  dead.reply_to.clear();
-  dead.expiration_ms.reset();
-  dead.mandatory = false;
-  if (dead.body == nullptr) {
-    dead.body = wire::make_body("");
-  }
-  send_aside(std::move(dead));
-  transport_.ack(delivery.id);
+  send_aside(wire::encode_unreadable(delivery.envelope, delivery.queue, reason));
 }
 
 void ControllerShell::mark(const TransportDelivery& delivery) {
@@ -187,6 +185,9 @@ void ControllerShell::mark(const TransportDelivery& delivery) {
 void ControllerShell::submission(const TransportDelivery& delivery) {
   wire::DecodedSubmission decoded =
       wire::decode_submission(delivery.envelope, delivery.redelivered);
+  if (delivery.too_large) {
+    decoded.refusal = kTooLarge;
+  }
   PayloadRef& payload = decoded.submission.payload;
   const bool picture = payload.kind == PayloadKind::Jpeg || payload.kind == PayloadKind::Png;
   const wire::Body body =
@@ -198,6 +199,9 @@ void ControllerShell::submission(const TransportDelivery& delivery) {
     } else {
       decoded.refusal = size.error().message;
     }
+  }
+  if (!decoded.refusal.empty()) {
+    bury(delivery, decoded.refusal);
   }
   payload.handle = ++last_payload_;
   payloads_.emplace(payload.handle, body);
@@ -355,8 +359,10 @@ void ControllerShell::perform(ControllerAction& action) {
       transport_.ack(ack->delivery);
     }
   } else if (auto* reject = std::get_if<RejectDelivery>(&action)) {
-    stats_.malformed += 1;
-    transport_.reject(reject->delivery, /*requeue=*/false);
+    if (reject->stranded.has_value()) {
+      send_aside(wire::encode_stranded(**reject->stranded));
+    }
+    transport_.ack(reject->delivery);
   } else if (auto* drop = std::get_if<DropPayload>(&action)) {
     JUGGLER_CHECK(payloads_.erase(drop->handle) == 1, "a payload is dropped once");
   } else if (auto* answered = std::get_if<TaskAnswered>(&action)) {

@@ -72,6 +72,7 @@ class ControllerShell {
   void heartbeat(const TransportDelivery& delivery);
   void hello(const TransportDelivery& delivery);
   void malformed(const TransportDelivery& delivery, const Error& error);
+  void bury(const TransportDelivery& delivery, const std::string& reason);
   void say_left_out();
 
   void step(ControllerEvent event);

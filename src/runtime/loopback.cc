@@ -10,6 +10,11 @@ void LoopbackTransport::deliver(std::string queue, wire::Envelope envelope, bool
       {incarnation_, ++last_tag_}, std::move(queue), redelivered, std::move(envelope)});
 }
 
+void LoopbackTransport::deliver_too_large(std::string queue, wire::Envelope envelope) {
+  events_.push_back(TransportDelivery{
+      {incarnation_, ++last_tag_}, std::move(queue), false, std::move(envelope), true});
+}
+
 void LoopbackTransport::connect(std::int64_t epoch) {
   events_.push_back(TransportConnected{++incarnation_, epoch, "loopback-replies", 0});
   events_.push_back(TransportServing{true});

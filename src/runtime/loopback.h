@@ -17,6 +17,7 @@ class LoopbackTransport final : public Transport {
  public:
   // The other end. thread: the owner's.
   void deliver(std::string queue, wire::Envelope envelope, bool redelivered = false);
+  void deliver_too_large(std::string queue, wire::Envelope envelope);
   void connect(std::int64_t epoch);
   void disconnect(std::string reason);
   std::vector<wire::Envelope> take_published();
@@ -30,6 +31,7 @@ class LoopbackTransport final : public Transport {
   void reject(DeliveryId delivery, bool requeue) override;
   void enrol(const std::string& device) override { enrolled_.push_back(device); }
   void ask_presence(const std::string& device) override { asked_.push_back(device); }
+  std::vector<std::string> take_enrolled() { return std::exchange(enrolled_, {}); }
   std::vector<std::string> take_asked() { return std::exchange(asked_, {}); }
   void tell_presence(std::string device, bool present);
   void poll(Micros wait_max, std::vector<TransportEvent>& events) override;

@@ -43,9 +43,9 @@ struct SessionPlan {
   bool declare_topology = false;  // the controller's part; devices and clients declare nothing
   bool take_epoch = false;
   bool reply_queue = false;  // an exclusive, server-named queue, consumed first
-  // Instead of it direct reply-to (wire::kDirectReplies): nothing is declared, answers come at most
-  // once.
-  bool direct_replies = false;
+  // The queue's name is not the broker's choice but wire::kRepliesPrefix and something that nobody
+  // guesses: a controller's login may declare no others. One that is refused it has the broker's.
+  bool controllers_replies = false;
   std::vector<Subscription> subscriptions;
   // So many from the first, and all exclusive ones, are consumed and drained before the session is
   // announced; the others come after its TransportConnected.

@@ -21,7 +21,7 @@ constexpr std::int64_t decided_max(QueueKind kind) {
 Argument length_max(std::int64_t count) { return {"x-max-length", count}; }
 Argument bytes_max(std::int64_t mib) { return {"x-max-length-bytes", mib << 20U}; }
 Argument ttl(std::int64_t ms) { return {"x-message-ttl", ms}; }
-Argument dead_letters() { return {"x-dead-letter-exchange", std::string(wire::kDeadExchange)}; }
+Argument dead_letters() { return {"x-dead-letter-exchange", std::string(kDeadExchange)}; }
 Argument overflow(const char* what) { return {"x-overflow", std::string(what)}; }
 
 }  // namespace
@@ -37,7 +37,6 @@ Topology fleet_topology(QueueKind kind) {
       {wire::kControlExchange, "topic", {}},
       {kHeardExchange, "fanout", {}},
       {wire::kUnroutedExchange, "fanout", {}},
-      {wire::kDeadExchange, "fanout", {}},
       {wire::kModelsExchange, "direct", {}},
   };
   fleet.queues = {
@@ -48,7 +47,7 @@ Topology fleet_topology(QueueKind kind) {
        {type, ttl(kHourMs), length_max(decided_max(kind)), bytes_max(128), overflow("drop-head")}},
       {kEpochQueue, {type}},
       {wire::kUnroutedExchange, {type, length_max(10'000), bytes_max(256)}},
-      {wire::kDeadExchange, {type, length_max(10'000), bytes_max(256)}},
+      {wire::kDeadQueue, {type, length_max(10'000), bytes_max(256)}},
       // Not juggler.dead: whoever may publish something malformed could push histories out there.
       {wire::kFailedQueue, {type, length_max(10'000), bytes_max(256)}},
   };
@@ -56,7 +55,6 @@ Topology fleet_topology(QueueKind kind) {
       {wire::kSubmitExchange, wire::kTasksQueue, wire::kTasksQueue},
       {wire::kUpExchange, wire::kResultsQueue, "result.*"},
       {wire::kUnroutedExchange, wire::kUnroutedExchange, ""},
-      {wire::kDeadExchange, wire::kDeadExchange, ""},
   };
   fleet.exchange_bindings = {
       {wire::kUpExchange, kHeardExchange, "heartbeat.*"},
@@ -64,6 +62,10 @@ Topology fleet_topology(QueueKind kind) {
   };
   // Durable and read by nobody, it cost a broker as much as the queues that are read.
   fleet.retired_queues = {kEventsQueue};
+  // The broker writes into the header x-death of what it dead-letters, and a queue whose message
+  // brings a forged one dies of it, again and again. Without the exchange it drops what expires or
+  // is rejected; the argument of queues that are there cannot be taken away.
+  fleet.retired_exchanges = {kDeadExchange};
   return fleet;
 }
 

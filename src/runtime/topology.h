@@ -19,6 +19,9 @@ inline constexpr const char* kHeardExchange = "juggler.heard";
 inline constexpr const char* kEpochQueue = "juggler.epoch";
 // With quorum queues, the lock: an exclusive queue, the leader's own.
 inline constexpr const char* kLeaderQueue = "juggler.leader";
+// Was the dead-letter exchange of queues that have it as their argument for good. See
+// fleet_topology().
+inline constexpr const char* kDeadExchange = "juggler.dead";
 inline constexpr const char* kKeeperQueue = "juggler.keeper";  // questions to the keeper
 
 struct Argument {
@@ -55,7 +58,9 @@ struct Topology {
   std::vector<QueueSpec> queues = {};
   std::vector<BindingSpec> bindings = {};
   std::vector<ExchangeBindingSpec> exchange_bindings = {};
-  std::vector<std::string> retired_queues = {};  // an older version's, deleted where they are left
+  // An older version's, deleted where they are left.
+  std::vector<std::string> retired_queues = {};
+  std::vector<std::string> retired_exchanges = {};
 };
 
 // How the broker keeps the durable queues: each on one node, or each on a majority of a cluster.

@@ -42,6 +42,7 @@ struct TransportDelivery {
   std::string queue;  // the queue of the subscription it came by
   bool redelivered = false;
   wire::Envelope envelope;
+  bool too_large = false;  // its body was not read
 };
 
 // The answer to ask_presence(): whether the device's queue is there and has a consumer.

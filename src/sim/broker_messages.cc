@@ -38,6 +38,9 @@ void Broker::declare(const Topology& topology) {
       remove_queue(queue);
     }
   }
+  for (const std::string& name : topology.retired_exchanges) {
+    exchanges_.remove(name);
+  }
 }
 
 QueueIndex Broker::declare_queue(const QueueSpec& spec, std::uint64_t owner) {

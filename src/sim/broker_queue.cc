@@ -108,6 +108,15 @@ void Exchanges::forget(QueueIndex queue) {
   forget_routes();
 }
 
+void Exchanges::remove(const std::string& exchange) {
+  exchanges_.erase(exchange);
+  for (auto& [name, other] : exchanges_) {
+    std::erase_if(other.bindings,
+                  [&](const Binding& binding) { return binding.exchange == exchange; });
+  }
+  forget_routes();
+}
+
 void Exchanges::name_queue(const std::string& name, QueueIndex queue) {
   if (queue == kNoQueue) {
     queues_.erase(name);

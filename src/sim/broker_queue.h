@@ -80,6 +80,7 @@ class Exchanges {
   Exchanges();
 
   void declare(const ExchangeSpec& spec);
+  void remove(const std::string& exchange);
   bool has(const std::string& exchange) const { return exchanges_.contains(exchange); }
   void bind(const BindingSpec& binding, QueueIndex queue);
   void bind(const ExchangeBindingSpec& binding);  // in no circle

@@ -23,13 +23,14 @@ inline constexpr const char* kTasksQueue = "juggler.tasks";
 inline constexpr const char* kDispatchExchange = "juggler.dispatch";
 inline constexpr const char* kUpExchange = "juggler.up";
 inline constexpr const char* kControlExchange = "juggler.control";
-inline constexpr const char* kDeadExchange =
-    "juggler.dead";  // and its queue: what nobody could read
+inline constexpr const char* kDeadQueue = "juggler.dead";      // what nobody could read
 inline constexpr const char* kFailedQueue = "juggler.failed";  // failed tasks, by controllers alone
 inline constexpr const char* kUnroutedExchange = "juggler.unrouted";
 inline constexpr const char* kResultsQueue = "juggler.results";
 inline constexpr const char* kDecidedQueue = "juggler.decided";
 inline constexpr const char* kQueriesQueue = "juggler.queries";
+// Of those who ask by a controller's login, `juggler.replies.<random>`: exclusive queues.
+inline constexpr const char* kRepliesPrefix = "juggler.replies.";
 
 // A submission as far as it could be read: with a refusal, what is needed to answer it is there.
 struct DecodedSubmission {
@@ -39,7 +40,9 @@ struct DecodedSubmission {
 };
 
 // Whether answers may be sent there: they go out with the controller's rights, so a reply queue
-// must not be one of the system's own.
+// must not be one of the system's own. Nor direct reply-to: RabbitMQ puts the true address in for
+// its plain name alone and passes on what somebody has written himself; an invented one ends the
+// connection of whoever publishes there, or has the broker look for another node.
 bool allowed_reply_to(std::string_view queue);
 
 // Who sent it, as a task's key says it: the login that the broker has checked, else the queue that
@@ -87,6 +90,15 @@ Envelope encode_decided(const Outcome& outcome);
 // To the queue juggler.failed: the payload, with the outcome in a header, which has to fit one
 // frame: reasons are cut short, those of the oldest attempts first.
 Envelope encode_dead(const Outcome& outcome, const Submission& submission, Body payload);
+// To the queue juggler.dead, where people look: a copy of a message that nobody could
+// read. Of its headers it has those of a submission alone: CC and BCC would send it elsewhere, and
+// x-death the broker would believe.
+//
+// `queue`: where it came from; `reason`: why it could not be read
+Envelope encode_unreadable(const Envelope& foreign, const std::string& queue,
+                           const std::string& reason);
+// To juggler.dead as well: an outcome that the broker has taken nowhere else.
+Envelope encode_stranded(const Outcome& outcome);
 // Whether it is that of a controller. One of an earlier version lies in juggler.dead, among what
 // anybody can have put there: by the broker's rejection, or by a controller that could not read it.
 bool is_failed_task(const Envelope& dead);

@@ -25,7 +25,6 @@ Envelope asking(std::string_view kind, const std::string& user) {
   envelope.routing_key = kFetchesQueue;
   envelope.type = type_of(kind);
   envelope.content_type = "application/json";
-  envelope.reply_to = kDirectReplies;
   envelope.user_id = user;
   envelope.persistent = false;
   envelope.mandatory = true;
@@ -33,12 +32,12 @@ Envelope asking(std::string_view kind, const std::string& user) {
   return envelope;
 }
 
-Envelope answering(std::string_view kind, const std::string& reply_to) {
+Envelope answering(std::string_view kind, const std::string& device) {
   Envelope envelope;
-  envelope.routing_key = reply_to;  // by the default exchange
+  envelope.exchange = kControlExchange;
+  envelope.routing_key = "device." + device;
   envelope.type = type_of(kind);
   envelope.persistent = false;
-  envelope.mandatory = false;  // towards direct reply-to it would come back
   return envelope;
 }
 
@@ -116,6 +115,7 @@ Envelope encode_chunk_asked(const ChunkAsked& asked, const std::string& user) {
   Envelope envelope = asking("chunk-asked", user);
   JsonWriter writer;
   writer.begin_object();
+  writer.text("device", asked.device);
   write_minor(writer);
   writer.integer("offset", asked.offset.count);
   writer.text("sha256", asked.sha256);
@@ -134,13 +134,14 @@ Result<ChunkAsked> decode_chunk_asked(const Envelope& envelope) {
   std::optional<Error> error;
   ObjectReader reader(document, error);
   ChunkAsked asked;
+  asked.device = reader.string_or("device", "", 63);
   asked.offset = {reader.integer("offset", 0, kFileBytesMax)};
   asked.sha256 = read_digest(reader, "sha256");
   return error.has_value() ? Result<ChunkAsked>(*error) : Result<ChunkAsked>(std::move(asked));
 }
 
-Envelope encode_models_wanted(const ModelsWanted& wanted, const std::string& reply_to) {
-  Envelope envelope = answering("models-wanted", reply_to);
+Envelope encode_models_wanted(const ModelsWanted& wanted, const std::string& device) {
+  Envelope envelope = answering("models-wanted", device);
   envelope.content_type = "application/json";
   JsonWriter writer;
   writer.begin_object();
@@ -178,8 +179,8 @@ Result<ModelsWanted> decode_models_wanted(const Envelope& envelope) {
 }
 
 Envelope encode_chunk(const Chunk& chunk, const std::string& bytes_sha256,
-                      const std::string& reply_to) {
-  Envelope envelope = answering("chunk", reply_to);
+                      const std::string& device) {
+  Envelope envelope = answering("chunk", device);
   envelope.content_type = "application/octet-stream";
   envelope.headers["x-juggler-sha256"] = chunk.sha256;
   envelope.headers["x-juggler-offset"] = chunk.offset.count;
@@ -189,6 +190,10 @@ Envelope encode_chunk(const Chunk& chunk, const std::string& bytes_sha256,
   }
   envelope.body = chunk.bytes != nullptr ? chunk.bytes : make_body("");
   return envelope;
+}
+
+bool is_models_answer(const Envelope& envelope) {
+  return is_chunk(envelope) || envelope.type == type_of("models-wanted");
 }
 
 bool is_chunk(const Envelope& envelope) { return envelope.type == type_of("chunk"); }

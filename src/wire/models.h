@@ -14,8 +14,6 @@ namespace juggler::wire {
 
 inline constexpr const char* kModelsExchange = "juggler.models";
 inline constexpr const char* kFetchesQueue = "juggler.fetches";
-// Direct reply-to: a device may declare nothing, and a lost answer is asked for again.
-inline constexpr const char* kDirectReplies = "amq.rabbitmq.reply-to";
 inline constexpr std::size_t kChunkBytesMax = std::size_t{256} * 1024;
 inline constexpr std::size_t kFetchProblemsMax = 64;
 
@@ -56,6 +54,7 @@ struct ModelsWanted {
 };
 
 struct ChunkAsked {
+  std::string device;  // empty: as its login is called
   std::string sha256;
   Bytes offset;
 
@@ -76,11 +75,14 @@ bool is_chunk_asked(const Envelope& envelope);
 Result<ModelsAsked> decode_models_asked(const Envelope& envelope);
 Result<ChunkAsked> decode_chunk_asked(const Envelope& envelope);
 
-// Keeper to device.
-Envelope encode_models_wanted(const ModelsWanted& wanted, const std::string& reply_to);
+// Keeper to device, by its control queue: a device may declare nothing, and where an answer goes
+// must be no word of the asker's. A lost one is asked for again.
+Envelope encode_models_wanted(const ModelsWanted& wanted, const std::string& device);
 // `sha256`: of the bytes
 Envelope encode_chunk(const Chunk& chunk, const std::string& bytes_sha256,
-                      const std::string& reply_to);
+                      const std::string& device);
+// Whether it is one of the two.
+bool is_models_answer(const Envelope& envelope);
 bool is_chunk(const Envelope& envelope);
 Result<ModelsWanted> decode_models_wanted(const Envelope& envelope);
 

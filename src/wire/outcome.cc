@@ -206,8 +206,6 @@ Envelope encode_outcome(const Outcome& outcome, const std::string& reply_to,
     envelope.exchange = kUnroutedExchange;
   } else {
     envelope.routing_key = reply_to;  // by the default exchange
-    // Mandatory towards direct reply-to comes back as unroutable although it would be delivered.
-    envelope.mandatory = reply_to.rfind("amq.rabbitmq.reply-to", 0) != 0;
   }
   if (!correlation_id.empty()) {
     envelope.correlation_id = correlation_id;
@@ -235,38 +233,6 @@ Envelope encode_dead(const Outcome& outcome, const Submission& submission, Body 
   envelope.reply_to.clear();
   envelope.headers["x-juggler-outcome"] = history_json(outcome);
   return envelope;
-}
-
-bool is_failed_task(const Envelope& dead) {
-  // Set by the broker with what it rejects, and by controllers with what they could not read.
-  const bool refused = dead.headers.contains("x-death") ||
-                       dead.headers.contains("x-first-death-queue") ||
-                       dead.headers.contains("x-juggler-queue");
-  return dead.type == type_of("dead") && !refused;
-}
-
-std::optional<Envelope> submit_again(Envelope dead, const std::string& id) {
-  if (!is_failed_task(dead)) {
-    return std::nullopt;
-  }
-  const auto reply_to = dead.headers.find("x-juggler-reply-to");
-  if (reply_to != dead.headers.end()) {
-    if (const auto* queue = std::get_if<std::string>(&reply_to->second)) {
-      dead.reply_to = *queue;
-    }
-  }
-  if (dead.correlation_id.empty()) {
-    dead.correlation_id = dead.message_id;
-  }
-  dead.message_id = id;
-  dead.user_id.clear();  // the broker checks it against the login of who submits again
-  dead.exchange = kSubmitExchange;
-  dead.routing_key = kTasksQueue;
-  dead.type = type_of("submit");
-  dead.persistent = true;
-  dead.mandatory = true;
-  std::erase_if(dead.headers, [](const auto& header) { return header.first.starts_with("x-"); });
-  return dead;
 }
 
 Result<Outcome> decode_outcome(const Envelope& envelope) {

@@ -208,8 +208,8 @@ Requirements read_requirements(const Envelope& envelope, HeaderReader& headers) 
 
 bool allowed_reply_to(std::string_view queue) {
   const auto starts = [queue](std::string_view prefix) { return queue.rfind(prefix, 0) == 0; };
-  const bool own = starts("juggler.") ||
-                   (starts("amq.") && !starts("amq.rabbitmq.reply-to") && !starts("amq.gen-"));
+  const bool own =
+      (starts("juggler.") && !starts(kRepliesPrefix)) || (starts("amq.") && !starts("amq.gen-"));
   return !own && queue.size() <= 255 && is_utf8(queue);
 }
 
@@ -227,7 +227,9 @@ DecodedSubmission decode_submission(const Envelope& envelope, bool redelivered) 
 
   // A reply queue that cannot be used is left empty: nobody can be told.
   if (!allowed_reply_to(envelope.reply_to)) {
-    headers.complain("reply_to must be UTF-8 and not a queue of the system (juggler.*, amq.*)");
+    headers.complain(
+        "reply_to must be UTF-8, and neither a queue of the system (juggler.*, amq.*) nor direct "
+        "reply-to: use a server-named queue");
   } else {
     task.reply_to = envelope.reply_to;
   }

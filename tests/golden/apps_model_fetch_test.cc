@@ -13,6 +13,7 @@
 #include "runtime/loopback.h"
 #include "support/runtime_fakes.h"
 #include "support/temp_folder.h"
+#include "wire/messages.h"
 
 namespace juggler {
 namespace {
@@ -45,7 +46,6 @@ class ModelFetchTest : public ::testing::Test {
       fetch_.turn(Micros{0});
       for (wire::Envelope& sent : device_side_.take_published()) {
         asked_ += 1;
-        sent.reply_to = "amq.rabbitmq.reply-to.x";  // as the broker writes it
         if (carry_) {
           keeper_side_.deliver(wire::kFetchesQueue, std::move(sent));
         }
@@ -62,9 +62,10 @@ class ModelFetchTest : public ::testing::Test {
           wire::Chunk chunk = wire::decode_chunk(sent)->chunk;
           const std::string other(chunk.bytes->size(), 'x');
           chunk.bytes = wire::make_body(other);
-          sent = wire::encode_chunk(chunk, sha256_hex(other), sent.routing_key);
+          sent = wire::encode_chunk(chunk, sha256_hex(other), "pi-1");
         }
-        device_side_.deliver(wire::kDirectReplies, std::move(sent));
+        EXPECT_EQ(sent.exchange + " " + sent.routing_key, "juggler.control device.pi-1");
+        device_side_.deliver("juggler.device.pi-1.control", std::move(sent));
       }
     }
   }
@@ -132,21 +133,56 @@ TEST_F(ModelFetchTest, ForAnotherDevice_NobodyIsAnswered) {
   asked.device = "pi-2";
   asked.problems = {{"tiny-fp32", "crashed"}};
   wire::Envelope question = wire::encode_models_asked(asked, "pi-1");
-  question.reply_to = "amq.rabbitmq.reply-to.x";
+  question.reply_to = "amq.rabbitmq.reply-to.%%%.x";
   keeper_side_.deliver(wire::kFetchesQueue, std::move(question));
   keeper_.turn(Micros{0});
   const auto answers = keeper_side_.take_published();
   ASSERT_EQ(answers.size(), 1U);
+  EXPECT_EQ(answers[0].routing_key, "device.pi-1") << "whatever reply_to says";
   EXPECT_NE(wire::decode_models_wanted(answers[0])->problem.find("another device"),
             std::string::npos);
 }
 
 TEST_F(ModelFetchTest, ChunkIntoAnothersQueue_IsNotSent) {
-  wire::Envelope question = wire::encode_chunk_asked({std::string(64, 'a'), {0}}, "pi-1");
-  question.reply_to = "amq.gen-of-somebody";
-  keeper_side_.deliver(wire::kFetchesQueue, std::move(question));
+  const auto answers = [this](const std::string& device, const std::string& user) {
+    wire::Envelope question = wire::encode_chunk_asked({device, std::string(64, 'a'), {0}}, user);
+    question.reply_to = "amq.gen-of-somebody";
+    keeper_side_.deliver(wire::kFetchesQueue, std::move(question));
+    keeper_.turn(Micros{0});
+    std::vector<std::string> keys;
+    for (const wire::Envelope& sent : keeper_side_.take_published()) {
+      keys.push_back(sent.routing_key);
+    }
+    return keys;
+  };
+  EXPECT_TRUE(answers("pi-2", "pi-1").empty());
+  EXPECT_TRUE(answers("pi-2", "").empty());
+  EXPECT_TRUE(answers("", "").empty());
+  EXPECT_TRUE(answers("no device", "controller").empty());
+  EXPECT_EQ(answers("", "pi-1"), std::vector<std::string>{"device.pi-1"});
+  EXPECT_EQ(answers("pi-2", "controller"), std::vector<std::string>{"device.pi-2"});
+}
+
+TEST_F(ModelFetchTest, QuestionToTheKeeperWithAForgedDirectReplyTo_IsNotAnswered) {
+  for (const char* queue : {"amq.rabbitmq.reply-to.%%%.x", "juggler.tasks", ""}) {
+    wire::Envelope question;
+    question.reply_to = queue;
+    question.body = wire::make_body(R"({"query":"fleet"})");
+    keeper_side_.deliver("juggler.keeper", std::move(question));
+  }
   keeper_.turn(Micros{0});
   EXPECT_TRUE(keeper_side_.take_published().empty());
+}
+
+TEST_F(ModelFetchTest, DeviceWithoutItsQueues_IsGivenThem) {
+  keeper_side_.settle_as(wire::kControlExchange, PublishEnd::Returned);
+  exchange(3);
+  EXPECT_EQ(keeper_side_.take_enrolled(), std::vector<std::string>{"pi-1"});
+}
+
+TEST_F(ModelFetchTest, AnswerThatAnotherSessionHasRead_Counts) {
+  fetch_.heard(wire::encode_models_wanted({"", {}, "nothing today"}, "pi-1"));
+  EXPECT_EQ(fetch_.problem(), "nothing today");
 }
 
 TEST_F(ModelFetchTest, LostAnswer_IsAskedForAgain) {

@@ -270,6 +270,7 @@ TEST(Controller, EveryQueueRefusesForGood_TheSubmissionGoesToTheDeadLetters) {
   }
   EXPECT_TRUE(task.harness.rejected(task.submitted));
   EXPECT_FALSE(task.harness.acked(task.submitted));
+  EXPECT_TRUE(task.harness.all<RejectDelivery>().back().stranded.has_value());
 }
 
 TEST(Controller, ReplyQueueIsGone_OutcomeGoesToUnrouted) {

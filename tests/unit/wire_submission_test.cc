@@ -201,7 +201,8 @@ TEST(WireSubmission, ReplyQueueThatIsNotUtf8_IsRefused) {
 
 TEST(WireSubmission, ReplyQueueOfTheSystem_IsRefusedAndNobodyIsTold) {
   for (const char* queue : {"juggler.tasks", "juggler.results", "juggler.device.pi-1", "juggler.",
-                            "amq.direct", "amq.rabbitmq.trace"}) {
+                            "amq.direct", "amq.rabbitmq.trace", "amq.rabbitmq.reply-to",
+                            "amq.rabbitmq.reply-to.g1.x", "juggler.replies"}) {
     Envelope envelope = picture();
     envelope.reply_to = queue;
     expect_refusal(envelope, "reply_to");
@@ -210,8 +211,7 @@ TEST(WireSubmission, ReplyQueueOfTheSystem_IsRefusedAndNobodyIsTold) {
 }
 
 TEST(WireSubmission, ReplyQueueOfAClient_IsTaken) {
-  for (const char* queue :
-       {"", "replies", "amq.gen-Xa2f", "amq.rabbitmq.reply-to.g1.x", "jugglers"}) {
+  for (const char* queue : {"", "replies", "amq.gen-Xa2f", "juggler.replies.Xa2f", "jugglers"}) {
     Envelope envelope = picture();
     envelope.reply_to = queue;
     EXPECT_EQ(decode(envelope).refusal, "") << queue;
