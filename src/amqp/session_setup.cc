@@ -8,10 +8,8 @@
 #include "amqp/epoch.h"
 #include "amqp/leader_queue.h"
 #include "amqp/topology.h"
-#include "amqp/users.h"
 #include "fmt/format.h"
 #include "spdlog/spdlog.h"
-#include "wire/messages.h"
 
 namespace juggler::amqp {
 namespace {
@@ -23,8 +21,6 @@ constexpr Micros kQueueRetryFirst = milliseconds(250);
 constexpr Micros kQueueRetryMax = seconds(8);
 constexpr Micros kDrainRecheck = milliseconds(20);
 constexpr const char* kReplyConsumer = "reply";
-constexpr std::size_t kReplyNameBytes = 12;  // of chance
-constexpr Bytes kControllersRepliesMax = mebibytes(64);
 constexpr int kMost = 65'535;  // of AMQP
 
 std::string consumer_tag(std::size_t index) { return fmt::format("s{}", index); }
@@ -105,28 +101,6 @@ tl::expected<void, CallFailure> SessionSetup::open(Connection& connection) {
     }
   }
   return spec_.reply_queue ? consume_replies(connection) : tl::expected<void, CallFailure>();
-}
-
-// On the side channel: a submitter's login, with which the same may be asked, is refused that name.
-tl::expected<Reply, CallFailure> SessionSetup::declare_replies(Connection& connection) {
-  if (spec_.controllers_replies) {
-    if (auto opened = open_side(connection); !opened) {
-      return tl::unexpected(opened.error());
-    }
-    auto queue = declare_queue(connection, kSideChannel,
-                               {.name = wire::kRepliesPrefix + random_text(kReplyNameBytes),
-                                .arguments = {{"x-max-length-bytes", kControllersRepliesMax.count}},
-                                .exclusive = true});
-    if (queue) {
-      auto closed = close_side(connection);
-      return closed ? queue : tl::unexpected(closed.error());
-    }
-    side_open_ = false;
-    if (queue.error().reply_code != AMQP_ACCESS_REFUSED) {
-      return queue;
-    }
-  }
-  return declare_queue(connection, kChannel, {.name = "", .arguments = {}, .exclusive = true});
 }
 
 tl::expected<void, CallFailure> SessionSetup::consume_replies(Connection& connection) {

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <array>
 
+#include "core/text.h"
 #include "wire/messages.h"
-#include "wire/utf8.h"
 #include "wire/version.h"
 
 namespace juggler::wire {
