@@ -151,31 +151,42 @@ TEST(PrivateBroker, MessagesWithoutBodies_AreBoundedByTheirCount) {
   EXPECT_EQ(node().ready("juggler.dead"), amqp::kDeadReadyMax);
 }
 
-// What anybody may submit, and the broker then adds to: x-death, and of a quorum queue how often it
+// With headers of as many bytes as fit.
+void publish_full_frame(Peer& peer, const std::string& queue) {
+  PublishEnd end = PublishEnd::Refused;
+  for (std::size_t size = amqp::kHeadersMax; end != PublishEnd::Confirmed; --size) {
+    wire::Envelope message = message_to(queue, "task");
+    message.headers["junk"] = std::string(size, 'j');
+    end = peer.publish(std::move(message));
+    ASSERT_GT(size, amqp::kHeadersMax - 1'000U);
+  }
+}
+
+// What a sender may send, and the broker then adds to: x-death, and of a quorum queue how often it
 // was delivered. It sends that without asking whether it fits the frame that was agreed.
 TEST(PrivateBroker, HeadersThatFillAFrame_AreReadWithWhatTheBrokerAdds) {
   node().reset();
-  Peer leader(amqp::make_transport(amqp::controller_session(node().url("controller"), "c")));
-  ASSERT_TRUE(leader.await_connected());
-  Peer client(amqp::make_transport(amqp::client_session(node().url("submitter"), "client")));
-  ASSERT_TRUE(client.await_connected());
-  PublishEnd end = PublishEnd::Refused;
-  for (std::size_t size = amqp::kHeadersMax; end != PublishEnd::Confirmed; --size) {
-    wire::Envelope message = message_to("juggler.tasks", "task");
-    message.exchange = "juggler.submit";
-    message.headers["junk"] = std::string(size, 'j');
-    end = client.publish(std::move(message));
-    ASSERT_GT(size, amqp::kHeadersMax - 1'000U);
-  }
-  ASSERT_TRUE(leader.await_deliveries(1));
-  leader->reject(leader.deliveries[0].id, false);
-  ASSERT_TRUE(leader.await([&] { return node().ready("juggler.dead") == 1; }));
+  const std::string queue = "juggler.test.work";
+  Topology topology = fleet_topology();
+  topology.queues.push_back(
+      plain_queue(queue, {{"x-dead-letter-exchange", std::string()},
+                          {"x-dead-letter-routing-key", std::string("juggler.dead")}}));
+  node().declare(topology);
+  Subscription work;
+  work.queue = queue;
+  Peer peer(amqp::make_transport({session({work}), node().url("controller")}));
+  ASSERT_TRUE(peer.await_connected());
+  publish_full_frame(peer, queue);
+  ASSERT_TRUE(peer.await_deliveries(1));
+  peer->reject(peer.deliveries[0].id, /*requeue=*/false);
+  ASSERT_TRUE(peer.await([&] { return node().ready("juggler.dead") == 1; }));
   auto look = amqp::DeadLetters::open(node().url("controller"));
   ASSERT_TRUE(look.has_value()) << look.error().message;
   const auto letter = look->next(amqp::DeadQueue::Dead);
   ASSERT_TRUE(letter.has_value()) << letter.error().message;
   ASSERT_TRUE(letter->has_value());
   EXPECT_TRUE((*letter)->envelope.headers.contains("x-death"));
+  node().reset();
 }
 
 TEST(PrivateBroker, HeadersThatFillAFrame_AreReadAgainFromAQuorumQueue) {
@@ -188,13 +199,7 @@ TEST(PrivateBroker, HeadersThatFillAFrame_AreReadAgainFromAQuorumQueue) {
   work.queue = queue;
   Peer peer(amqp::make_transport({session({work}), node().url("controller")}));
   ASSERT_TRUE(peer.await_connected());
-  PublishEnd end = PublishEnd::Refused;
-  for (std::size_t size = amqp::kHeadersMax; end != PublishEnd::Confirmed; --size) {
-    wire::Envelope message = message_to(queue, "task");
-    message.headers["junk"] = std::string(size, 'j');
-    end = peer.publish(std::move(message));
-    ASSERT_GT(size, amqp::kHeadersMax - 1'000U);
-  }
+  publish_full_frame(peer, queue);
   ASSERT_TRUE(peer.await_deliveries(1));
   peer->reject(peer.deliveries[0].id, /*requeue=*/true);
   ASSERT_TRUE(peer.await_deliveries(2));
