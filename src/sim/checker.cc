@@ -138,6 +138,10 @@ void InvariantChecker::see(const ControllerEvent& event, const Controller& contr
       if (leader_.has_value() && *leader_ != who_) {
         return;  // it was stopped, and reads what the broker has given to its successor since
       }
+      if (of_the_past(book, task->submission)) {
+        book = {};
+      }
+      book.askers.insert(task->submission.reply_to);
       book.comes_again = false;
       book.unacked.insert({who_, task->delivery});
       book_->submissions[task->delivery] = key;
@@ -232,6 +236,7 @@ void InvariantChecker::settle(const PublishSettled& event) {
                        (event.end == PublishEnd::Returned && !publish.addressed);
   if (publish.kind == PublishBook::Kind::Outcome && arrived) {
     book.outcome_confirmed = true;
+    book.answered_by = who_;
   } else if (publish.kind == PublishBook::Kind::Decided && event.end == PublishEnd::Confirmed) {
     book.decided_confirmed = true;
   }
@@ -298,6 +303,19 @@ void InvariantChecker::see(const ControllerAction& action, const ControllerEvent
 bool InvariantChecker::invented(const TaskKey& task, const std::string& device) const {
   const auto given = given_.find(task);
   return sees_all_dispatches_ && (given == given_.end() || !given->second.contains(device));
+}
+
+// Whether this is no more than what its client has sent once more since it was answered, and comes
+// to a leader that has not answered it: it may run again (docs/protocol.md, `message_id`). What an
+// earlier leader has read, and not acked, comes again as `redelivered`; not so what lay behind it.
+bool InvariantChecker::of_the_past(TaskBook& book, const Submission& submission) const {
+  if (!book.outcome_confirmed) {
+    return false;
+  }
+  const bool over = book.unacked.empty() && !book.comes_again;
+  const bool copy = !submission.redelivered || !book.askers.contains(submission.reply_to);
+  book.only_copies = book.only_copies || (over && copy);
+  return book.only_copies && book.answered_by != who_;
 }
 
 void InvariantChecker::check_outcome(const Outcome& outcome) {

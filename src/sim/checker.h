@@ -45,10 +45,13 @@ class InvariantChecker {
     std::optional<Outcome> outcome;
     std::optional<AttemptId> stands;  // the attempt whose result is the outcome
     bool outcome_confirmed = false;
+    std::optional<std::size_t> answered_by{};  // the controller whose outcome was confirmed
     bool decided_confirmed = false;
     std::set<std::pair<std::size_t, DeliveryId>> unacked;  // of its submissions, by controller
     bool comes_again = false;  // one was unacked when its connection ended
     std::map<AttemptId, AttemptResult> results;
+    std::set<std::string> askers{};  // reply queues
+    bool only_copies = false;        // it was answered and acked, and then sent again
   };
   struct DeviceBook {
     DeviceFacts facts;
@@ -104,6 +107,7 @@ class InvariantChecker {
   void check_power(const Dispatch& dispatch, const Controller& controller);
   std::optional<Milliwatts> power_of(const DeviceBook& device);
   bool invented(const TaskKey& task, const std::string& device) const;
+  bool of_the_past(TaskBook& book, const Submission& submission) const;
   void check_outcome(const Outcome& outcome);
   void check_record(const Outcome& outcome);
   bool one_of_too_many(const TaskBook& book) const;
