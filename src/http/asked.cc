@@ -116,7 +116,7 @@ Result<Asked> read_classify(const Request& request) {
   take_headers(request.headers, false, asked);
   for (const auto& [name, value] : request.query) {
     const auto knob = std::find_if(kKnobs.begin(), kKnobs.end(),
-                                   [&name](const Knob& one) { return one.name == name; });
+                                   [&name = name](const Knob& one) { return one.name == name; });
     if (name == "id") {
       asked.id = value.empty() ? std::string(" ") : value;  // an empty one is refused as such
     } else if (knob != kKnobs.end()) {
