@@ -47,7 +47,7 @@ class Report:
         """Until the first task was completed that was accepted after the fault had begun."""
         whens = [when for task, (when, outcome) in self.outcomes.items()
                  if outcome["outcome"] == "completed" and task in self.accepted
-                 and self.accepted[task][0] >= fault.begun]
+                 and min(when, self.accepted[task][0]) >= fault.begun]  # a confirm may come after its outcome
         return min(whens) - fault.begun if whens else None
 
     def seen(self, fault):
