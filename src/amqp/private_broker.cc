@@ -265,7 +265,8 @@ Result<PrivateBroker> PrivateBroker::start(const PrivateBrokerOptions& options) 
   }
   node.record = {0, *ports, *passwords, {}, old.others};
   for (const auto& [name, password] : *passwords) {  // ours now: what it was given before is void
-    std::erase_if(node.record.others, [&name = name](const User& user) { return user.name == name; });
+    std::erase_if(node.record.others,
+                  [&name = name](const User& user) { return user.name == name; });
   }
   NodeExtras extras{options.extra_configuration, options.plugins, options.memory_free};
   if (options.lan) {
