@@ -147,9 +147,13 @@ void Controller::attach(TaskRecord& record, const Submitted& event) {
     return;
   }
   // The latest who asks is told: whoever sends again after it was cut off listens nowhere else.
-  if (all.size() < kAskersMax && tasks_.joined() < kJoinedMax) {
+  const Bytes size = record.submission.payload.size;
+  const bool a_copy = event.submission.payload.size <= size;
+  if (a_copy && all.size() < kAskersMax && tasks_.joined() < kJoinedMax &&
+      tasks_.joined_bytes() + size <= kJoinedBytesMax) {
     tasks_.join(record, std::move(asker));
-  } else if (const auto done = tasks_.join_instead(record, std::move(asker)); done.has_value()) {
+  } else if (const auto done = tasks_.join_instead(record, std::move(asker), a_copy);
+             done.has_value()) {
     act(AckDelivery{*done});
   }
   const bool sent =

@@ -61,7 +61,10 @@ class Writer {
     put(a.delivery);
     put(a.after_tasks ? 1 : 0);
   }
-  void operator()(const RejectDelivery& a) { put(a.delivery); }
+  void operator()(const RejectDelivery& a) {
+    put(a.delivery);
+    put(a.stranded.has_value() ? 1 : 0);
+  }
   void operator()(const DropPayload& a) { digest_.add(a.handle); }
   void operator()(const TaskAnswered& a) { put(a.outcome); }
   void operator()(const PresenceTold& e) {

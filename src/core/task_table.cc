@@ -27,6 +27,11 @@ Bytes size_of(const Answered& answered) {
   return Bytes{static_cast<std::int64_t>(size)} + answered.result_bytes;
 }
 
+// What its copies hold at the broker: none is larger than it.
+Bytes copies_of(const TaskRecord& record) {
+  return record.submission.payload.size * static_cast<std::int64_t>(record.requesters.size() - 1);
+}
+
 }  // namespace
 
 TaskRecord& TaskTable::insert(TaskRecord record) {
@@ -74,6 +79,7 @@ void TaskTable::erase(TaskNumber number) {
   in_line_ -= at->second.place.has_value() ? 1U : 0U;
   drop_payload(at->second);
   joined_ -= at->second.requesters.size() - 1;
+  joined_bytes_ -= copies_of(at->second);
   if (at->second.resends > 0) {
     const auto share = shares_.find(sharer_of(at->second.submission.key));
     share->second.resending -= 1;
@@ -120,12 +126,14 @@ void TaskTable::join(TaskRecord& record, Requester requester) {
   requester.number = number_of_next(record);
   record.requesters.push_back(std::move(requester));
   joined_ += 1;
+  joined_bytes_ += record.submission.payload.size;
 }
 
-std::optional<DeliveryId> TaskTable::join_instead(TaskRecord& record, Requester requester) {
+std::optional<DeliveryId> TaskTable::join_instead(TaskRecord& record, Requester requester,
+                                                  bool may_stay) {
   requester.number = number_of_next(record);
   std::vector<Requester>& all = record.requesters;
-  if (all.size() > 1) {
+  if (all.size() > 1 && may_stay) {
     const std::optional<DeliveryId> oldest = all[1].delivery;
     all.erase(all.begin() + 1);
     all.push_back(std::move(requester));
@@ -280,6 +288,7 @@ void TaskTable::take_up(std::vector<LiveTask> tasks, TaskNumber last) {
       count(record);
     }
     joined_ += record.requesters.size() - 1;
+    joined_bytes_ += copies_of(record);
     if (record.resends > 0) {
       shares_[std::string(sharer_of(record.submission.key))].resending += 1;
     }

@@ -81,6 +81,7 @@ struct Attempt {
 // All tasks may be asked for once more: clients that come back do so.
 inline constexpr std::size_t kAskersMax = 16;
 inline constexpr std::size_t kJoinedMax = kTasksMax;
+inline constexpr Bytes kJoinedBytesMax = mebibytes(256);
 
 enum class TaskPhase { Waiting, InFlight, Answering };
 
@@ -153,10 +154,12 @@ class TaskTable {
   void join(TaskRecord& record, Requester requester);
   // The same where there is no room for one more: told in the place of who joined it first, or else
   // of the first of all, whose delivery stays that of the task. Returns the delivery that is no
-  // longer needed.
-  std::optional<DeliveryId> join_instead(TaskRecord& record, Requester requester);
-  // Those who asked for tasks that were here already.
+  // longer needed: the newcomer's own where it may not stay.
+  std::optional<DeliveryId> join_instead(TaskRecord& record, Requester requester, bool may_stay);
+  // Those who asked for tasks that were here already, and what their messages have, which the
+  // broker keeps until the tasks are answered.
   std::size_t joined() const { return joined_; }
+  Bytes joined_bytes() const { return joined_bytes_; }
   // Tasks that would make way for one of a submitter that would still have less with it: the least
   // urgent that nobody works at, of whoever has most here, as many as free one place, or so many
   // bytes. None where the submitter has its share, or they would not free enough.
@@ -220,6 +223,7 @@ class TaskTable {
   Bytes payload_bytes_;
   std::size_t held_ = 0;
   std::size_t joined_ = 0;
+  Bytes joined_bytes_;
   Shares shares_;  // by who they count for
   TaskNumber last_ = 0;
 };

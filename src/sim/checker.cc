@@ -141,7 +141,13 @@ void InvariantChecker::see(const ControllerEvent& event, const Controller& contr
       if (of_the_past(book, task->submission)) {
         book = {};
       }
+      if (book.askers.empty()) {
+        book.size = task->submission.payload.size;
+      }
       book.askers.insert(task->submission.reply_to);
+      if (task->submission.payload.size > book.size) {
+        return;  // no copy of it: told what it is told, and let go of
+      }
       book.comes_again = false;
       book.unacked.insert({who_, task->delivery});
       book_->submissions[task->delivery] = key;
@@ -344,16 +350,20 @@ void InvariantChecker::check_record(const Outcome& outcome) {
   }
 }
 
-// Of more than 16 copies of one task, or 4,096 of all, some are acked and not told; never the last.
+// Of more than 16 copies of one task, or 4,096 or 256 MiB of all, some are acked and not told;
+// never the last.
 bool InvariantChecker::one_of_too_many(const TaskBook& book) const {
   if (book.unacked.size() > kAskersMax) {
     return true;
   }
   std::size_t copies = 0;
+  Bytes bytes;
   for (const auto& [key, other] : tasks_) {
-    copies += other.unacked.empty() ? 0 : other.unacked.size() - 1;
+    const std::size_t more = other.unacked.empty() ? 0 : other.unacked.size() - 1;
+    copies += more;
+    bytes += other.size * static_cast<std::int64_t>(more);
   }
-  return book.unacked.size() > 1 && copies > kJoinedMax;
+  return book.unacked.size() > 1 && (copies > kJoinedMax || bytes > kJoinedBytesMax);
 }
 
 void InvariantChecker::check_ack(DeliveryId delivery) {

@@ -51,6 +51,7 @@ class InvariantChecker {
     bool comes_again = false;  // one was unacked when its connection ended
     std::map<AttemptId, AttemptResult> results;
     std::set<std::string> askers{};  // reply queues
+    Bytes size{};                    // of its payload, as it came first
     bool only_copies = false;        // it was answered and acked, and then sent again
   };
   struct DeviceBook {

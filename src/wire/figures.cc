@@ -51,13 +51,13 @@ std::vector<Label> read_labels(ObjectReader& reader) {
   std::vector<Label> labels;
   std::size_t bytes = 0;
   reader.each("labels", kTopKMax, [&](ObjectReader& label) {
-    labels.push_back({static_cast<int>(label.integer("index", 0, INT32_MAX)),
-                      label.string("label", 1024), label.number("score", -1e30, 1e30)});
-    bytes += labels.back().name.size();
+    Label read{static_cast<int>(label.integer("index", 0, INT32_MAX)), label.string("label", 1024),
+               label.number("score", -1e30, 1e30)};
+    bytes += read.name.size();
+    if (bytes <= kLabelBytesMax) {  // the best come first; an earlier version sent all
+      labels.push_back(std::move(read));
+    }
   });
-  if (bytes > kLabelBytesMax) {
-    reader.complain("labels", "has names of more than 64 KiB together");
-  }
   return labels;
 }
 

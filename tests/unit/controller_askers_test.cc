@@ -132,6 +132,38 @@ TEST_F(AskersTest, CopiesOfManyTasks_TakeNoMoreThanTheirPartOfTheWindow) {
   }
 }
 
+// Else it could be a message of 16 MiB for each place, which the broker keeps.
+TEST_F(AskersTest, CopyLargerThanItsTask_IsToldInTheFirstsPlaceAndNotHeld) {
+  harness_.clear();
+  const auto large = submission("t")
+                         .reply_to("large")
+                         .deadline(seconds(600))
+                         .payload(PayloadKind::Jpeg, mebibytes(16));
+  EXPECT_TRUE(harness_.acked(harness_.submit(large)));
+  EXPECT_EQ(joined(), 0U);
+  harness_.result(result_of(dispatch_));
+  EXPECT_EQ(told(), Queues({"large"}));
+  harness_.confirm_all();
+  EXPECT_TRUE(harness_.acked(first_));
+}
+
+TEST_F(AskersTest, CopiesOfLargeTasks_TakeNoMoreThanTheirBytes) {
+  for (int id = 0; id < 30; ++id) {
+    const std::string name = "large" + std::to_string(id);
+    for (int i = 0; i < 10; ++i) {
+      harness_.submit(submission(name)
+                          .reply_to("r" + std::to_string(i))
+                          .deadline(seconds(600))
+                          .payload(PayloadKind::Jpeg, mebibytes(8)));
+    }
+  }
+  EXPECT_EQ(joined(), 32U);
+  EXPECT_EQ(harness_.controller().tasks().joined_bytes(), kJoinedBytesMax);
+  for (const auto& [number, record] : harness_.controller().tasks().all()) {
+    EXPECT_EQ(record.requesters.back().reply_to, number == 1 ? "first" : "r9") << number;
+  }
+}
+
 TEST_F(AskersTest, NoPlaceLeft_TheLatestIsToldAndTheFirstDeliveryStaysTheTasks) {
   fill_all_places();
   harness_.clear();

@@ -42,12 +42,14 @@ class Recorded {
       }
     }
   }
-  void lead(Time now, std::int64_t epoch) {
+  void lead(Time now, std::int64_t epoch, bool redelivered = false) {
     step(now, LeadBegun{epoch, epoch - 1});
     step(now, HelloArrived{device("a").serves(variant("n-fp32"), milliseconds(50))});
+    Submission task = submission("t");
+    task.redelivered = redelivered;
     step(now,
          Submitted{
-             .submission = submission("t"), .delivery = {1, 1}, .refusal = {}, .id_given = true});
+             .submission = std::move(task), .delivery = {1, 1}, .refusal = {}, .id_given = true});
   }
   // The task's whole way, up to the confirm of its outcome.
   void answer(Time now) {
@@ -85,6 +87,22 @@ TEST(JournalCheck, ATaskThatOneAnsweredAndTheOtherNeverSaw_IsWell) {
   EXPECT_EQ(verdict.steps, 8U);
 }
 
+// Its client sends it once more, and nobody can tell the second what the first had answered.
+TEST(JournalCheck, ATaskThatIsSentAgain_MayRunAgainUnderAnother) {
+  const TempFolder folder;
+  {
+    Recorded first(folder.path() / "first");
+    Recorded second(folder.path() / "second");
+    first.lead(Time{1'000}, 1);
+    first.answer(Time{60'000});
+    first.step(Time{2'000'000}, LeadEnded{});
+    second.lead(Time{5'000'000}, 2);
+    second.step(Time{7'000'000}, Tick{});
+  }
+  const sim::JournalVerdict verdict = verdict_of(folder);
+  EXPECT_TRUE(verdict.well()) << verdict.complaints.front();
+}
+
 // The broker never delivers what was acked; a broker that did, or an ack that was not sent, shows.
 TEST(JournalCheck, ATaskThatBothRun_IsFoundWhereTheFirstHadAnsweredIt) {
   const TempFolder folder;
@@ -94,7 +112,7 @@ TEST(JournalCheck, ATaskThatBothRun_IsFoundWhereTheFirstHadAnsweredIt) {
     first.lead(Time{1'000}, 1);
     first.answer(Time{60'000});
     first.step(Time{2'000'000}, LeadEnded{});
-    second.lead(Time{5'000'000}, 2);
+    second.lead(Time{5'000'000}, 2, /*redelivered=*/true);
     second.step(Time{7'000'000}, Tick{});
   }
   const sim::JournalVerdict verdict = verdict_of(folder);
@@ -128,7 +146,8 @@ TEST(JournalCheck, WhatAKilledControllerMayNotHaveWritten_IsUnsure) {
     Recorded second(folder.path() / "second");
     first.lead(Time{1'000}, 1);
     first.answer(Time{60'000});  // and it ends here
-    second.lead(Time{5'000'000}, 2);
+    second.lead(Time{5'000'000}, 2, /*redelivered=*/true);
+    second.step(Time{7'000'000}, Tick{});
   }
   const sim::JournalVerdict verdict = verdict_of(folder);
   EXPECT_TRUE(verdict.well());
