@@ -161,7 +161,8 @@ bool Controller::another_may_read(const TaskRecord& record, const std::string& d
   const bool tries =
       std::any_of(record.attempts.begin(), record.attempts.end(),
                   [&](const Attempt& attempt) { return attempt.open && attempt.device != device; });
-  return tries || (may_be_tried(record) && std::holds_alternative<Place>(planner_.plan(
+  // One that has to be waited for may too: its deadline ends that.
+  return tries || (may_be_tried(record) && !std::holds_alternative<Infeasible>(planner_.plan(
                                                fleet_, view_of(record), now_, policy_rng_)));
 }
 

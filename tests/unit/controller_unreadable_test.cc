@@ -78,6 +78,21 @@ TEST_F(UnreadableTest, NoOtherDeviceCouldTry_FailsAtOnce) {
   EXPECT_EQ(harness_.last_outcome().reason, "the payload cannot be read: not a JPEG");
 }
 
+TEST_F(UnreadableTest, TheOtherIsSuspect_ItsWordIsWaitedFor) {
+  harness_.lead_with({board("a"), board("b")});
+  harness_.silence("b");
+  harness_.advance(milliseconds(3'500));
+  ASSERT_EQ(harness_.liveness("b"), Liveness::Suspect);
+  harness_.submit(submission("t").deadline(seconds(30)));
+  ASSERT_EQ(harness_.last_dispatch().device, "a");
+  cannot_read();
+  EXPECT_TRUE(harness_.all<SendOutcome>().empty());
+  harness_.heartbeat("b");
+  ASSERT_EQ(harness_.last_dispatch().device, "b");
+  harness_.result(result_of(harness_.last_dispatch()));
+  EXPECT_EQ(harness_.last_outcome().kind, OutcomeKind::Completed);
+}
+
 TEST_F(UnreadableTest, TheSecondFailsOtherwise_TheFirstsWordStands) {
   harness_.lead_with({board("a"), board("b")});
   harness_.submit(submission("t"));
