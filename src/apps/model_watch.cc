@@ -32,7 +32,8 @@ Result<void> bring_models(const ModelSource& source, const std::vector<wire::Fet
     return ready;
   }
   SystemClock clock;
-  // As an incarnation grows, so that an older process which is half gone gets no answers.
+  // As an incarnation grows, so that an older process which is half gone gets no answers; but where
+  // the clock has stepped back, for as long as the broker takes to give that one up.
   const std::unique_ptr<Transport> transport = open_session(source, clock.unix_seconds());
   ModelFetch fetch(*transport, clock, source.folder, source.options);
   for (const wire::FetchProblem& problem : refused) {

@@ -12,6 +12,9 @@
 namespace juggler {
 namespace {
 
+// Of an eighth of what may wait to be published: strangers' junk holds up no dispatch. What comes
+// beyond it is copied without its body.
+constexpr Bytes kDeadOnTheWayMax = mebibytes(32);
 // All that waits is planned anew for each hello. One left out is asked for again with the device's
 // next heartbeat.
 constexpr TokenBucket kHellosOfDevice(/*at_once=*/10, milliseconds(500));
@@ -116,6 +119,17 @@ void ControllerShell::handle(const TransportSettled& event) {
     step(PublishSettled{event.id, event.end});
   } else if (marks_.is_open(event.id)) {
     ack(marks_.settled(event.end, clock_.now()));
+  } else if (const auto copy = dead_on_the_way_.find(event.id); copy != dead_on_the_way_.end()) {
+    dead_bytes_ -= copy->second;
+    dead_on_the_way_.erase(copy);
+    if (event.end == PublishEnd::Refused || event.end == PublishEnd::Returned) {
+      if (const std::uint64_t times = dead_refused_.to_say("refused"); times > 0) {
+        spdlog::warn(
+            "the broker did not take a dead letter, which is lost: look whether the queue "
+            "'{}' is there and why it refuses{}",
+            wire::kDeadQueue, times_text(times));
+      }
+    }
   }
 }
 
@@ -166,7 +180,15 @@ void ControllerShell::bury(const TransportDelivery& delivery, const std::string&
     spdlog::warn("message by '{}' from queue {} dead-lettered: {}", delivery.envelope.routing_key,
                  delivery.queue, reason);
   }
-  send_aside(wire::encode_unreadable(delivery.envelope, delivery.queue, reason));
+  wire::Envelope copy = wire::encode_unreadable(delivery.envelope, delivery.queue, reason);
+  Bytes size{static_cast<std::int64_t>(copy.body->size())};
+  if (dead_bytes_ + size > kDeadOnTheWayMax) {
+    copy.body = wire::make_body("");
+    size = {};
+  }
+  send_aside(std::move(copy));
+  dead_on_the_way_.emplace(last_aside_, size);
+  dead_bytes_ += size;
 }
 
 void ControllerShell::mark(const TransportDelivery& delivery) {

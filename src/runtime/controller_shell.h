@@ -101,6 +101,9 @@ class ControllerShell {
   ShellStats stats_;
   std::unordered_map<std::uint64_t, wire::Body> payloads_;  // looked up, never iterated
   std::uint64_t last_payload_ = 0;
+  std::map<PublishId, Bytes> dead_on_the_way_;  // copies that the broker has not confirmed yet
+  Bytes dead_bytes_;
+  RepeatedWarning dead_refused_;
   PublishId last_aside_;  // publishes whose settlement concerns nobody
   std::vector<TransportEvent> events_;
   std::vector<ControllerAction> actions_;

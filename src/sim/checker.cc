@@ -105,18 +105,18 @@ void InvariantChecker::stepped(Time now, const ControllerEvent& event,
     see(action, event, controller);
   }
   check_bounds(controller);
+  book_->due = controller.next_timer();
 }
 
-// A controller that leads looks at silence at least so often. One that was stopped itself for
-// longer could hear nobody.
+// A controller that comes later than it wanted to be woken was stopped itself, and could hear
+// nobody.
 void InvariantChecker::allow_for_stall(const ControllerConfig& config) {
-  const Micros gap = now_ - book_->last_step;
-  if (gap > config.liveness_period + config.own_stall) {
+  const Micros late = now_ - std::min(now_, book_->due);
+  if (late > config.own_stall) {
     for (auto& [id, device] : book_->devices) {
-      device.last_heard = std::min(now_, device.last_heard + gap);
+      device.last_heard = std::min(now_, device.last_heard + late);
     }
   }
-  book_->last_step = now_;
 }
 
 void InvariantChecker::see(const ControllerEvent& event, const Controller& controller) {

@@ -90,7 +90,7 @@ class InvariantChecker {
     std::set<std::pair<Time, AttemptId>> give_up;  // the same by time
     std::map<AttemptId, PoweredAttempt> powered;   // where there is a watt limit
 
-    Time last_step;
+    Time due = Time::never();   // when it wants to be woken
     bool broker_there = false;  // it leads, and the broker takes messages
     Time redelivered_by;        // what an earlier leader had not acked
 

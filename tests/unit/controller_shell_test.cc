@@ -343,6 +343,27 @@ TEST_F(ControllerShellTest, HeadersOfAnUnreadableMessage_AreNotCopiedOn) {
   }
 }
 
+TEST_F(ControllerShellTest, FloodOfLargeJunk_IsCopiedWithoutItsBodiesBeyond32MiB) {
+  for (int i = 0; i < 12; ++i) {
+    Envelope junk;
+    junk.routing_key = "result.pi-1";
+    junk.body = wire::make_body(std::string(std::size_t{8} << 20U, 'j'));
+    transport_.deliver("juggler.results", junk);
+  }
+  turn();
+  EXPECT_EQ(dead_letters(), 12U);
+  EXPECT_EQ(acked_.size(), 12U);
+  const auto whole = [&] {
+    return std::count_if(published_.begin(), published_.end(),
+                         [](const Envelope& copy) { return !copy.body->empty(); });
+  };
+  EXPECT_EQ(whole(), 4);
+  Envelope later;  // the others are confirmed
+  later.body = wire::make_body("j");
+  nameless("juggler.results", later);
+  EXPECT_EQ(whole(), 5);
+}
+
 TEST_F(ControllerShellTest, SubmissionThatWasTooLargeToBeRead_IsRejectedWithTheReason) {
   Envelope envelope = submission("t");
   envelope.body = wire::make_body("");

@@ -87,8 +87,8 @@ TEST(JournalCheck, ATaskThatOneAnsweredAndTheOtherNeverSaw_IsWell) {
   EXPECT_EQ(verdict.steps, 8U);
 }
 
-// Its client sends it once more, and nobody can tell the second what the first had answered.
-TEST(JournalCheck, ATaskThatIsSentAgain_MayRunAgainUnderAnother) {
+// The second runs what the first had answered.
+sim::JournalVerdict verdict_of_two_that_run_it(bool redelivered) {
   const TempFolder folder;
   {
     Recorded first(folder.path() / "first");
@@ -96,26 +96,21 @@ TEST(JournalCheck, ATaskThatIsSentAgain_MayRunAgainUnderAnother) {
     first.lead(Time{1'000}, 1);
     first.answer(Time{60'000});
     first.step(Time{2'000'000}, LeadEnded{});
-    second.lead(Time{5'000'000}, 2);
+    second.lead(Time{5'000'000}, 2, redelivered);
     second.step(Time{7'000'000}, Tick{});
   }
-  const sim::JournalVerdict verdict = verdict_of(folder);
+  return verdict_of(folder);
+}
+
+// Its client sends it once more, and nobody can tell the second what the first had answered.
+TEST(JournalCheck, ATaskThatIsSentAgain_MayRunAgainUnderAnother) {
+  const sim::JournalVerdict verdict = verdict_of_two_that_run_it(/*redelivered=*/false);
   EXPECT_TRUE(verdict.well()) << verdict.complaints.front();
 }
 
 // The broker never delivers what was acked; a broker that did, or an ack that was not sent, shows.
 TEST(JournalCheck, ATaskThatBothRun_IsFoundWhereTheFirstHadAnsweredIt) {
-  const TempFolder folder;
-  {
-    Recorded first(folder.path() / "first");
-    Recorded second(folder.path() / "second");
-    first.lead(Time{1'000}, 1);
-    first.answer(Time{60'000});
-    first.step(Time{2'000'000}, LeadEnded{});
-    second.lead(Time{5'000'000}, 2, /*redelivered=*/true);
-    second.step(Time{7'000'000}, Tick{});
-  }
-  const sim::JournalVerdict verdict = verdict_of(folder);
+  const sim::JournalVerdict verdict = verdict_of_two_that_run_it(/*redelivered=*/true);
   ASSERT_EQ(verdict.complaints.size(), 1U);
   EXPECT_NE(verdict.complaints[0].find("it would run again"), std::string::npos);
 }
